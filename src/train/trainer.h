@@ -1,0 +1,37 @@
+/* The one training loop: epochs, validation on the real metric, early stopping, checkpoints, resuming, cancelling.
+ *
+ * Every model goes through it: those with `fit` in one step, those with `epoch` in many. A checkpoint is written at an
+ * epoch's end: tensors (last and best), counters, and what is needed to refuse it beside other data or parameters.
+ */
+#ifndef PEN_TRAIN_TRAINER_H
+#define PEN_TRAIN_TRAINER_H
+
+#include "eval/evaluate.h"
+
+typedef struct pen__fit_options {
+    const pen__model_class *class;
+    const pen__params *params;
+    uint64_t seed;
+    const pen__train *train;
+    const pen__cases *valid;    /* NULL: no validation: runs n_epochs */
+    const pen__metric *metric;  /* what validation watches */
+    int32_t n_epochs;           /* > 0 overrides the parameter `epochs` (a refit) */
+    int32_t phase;              /* 0: first fit, 1: refit; part of the checkpoint */
+    const char *checkpoint;     /* path or NULL */
+    double checkpoint_seconds;
+    int32_t resume;
+} pen__fit_options;
+
+typedef struct pen__fit_report {
+    int32_t epochs;       /* run */
+    int32_t best_epoch;   /* 1-based number of epochs that were best on validation; == epochs without validation */
+    double best_metric;   /* NaN without validation */
+    double loss;          /* last */
+    double seconds;
+    int32_t cancelled;    /* 1: *model is the best so far */
+} pen__fit_report;
+
+/* Fits; on success (and on PEN_E_CANCELLED after at least one epoch) *model is bound and ready, else NULL. */
+pen_status pen__fit(pen_context *ctx, const pen__fit_options *options, pen_model **model, pen__fit_report *report, pen_error *error);
+
+#endif
