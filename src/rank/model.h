@@ -39,17 +39,17 @@ typedef struct pen__reason {
     const char *what; /* static: "because you liked", "popular with everybody", "bias" ...; NULL: an event of the history */
 } pen__reason;
 
-enum pen__dtype { PEN_U8 = 1, PEN_I32, PEN_I64, PEN_F32, PEN_F64 };
+enum pen__state_type { PEN_U8 = 1, PEN_I32, PEN_I64, PEN_F32, PEN_F64 };
 
 /* What a tensor is for: the parts of the state that a .pen keeps, and what only training needs (optimiser state). */
 enum pen__role { PEN_ROLE_PARAM = 1, PEN_ROLE_OPTIMISER = 2 };
 
-typedef struct pen__tensor {
+typedef struct pen__state_tensor {
     char name[48];
     int32_t dtype, role, n_dims;
     int64_t dim[3];
     void *data;       /* owned unless the model is mapped */
-} pen__tensor;
+} pen__state_tensor;
 
 /* Values of the class's parameter table, in its order. Choices are the index of the choice. */
 typedef struct pen__params {
@@ -58,7 +58,7 @@ typedef struct pen__params {
 } pen__params;
 
 typedef struct pen__model_class pen__model_class;
-typedef struct pen__catalogue pen__catalogue;
+struct pen__catalogue;
 
 struct pen_model {
     pen_context *ctx;
@@ -70,10 +70,12 @@ struct pen_model {
     float least, most; /* range of training's values: rates are clipped to it */
     uint64_t seed;
     int32_t n_tensors;
-    pen__tensor *tensor;
+    pen__state_tensor *tensor;
     void *state;              /* class->state_size bytes, zeroed before bind */
-    pen__catalogue *catalogue; /* ids, titles, seen, popularity (rank/catalogue.h); NULL while a model is only evaluated */
+    struct pen__catalogue *catalogue; /* ids, titles, seen, popularity (rank/catalogue.h); NULL while a model is only evaluated */
     void *container;          /* owns mapped tensors, or NULL */
+    void (*close_container)(void *container);
+    int32_t bound;            /* bind succeeded: unbind is due */
     const pen__train *train;  /* while fitting and evaluating; NULL in a model from a file */
     char *about;              /* JSON, see pen_model_about */
 };
@@ -141,6 +143,9 @@ static inline int32_t pen__param_int(const pen_model *model, const char *name) {
 /* Same from params alone. */
 double pen__params_get(const pen__model_class *class, const pen__params *params, const char *name);
 
+/* Whether the class has that parameter. */
+bool pen__params_has(const pen__model_class *class, const char *name);
+
 /* The params as a JSON object. */
 void pen__params_json(const pen__model_class *class, const pen__params *params, pen__text *out);
 
@@ -154,8 +159,12 @@ pen_status pen__model_add(pen_model *model, const char *name, int dtype, int rol
 pen_status pen__model_get(const pen_model *model, const char *name, int dtype, int64_t d0, int64_t d1, int64_t d2,
                           int64_t *dims_out, void *data_out, pen_error *error);
 
+size_t pen__state_type_size(int dtype);
+int64_t pen__state_elements(const pen__state_tensor *tensor);
+size_t pen__state_bytes(const pen__state_tensor *tensor);
+
 /* NULL when there is none. */
-pen__tensor *pen__model_tensor(const pen_model *model, const char *name);
+pen__state_tensor *pen__model_tensor(const pen_model *model, const char *name);
 
 /* A model with no tensors; params are copied. */
 pen_status pen__model_new(pen_context *ctx, const pen__model_class *class, const pen__params *params, const pen__train *train,
