@@ -8,9 +8,8 @@
 
 size_t pen__state_type_size(int dtype)
 {
-    static const size_t size[] = {0, 1, 4, 8, 4, 8};
     assert(dtype >= PEN_U8 && dtype <= PEN_F64);
-    return size[dtype];
+    return pen__dtype_size((pen__dtype)dtype);
 }
 
 int64_t pen__state_elements(const pen__state_tensor *tensor)

@@ -15,6 +15,7 @@
 
 #include "data/interactions.h"
 #include "penchant/model.h"
+#include "store/dtype.h"
 
 /* One user as a model sees it. history: everything that is known, in order of time. */
 typedef struct pen__user {
@@ -39,14 +40,12 @@ typedef struct pen__reason {
     const char *what; /* static: "because you liked", "popular with everybody", "bias" ...; NULL: an event of the history */
 } pen__reason;
 
-enum pen__state_type { PEN_U8 = 1, PEN_I32, PEN_I64, PEN_F32, PEN_F64 };
-
 /* What a tensor is for: the parts of the state that a .pen keeps, and what only training needs (optimiser state). */
 enum pen__role { PEN_ROLE_PARAM = 1, PEN_ROLE_OPTIMISER = 2 };
 
 typedef struct pen__state_tensor {
     char name[48];
-    int32_t dtype, role, n_dims;
+    int32_t dtype, role, n_dims; /* dtype: a pen__dtype */
     int64_t dim[3];
     void *data;       /* owned unless the model is mapped */
 } pen__state_tensor;

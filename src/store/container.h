@@ -5,7 +5,7 @@
  *     pen__container_writer *w;
  *     PEN_TRY(pen__container_begin(ctx, "x.pen", "model", 1, &w, error));
  *     pen__container_put_meta(w, "config", "{\"dim\": 64}");
- *     pen__container_put(w, "item_vectors", PEN__F32, 2, (int64_t[]){n_items, dim}, vectors);
+ *     pen__container_put(w, "item_vectors", PEN_F32, 2, (int64_t[]){n_items, dim}, vectors);
  *     PEN_TRY(pen__container_commit(w, error));
  *
  * Reading: open validates the whole file; what comes out is borrowed until close.
@@ -21,14 +21,10 @@
 #define PEN_STORE_CONTAINER_H
 
 #include "base/error.h"
-#include "base/text.h"
-
-typedef enum pen__dtype { PEN__U8, PEN__I8, PEN__I16, PEN__I32, PEN__I64, PEN__F32, PEN__F64 } pen__dtype;
+#include "base/strings.h"
+#include "store/dtype.h"
 
 enum { PEN__MAX_DIMS = 4, PEN__ANY = -1 };
-
-size_t pen__dtype_size(pen__dtype dtype);
-const char *pen__dtype_name(pen__dtype dtype); /* "F32": safetensors' word */
 
 /* ---- writing ------------------------------------------------------------------------------------------------------ */
 typedef struct pen__container_writer pen__container_writer;
@@ -56,9 +52,8 @@ void pen__container_put_source(pen__container_writer *w, const char *name, pen__
                                pen__container_source source, void *arg);
 pen_status pen__container_push(pen__container_writer *w, const void *bytes, size_t n, pen_error *error);
 
-/* n strings as NAME.bytes and NAME.offsets: string i is bytes[offsets[i] .. offsets[i + 1]); offsets has n + 1
- * entries, even for n = 0, and offsets[0] is 0. Borrowed until commit. */
-void pen__container_put_strings(pen__container_writer *w, const char *name, int64_t n, const int64_t *offsets, const char *bytes);
+/* The strings as NAME.bytes and NAME.offsets (n + 1, from 0); their arrays are borrowed until commit. */
+void pen__container_put_strings(pen__container_writer *w, const char *name, const pen__strings *strings);
 
 /* Writes, syncs, renames; frees the writer whatever happens. */
 pen_status pen__container_commit(pen__container_writer *w, pen_error *error);
@@ -69,7 +64,7 @@ void pen__container_abort(pen__container_writer *w);
 /* ---- reading ------------------------------------------------------------------------------------------------------ */
 typedef struct pen__container pen__container;
 
-typedef struct pen__tensor {
+typedef struct pen__stored {
     const char *name;
     const void *data; /* aligned to 64; never NULL */
     int64_t shape[PEN__MAX_DIMS];
@@ -77,7 +72,7 @@ typedef struct pen__tensor {
     size_t bytes; /* n times the dtype's size */
     pen__dtype dtype;
     int n_dims;
-} pen__tensor;
+} pen__stored;
 
 enum {
     PEN__SKIP_HASH = 1 /* structure is validated, bytes are not: for a file that this process has just hashed or written */
@@ -108,8 +103,8 @@ void pen__container_meta_at(const pen__container *c, size_t i, const char **key,
 
 /* Tensors in the order of their data, without the pads; or by name, NULL where it is absent. */
 size_t pen__container_n_tensors(const pen__container *c);
-const pen__tensor *pen__container_tensor_at(const pen__container *c, size_t i);
-const pen__tensor *pen__container_find(const pen__container *c, const char *name);
+const pen__stored *pen__container_tensor_at(const pen__container *c, size_t i);
+const pen__stored *pen__container_find(const pen__container *c, const char *name);
 
 /* PEN_E_FORMAT with the path and what was to be there: for those who check contents. */
 pen_status pen__container_unsound(const pen__container *c, pen_error *error, const char *format, ...)
@@ -130,19 +125,8 @@ pen_status pen__container_floats(const pen__container *c, const char *name, int 
 pen_status pen__container_offsets(const pen__container *c, const char *name, int64_t n, int64_t end, const int64_t **offsets,
                                   pen_error *error);
 
-typedef struct pen__strings {
-    const int64_t *offsets; /* (n + 1) */
-    const char *bytes;
-    int64_t n;
-} pen__strings;
-
-/* A table of `n` strings (PEN__ANY: of any number); `utf8` asks that each is well-formed. */
+/* A table of `n` strings (PEN__ANY: of any number), borrowed and without an index; `utf8` asks that each is well-formed. */
 pen_status pen__container_strings(const pen__container *c, const char *name, int64_t n, bool utf8, pen__strings *strings,
                                   pen_error *error);
-
-static inline pen__span pen__strings_at(const pen__strings *s, int64_t i)
-{
-    return (pen__span){s->bytes + s->offsets[i], (size_t)(s->offsets[i + 1] - s->offsets[i])};
-}
 
 #endif

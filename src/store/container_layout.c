@@ -8,8 +8,8 @@ static const struct {
     char name[4];
     uint8_t size;
 } dtypes[] = {
-    [PEN__U8] = {"U8", 1},   [PEN__I8] = {"I8", 1},   [PEN__I16] = {"I16", 2}, [PEN__I32] = {"I32", 4},
-    [PEN__I64] = {"I64", 8}, [PEN__F32] = {"F32", 4}, [PEN__F64] = {"F64", 8},
+    [PEN_U8] = {"U8", 1},   [PEN_I8] = {"I8", 1},   [PEN_I16] = {"I16", 2}, [PEN_I32] = {"I32", 4},
+    [PEN_I64] = {"I64", 8}, [PEN_F32] = {"F32", 4}, [PEN_F64] = {"F64", 8},
 };
 
 enum { N_DTYPES = sizeof dtypes / sizeof *dtypes };
@@ -19,7 +19,7 @@ const char *pen__dtype_name(pen__dtype dtype) { return dtypes[dtype].name; }
 
 bool pen__dtype_parse(const char *name, pen__dtype *dtype)
 {
-    for (int i = 0; i < N_DTYPES; i++)
+    for (int i = 1; i < N_DTYPES; i++)
         if (!strcmp(dtypes[i].name, name)) return *dtype = (pen__dtype)i, true;
     return false;
 }

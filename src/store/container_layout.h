@@ -29,6 +29,8 @@ bool pen__container_name_ok(const char *name);
 /* The dtype of a name; false if there is none. */
 bool pen__dtype_parse(const char *name, pen__dtype *dtype);
 
+pen_context *pen__container_context(const pen__container *c);
+
 /* Elements and bytes of a shape; false for negative sizes and for anything above 2^62 bytes. */
 bool pen__shape_size(pen__dtype dtype, int n_dims, const int64_t *shape, int64_t *n, size_t *bytes);
 

@@ -22,7 +22,7 @@ pen_status pen__container_unsound(const pen__container *c, pen_error *error, con
 pen_status pen__container_tensor(const pen__container *c, const char *name, pen__dtype dtype, int n_dims, int64_t *shape,
                                  void *out, pen_error *error)
 {
-    const pen__tensor *t = pen__container_find(c, name);
+    const pen__stored *t = pen__container_find(c, name);
     if (!t) return pen__container_unsound(c, error, "it has no tensor '%s'", name);
     bool same = t->dtype == dtype && t->n_dims == n_dims;
     for (int i = 0; same && i < n_dims; i++) same = shape[i] == PEN__ANY || shape[i] == t->shape[i];
@@ -48,7 +48,7 @@ static int64_t count(int n_dims, const int64_t *shape)
 pen_status pen__container_ids(const pen__container *c, const char *name, int n_dims, int64_t *shape, int32_t low, int32_t high,
                               const int32_t **ids, pen_error *error)
 {
-    PEN_TRY(pen__container_tensor(c, name, PEN__I32, n_dims, shape, ids, error));
+    PEN_TRY(pen__container_tensor(c, name, PEN_I32, n_dims, shape, ids, error));
     int64_t n = count(n_dims, shape);
     const int32_t *at = *ids;
     unsigned bad = 0;
@@ -63,7 +63,7 @@ pen_status pen__container_ids(const pen__container *c, const char *name, int n_d
 pen_status pen__container_floats(const pen__container *c, const char *name, int n_dims, int64_t *shape, const float **values,
                                  pen_error *error)
 {
-    PEN_TRY(pen__container_tensor(c, name, PEN__F32, n_dims, shape, values, error));
+    PEN_TRY(pen__container_tensor(c, name, PEN_F32, n_dims, shape, values, error));
     int64_t n = count(n_dims, shape);
     const float *at = *values;
     unsigned bad = 0;
@@ -81,7 +81,7 @@ pen_status pen__container_offsets(const pen__container *c, const char *name, int
                                   pen_error *error)
 {
     int64_t shape[1] = {n == PEN__ANY ? PEN__ANY : n + 1};
-    PEN_TRY(pen__container_tensor(c, name, PEN__I64, 1, shape, offsets, error));
+    PEN_TRY(pen__container_tensor(c, name, PEN_I64, 1, shape, offsets, error));
     const int64_t *at = *offsets;
     n = shape[0] - 1;
     if (n < 0 || at[0] != 0) return pen__container_unsound(c, error, "the offsets '%s' do not begin with 0", name);
@@ -102,11 +102,13 @@ pen_status pen__container_strings(const pen__container *c, const char *name, int
 {
     char part[300];
     int64_t shape[1] = {PEN__ANY};
-    pen__strings s = {0};
+    pen__strings s = {.ctx = pen__container_context(c)};
+    const int64_t *offsets;
     snprintf(part, sizeof part, "%s.bytes", name);
-    PEN_TRY(pen__container_tensor(c, part, PEN__U8, 1, shape, &s.bytes, error));
+    PEN_TRY(pen__container_tensor(c, part, PEN_U8, 1, shape, &s.bytes, error));
     snprintf(part, sizeof part, "%s.offsets", name);
-    PEN_TRY(pen__container_offsets(c, part, n, shape[0], &s.offsets, error));
+    PEN_TRY(pen__container_offsets(c, part, n, shape[0], &offsets, error));
+    s.offset = (int64_t *)(uintptr_t)offsets; /* borrowed: the table never writes where its capacity is 0 */
     s.n = pen__container_find(c, part)->shape[0] - 1;
     for (int64_t i = 0; utf8 && i < s.n; i++) {
         pen__span text = pen__strings_at(&s, i);

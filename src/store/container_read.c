@@ -24,8 +24,8 @@ struct pen__container {
     json_t *header;       /* owns every name, key and value */
     json_t *meta;         /* inside header */
     const char *kind;
-    pen__tensor *tensors; /* in data order, without pads */
-    const pen__tensor **by_name;
+    pen__stored *tensors; /* in data order, without pads */
+    const pen__stored **by_name;
     size_t n_tensors;
     uint64_t hash;
     int version;
@@ -129,12 +129,12 @@ static bool read_size(const json_t *value, int64_t *out)
     return *out >= 0;
 }
 
-static pen_status parse_tensor(pen__container *c, const char *name, json_t *entry, pen__tensor *t, pen_error *error)
+static pen_status parse_tensor(pen__container *c, const char *name, json_t *entry, pen__stored *t, pen_error *error)
 {
     json_t *dtype = json_object_get(entry, "dtype"), *shape = json_object_get(entry, "shape");
     json_t *place = json_object_get(entry, "data_offsets");
     int64_t begin = 0, end = 0;
-    *t = (pen__tensor){.name = name};
+    *t = (pen__stored){.name = name};
     SOUND(pen__container_name_ok(name), "the name of a tensor is empty, longer than 255 bytes or holds control characters");
     SOUND(json_object_size(entry) == 3 && json_is_string(dtype) && json_is_array(shape) && json_array_size(place) == 2,
           "tensor '%.64s' is not described by dtype, shape and two data_offsets", name);
@@ -157,7 +157,7 @@ static pen_status parse_tensor(pen__container *c, const char *name, json_t *entr
 /* By place; an empty tensor stands before the one that begins where it does, and several empty ones by name. */
 static int compare_place(const void *a, const void *b)
 {
-    const pen__tensor *s = a, *t = b;
+    const pen__stored *s = a, *t = b;
     if (s->data != t->data) return (const char *)s->data < (const char *)t->data ? -1 : 1;
     if (s->bytes != t->bytes) return s->bytes < t->bytes ? -1 : 1;
     return strcmp(s->name, t->name);
@@ -165,15 +165,15 @@ static int compare_place(const void *a, const void *b)
 
 static int compare_name(const void *a, const void *b)
 {
-    return strcmp((*(const pen__tensor *const *)a)->name, (*(const pen__tensor *const *)b)->name);
+    return strcmp((*(const pen__stored *const *)a)->name, (*(const pen__stored *const *)b)->name);
 }
 
-static bool is_pad(const pen__tensor *t) { return !strncmp(t->name, PEN__PAD_PREFIX, sizeof PEN__PAD_PREFIX - 1); }
+static bool is_pad(const pen__stored *t) { return !strncmp(t->name, PEN__PAD_PREFIX, sizeof PEN__PAD_PREFIX - 1); }
 
-static pen_status check_pad(const pen__container *c, const pen__tensor *t, pen_error *error)
+static pen_status check_pad(const pen__container *c, const pen__stored *t, pen_error *error)
 {
     const unsigned char *bytes = t->data;
-    SOUND(t->dtype == PEN__U8 && t->n_dims == 1 && t->bytes < PEN__ALIGN, "'%.64s' is not a pad of fewer than %d bytes", t->name, PEN__ALIGN);
+    SOUND(t->dtype == PEN_U8 && t->n_dims == 1 && t->bytes < PEN__ALIGN, "'%.64s' is not a pad of fewer than %d bytes", t->name, PEN__ALIGN);
     for (size_t i = 0; i < t->bytes; i++) SOUND(bytes[i] == 0, "the pad '%.64s' is not zero", t->name);
     return PEN_OK;
 }
@@ -184,7 +184,7 @@ static pen_status check_cover(pen__container *c, pen_error *error)
     const unsigned char *at = c->bytes + c->data_at;
     size_t kept = 0;
     for (size_t i = 0; i < c->n_tensors; i++) {
-        const pen__tensor *t = &c->tensors[i];
+        const pen__stored *t = &c->tensors[i];
         SOUND(t->data == at, "tensor '%.64s' does not begin where the one before it ends", t->name);
         at += t->bytes;
         if (is_pad(t)) {
@@ -311,6 +311,7 @@ done:
 }
 
 /* ---- asking ------------------------------------------------------------------------------------------------------- */
+pen_context *pen__container_context(const pen__container *c) { return c->ctx; }
 const char *pen__container_path(const pen__container *c) { return c->path; }
 const char *pen__container_kind(const pen__container *c) { return c->kind; }
 int pen__container_version(const pen__container *c) { return c->version; }
@@ -318,7 +319,7 @@ uint64_t pen__container_hash(const pen__container *c) { return c->hash; }
 size_t pen__container_size(const pen__container *c) { return c->size; }
 size_t pen__container_n_meta(const pen__container *c) { return json_object_size(c->meta); }
 size_t pen__container_n_tensors(const pen__container *c) { return c->n_tensors; }
-const pen__tensor *pen__container_tensor_at(const pen__container *c, size_t i) { return &c->tensors[i]; }
+const pen__stored *pen__container_tensor_at(const pen__container *c, size_t i) { return &c->tensors[i]; }
 
 const char *pen__container_meta(const pen__container *c, const char *key)
 {
@@ -343,7 +344,7 @@ void pen__container_meta_at(const pen__container *c, size_t i, const char **key,
     *value = at ? json_string_value(json_object_iter_value(at)) : NULL;
 }
 
-const pen__tensor *pen__container_find(const pen__container *c, const char *name)
+const pen__stored *pen__container_find(const pen__container *c, const char *name)
 {
     size_t low = 0, high = c->n_tensors;
     while (low < high) {

@@ -159,13 +159,15 @@ void pen__container_put_source(pen__container_writer *w, const char *name, pen__
     if (w->failed == PEN_OK) w->failed = add_entry(w, name, made, shape, &w->error);
 }
 
-void pen__container_put_strings(pen__container_writer *w, const char *name, int64_t n, const int64_t *offsets, const char *bytes)
+void pen__container_put_strings(pen__container_writer *w, const char *name, const pen__strings *strings)
 {
+    static const int64_t none[1] = {0};
+    const int64_t *offsets = strings->n ? strings->offset : none;
     char part[300];
     snprintf(part, sizeof part, "%s.bytes", name);
-    pen__container_put(w, part, PEN__U8, 1, &offsets[n], bytes);
+    pen__container_put(w, part, PEN_U8, 1, &offsets[strings->n], strings->bytes);
     snprintf(part, sizeof part, "%s.offsets", name);
-    pen__container_put(w, part, PEN__I64, 1, (int64_t[]){n + 1}, offsets);
+    pen__container_put(w, part, PEN_I64, 1, (int64_t[]){strings->n + 1}, offsets);
 }
 
 /* ---- writing ------------------------------------------------------------------------------------------------------ */
