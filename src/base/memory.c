@@ -126,3 +126,6 @@ char *pen__strndup(pen_context *ctx, const char *text, size_t n)
     }
     return copy;
 }
+
+uint64_t pen__memory_limit(const pen_context *ctx) { return ctx->memory_limit; }
+void pen__memory_peak_reset(pen_context *ctx) { atomic_store(&ctx->peak, atomic_load(&ctx->live)); }

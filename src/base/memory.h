@@ -24,6 +24,10 @@ void *pen__realloc(pen_context *ctx, void *block, size_t bytes);
 /* NULL is allowed. */
 void pen__free(pen_context *ctx, void *block);
 
+/* The context's limit in bytes, 0 for none; and forgetting the peak, to measure one piece of work. */
+uint64_t pen__memory_limit(const pen_context *ctx);
+void pen__memory_peak_reset(pen_context *ctx);
+
 /* *out = a * b, a + b; false on overflow. */
 static inline bool pen__mul(size_t a, size_t b, size_t *out) { return !__builtin_mul_overflow(a, b, out); }
 static inline bool pen__add(size_t a, size_t b, size_t *out) { return !__builtin_add_overflow(a, b, out); }

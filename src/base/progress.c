@@ -52,7 +52,7 @@ void pen__meter_end(pen__meter *meter, int64_t done)
     if (meter->ctx->progress) call(meter, done, pen__now());
 }
 
-void pen__log(pen_context *ctx, pen_log_level level, const char *format, ...)
+void pen__say(pen_context *ctx, pen_log_level level, const char *format, ...)
 {
     if (!ctx->log) return;
     char text[1024];

@@ -31,7 +31,7 @@ pen_status pen__meter_report(pen__meter *meter, int64_t done, pen_error *error);
 /* The last report. Its answer does not cancel: the work is done. */
 void pen__meter_end(pen__meter *meter, int64_t done);
 
-void pen__log(pen_context *ctx, pen_log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void pen__say(pen_context *ctx, pen_log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Whether the context was cancelled; and forgetting it, where a public call begins. */
 int pen__cancelled(const pen_context *ctx);

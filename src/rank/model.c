@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/progress.h"
 #include "rank/catalogue.h"
 
 size_t pen__state_type_size(int dtype)
@@ -115,4 +116,9 @@ pen_status pen__model_bind(pen_model *model, pen_error *error)
     if (status != PEN_OK && model->class->unbind) model->class->unbind(model);
     model->bound = status == PEN_OK;
     return status;
+}
+
+pen_status pen__model_tick(pen_model *model, int64_t done, pen_error *error)
+{
+    return model->meter ? pen__meter_tick(model->meter, model->meter_from + done, error) : PEN_OK;
 }

@@ -76,6 +76,8 @@ struct pen_model {
     void (*close_container)(void *container);
     int32_t bound;            /* bind succeeded: unbind is due */
     const pen__train *train;  /* while fitting and evaluating; NULL in a model from a file */
+    struct pen__meter *meter; /* while fitting, or NULL: see pen__model_tick */
+    int64_t meter_from;       /* what the meter stood at when this epoch began */
     char *about;              /* JSON, see pen_model_about */
 };
 
@@ -169,6 +171,10 @@ pen__state_tensor *pen__model_tensor(const pen_model *model, const char *name);
 pen_status pen__model_new(pen_context *ctx, const pen__model_class *class, const pen__params *params, const pen__train *train,
                           uint64_t seed, pen_model **out, pen_error *error);
 void pen__model_free(pen_model *model);
+
+/* Progress inside a fit or an epoch: `done` of training's n_events events are done. Cheap; from worker 0 or the calling thread.
+ * PEN_E_CANCELLED where the user asked to stop: return it. */
+pen_status pen__model_tick(pen_model *model, int64_t done, pen_error *error);
 
 /* Calls unbind, clears state, calls bind. */
 pen_status pen__model_bind(pen_model *model, pen_error *error);

@@ -17,6 +17,8 @@ typedef struct pen__fit_options {
     const pen__metric *metric;  /* what validation watches */
     int32_t n_epochs;           /* > 0 overrides the parameter `epochs` (a refit) */
     int32_t phase;              /* 0: first fit, 1: refit; part of the checkpoint */
+    int32_t chosen;             /* in a refit: the epochs that the first phase chose, and what validation said of them */
+    double chosen_metric;
     const char *checkpoint;     /* path or NULL */
     double checkpoint_seconds;
     int32_t resume;

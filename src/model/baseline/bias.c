@@ -16,7 +16,8 @@ static void sweep(const pen__rows *rows, double mean, double regularization, con
         double sum = 0;
         for (int64_t e = rows->begin[r]; e < rows->begin[r + 1]; e++)
             sum += (double)rows->value[e] - mean - (double)other[rows->column[e]];
-        out[r] = (float)(sum / (regularization + (double)(rows->begin[r + 1] - rows->begin[r])));
+        double weight = regularization + (double)(rows->begin[r + 1] - rows->begin[r]);
+        out[r] = weight > 0 ? (float)(sum / weight) : 0;
     }
 }
 
@@ -47,7 +48,8 @@ static double user_bias(const pen_model *model, const pen__user *user)
     if (user->number >= 0) return (double)s->user[user->number];
     double sum = 0;
     for (int64_t e = 0; e < user->n; e++) sum += (double)user->value[e] - model->mean - (double)s->item[user->item[e]];
-    return sum / (s->user_regularization + (double)user->n);
+    double weight = s->user_regularization + (double)user->n;
+    return weight > 0 ? sum / weight : 0;
 }
 
 static pen_status rate(const pen_model *model, const pen__user *user, int32_t item, void *scratch, double *rating, pen_error *error)

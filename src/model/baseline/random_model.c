@@ -9,7 +9,7 @@ enum { STREAM = PEN_STREAM_MODEL };
 static uint64_t key(const pen__user *user)
 {
     if (user->number >= 0) return (uint64_t)user->number;
-    return pen__hash(user->item, (size_t)user->n * sizeof *user->item) | 1ull << 63;
+    return pen__hash(user->item, (size_t)user->n * sizeof *user->item) | (uint64_t)1 << 63;
 }
 
 static double draw(const pen_model *model, uint64_t user, int32_t item)
@@ -51,7 +51,7 @@ static pen_status explain(const pen_model *model, const pen__user *user, int32_t
 static pen_status similar(const pen_model *model, int32_t item, void *scratch, float *scores, pen_error *error)
 {
     (void)scratch, (void)error;
-    for (int32_t i = 0; i < model->n_items; i++) scores[i] = (float)draw(model, (uint64_t)item | 1ull << 62, i);
+    for (int32_t i = 0; i < model->n_items; i++) scores[i] = (float)draw(model, (uint64_t)(uint32_t)item | (uint64_t)1 << 62, i);
     return PEN_OK;
 }
 

@@ -1,0 +1,193 @@
+/* Checkpoints: a container with the tensors of the last epoch's end ("last.NAME"), those of the best epoch ("best.NAME"), and
+ * the position in its metadata. Doubles are kept as hexadecimal, so that they come back to the bit. */
+#include "train/checkpoint.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/container.h"
+
+enum { VERSION = 1 };
+
+
+/* ---- snapshots --------------------------------------------------------------------------------------------------- */
+
+pen_status pen__snapshot_take(pen__snapshot *s, const pen_model *model, unsigned roles, pen_error *error)
+{
+    if (!s->data) {
+        s->ctx = model->ctx;
+        PEN_TRY(PEN_NEW_ZERO(s->ctx, s->data, model->n_tensors ? model->n_tensors : 1));
+        s->n = model->n_tensors;
+    }
+    for (int32_t i = 0; i < s->n; i++) {
+        const pen__state_tensor *tensor = &model->tensor[i];
+        if (!(roles >> tensor->role & 1)) continue;
+        size_t bytes = pen__state_bytes(tensor);
+        if (!s->data[i]) PEN_TRY(pen__new(s->ctx, &s->data[i], bytes, 1, false, error));
+        if (bytes) memcpy(s->data[i], tensor->data, bytes);
+    }
+    return PEN_OK;
+}
+
+void pen__snapshot_restore(const pen__snapshot *s, pen_model *model)
+{
+    for (int32_t i = 0; i < s->n; i++) {
+        size_t bytes = pen__state_bytes(&model->tensor[i]);
+        if (s->data[i] && bytes) memcpy(model->tensor[i].data, s->data[i], bytes);
+    }
+}
+
+void pen__snapshot_free(pen__snapshot *s)
+{
+    for (int32_t i = 0; i < s->n; i++) pen__free(s->ctx, s->data[i]);
+    pen__free(s->ctx, s->data);
+    *s = (pen__snapshot){0};
+}
+
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
+
+static void put_double(pen__container_writer *w, const char *key, double value)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%a", value);
+    pen__container_put_meta(w, key, text);
+}
+
+static void put_snapshot(pen__container_writer *w, const char *prefix, const pen_model *model, const pen__snapshot *snapshot)
+{
+    for (int32_t i = 0; i < snapshot->n; i++) {
+        const pen__state_tensor *tensor = &model->tensor[i];
+        char name[80];
+        if (!snapshot->data[i]) continue;
+        snprintf(name, sizeof name, "%s.%s", prefix, tensor->name);
+        pen__container_put(w, name, tensor->dtype, tensor->n_dims, tensor->dim, snapshot->data[i]);
+    }
+}
+
+/* What must be the same for a fit to go on: model, parameters, seed. */
+static void identity(const pen_model *model, pen__text *out)
+{
+    pen__text_printf(out, "%s %llu ", model->class->name, (unsigned long long)model->seed);
+    pen__params_json(model->class, &model->params, out);
+}
+
+pen_status pen__checkpoint_write(const char *path, const pen_model *model, uint64_t train_hash, const pen__position *position,
+                                 const pen__snapshot *last, const pen__snapshot *best, pen_error *error)
+{
+    pen__container_writer *w;
+    pen__text who = {.ctx = model->ctx};
+    PEN_TRY(pen__container_begin(model->ctx, path, "checkpoint", VERSION, &w, error));
+    identity(model, &who);
+    if (who.failed) {
+        pen__container_abort(w);
+        pen__text_free(&who);
+        return pen__fail(error, PEN_E_MEMORY, "out of memory writing '%s'", path);
+    }
+    pen__container_put_meta(w, "identity", who.bytes);
+    pen__container_put_int(w, "data_hash", (int64_t)train_hash);
+    pen__container_put_int(w, "phase", position->phase);
+    pen__container_put_int(w, "epoch", position->epoch);
+    pen__container_put_int(w, "best_epoch", position->best_epoch);
+    pen__container_put_int(w, "chosen", position->chosen);
+    put_double(w, "best_metric", position->best_metric);
+    put_double(w, "loss", position->loss);
+    put_double(w, "chosen_metric", position->chosen_metric);
+    put_snapshot(w, "last", model, last);
+    put_snapshot(w, "best", model, best);
+    pen__text_free(&who);
+    return pen__container_commit(w, error);
+}
+
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
+
+static pen_status get_double(const pen__container *c, const char *key, double *out, pen_error *error)
+{
+    const char *text = pen__container_meta(c, key);
+    char end;
+    if (!text || sscanf(text, "%la%c", out, &end) != 1) return pen__container_unsound(c, error, "metadata %s is not a number", key);
+    return PEN_OK;
+}
+
+static pen_status get_int(const pen__container *c, const char *key, int32_t *out, pen_error *error)
+{
+    int64_t value;
+    PEN_TRY(pen__container_meta_int(c, key, 0, INT32_MAX, &value, error));
+    *out = (int32_t)value;
+    return PEN_OK;
+}
+
+static pen_status check_identity(const pen__container *c, const pen_model *model, uint64_t train_hash, pen_error *error)
+{
+    const char *path = pen__container_path(c), *there = pen__container_meta(c, "identity");
+    pen__text who = {.ctx = model->ctx};
+    identity(model, &who);
+    bool same = there && !who.failed && !strcmp(there, who.bytes);
+    pen_status status = PEN_OK;
+    if (!same)
+        status = pen__fail(error, PEN_E_ARGUMENT, "'%s' is a checkpoint of another run (%.300s); this one is %.300s. Call with the same model, "
+                           "parameters and seed, or without --resume", path, there ? there : "unknown", who.bytes ? who.bytes : "");
+    pen__text_free(&who);
+    int64_t hash;
+    if (status == PEN_OK) status = pen__container_meta_int(c, "data_hash", INT64_MIN, INT64_MAX, &hash, error);
+    if (status == PEN_OK && train_hash && (uint64_t)hash != train_hash)
+        status = pen__fail(error, PEN_E_ARGUMENT, "'%s' is a checkpoint of a run on other data, another split or other filters; call with the "
+                           "same, or without --resume", path);
+    return status;
+}
+
+static pen_status get_position(const pen__container *c, pen__position *p, pen_error *error)
+{
+    PEN_TRY(get_int(c, "phase", &p->phase, error));
+    PEN_TRY(get_int(c, "epoch", &p->epoch, error));
+    PEN_TRY(get_int(c, "best_epoch", &p->best_epoch, error));
+    PEN_TRY(get_int(c, "chosen", &p->chosen, error));
+    PEN_TRY(get_double(c, "best_metric", &p->best_metric, error));
+    PEN_TRY(get_double(c, "loss", &p->loss, error));
+    return get_double(c, "chosen_metric", &p->chosen_metric, error);
+}
+
+pen_status pen__checkpoint_peek(const char *path, const pen_model *model, uint64_t train_hash, pen__position *position, int *found,
+                                pen_error *error)
+{
+    pen__container *c;
+    *found = 0;
+    if (access(path, F_OK) && errno == ENOENT) return PEN_OK;
+    PEN_TRY(pen__container_open(model->ctx, path, "checkpoint", VERSION, 0, &c, error));
+    pen_status status = get_position(c, position, error);
+    if (status == PEN_OK) status = check_identity(c, model, train_hash, error);
+    pen__container_close(c);
+    *found = status == PEN_OK;
+    return status;
+}
+
+static pen_status read_tensor(const pen__container *c, const char *prefix, const pen__state_tensor *tensor, void *into, pen_error *error)
+{
+    char name[80];
+    const void *data;
+    int64_t shape[PEN__MAX_DIMS];
+    memcpy(shape, tensor->dim, sizeof tensor->dim);
+    snprintf(name, sizeof name, "%s.%s", prefix, tensor->name);
+    PEN_TRY(pen__container_tensor(c, name, tensor->dtype, tensor->n_dims, shape, &data, error));
+    size_t bytes = pen__state_bytes(tensor);
+    if (bytes) memcpy(into, data, bytes);
+    return PEN_OK;
+}
+
+pen_status pen__checkpoint_read(const char *path, pen_model *model, pen__position *position, pen__snapshot *best, pen_error *error)
+{
+    pen__container *c;
+    PEN_TRY(pen__container_open(model->ctx, path, "checkpoint", VERSION, 0, &c, error));
+    pen_status status = get_position(c, position, error);
+    for (int32_t i = 0; i < model->n_tensors && status == PEN_OK; i++)
+        status = read_tensor(c, "last", &model->tensor[i], model->tensor[i].data, error);
+    if (status == PEN_OK && best && position->best_epoch > 0) {
+        status = pen__snapshot_take(best, model, 1u << PEN_ROLE_PARAM, error);
+        for (int32_t i = 0; i < model->n_tensors && status == PEN_OK; i++)
+            if (best->data[i]) status = read_tensor(c, "best", &model->tensor[i], best->data[i], error);
+    }
+    pen__container_close(c);
+    return status;
+}

@@ -1,0 +1,189 @@
+/* The one training loop. After each epoch: the loss is checked, validation is ranked with the real metric, the best tensors are
+ * kept, patience is counted, and a checkpoint is written when one is due.
+ *
+ * Memory beside the model: one copy of its parameters (the best, with validation) and one of its whole state (the last epoch's
+ * end, with checkpoints: an interrupt amid an epoch must not lose the epochs before it). */
+#include "train/trainer.h"
+
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/progress.h"
+#include "base/thread.h"
+#include "train/checkpoint.h"
+
+typedef struct run {
+    const pen__fit_options *o;
+    pen_model *model;
+    pen__position at;
+    pen__snapshot best, last;
+    pen__meter meter;
+    double written; /* when the last checkpoint was */
+    int32_t n_epochs, patience;
+    int higher; /* the metric is better when higher */
+} run;
+
+enum { ALL_ROLES = 1 << PEN_ROLE_PARAM | 1 << PEN_ROLE_OPTIMISER };
+
+static pen_status say_memory(pen_context *ctx, const pen__fit_options *o, pen_error *error)
+{
+    if (!o->class->memory) return PEN_OK;
+    uint64_t need = o->class->memory(o->params, o->train), held = pen_context_memory(ctx);
+    pen__say(ctx, PEN_LOG_INFO, "%s: about %.1f MB for the model, %.1f MB held already", o->class->name, (double)need / 1e6, (double)held / 1e6);
+    uint64_t limit = pen__memory_limit(ctx);
+    PEN_CHECK(!limit || need + held <= limit, PEN_E_MEMORY, "%s needs about %.1f MB beside the %.1f MB held, past the limit of %.1f MB; raise "
+              "--memory or choose smaller parameters (penchant models %s)", o->class->name, (double)need / 1e6, (double)held / 1e6,
+              (double)limit / 1e6, o->class->name);
+    return PEN_OK;
+}
+
+static pen_status write_checkpoint(run *r, pen_error *error)
+{
+    r->written = pen__now();
+    return pen__checkpoint_write(r->o->checkpoint, r->model, r->o->train->hash, &r->at, &r->last, &r->best, error);
+}
+
+/* What validation says of the model as it stands. */
+static pen_status validate(run *r, double *metric, pen_error *error)
+{
+    pen__scores scores;
+    PEN_TRY(pen__model_bind(r->model, error));
+    PEN_TRY(pen__evaluate(r->model, r->o->valid, r->o->train, r->o->metric, 1, r->o->train->task, 0, r->o->seed, &scores, error));
+    *metric = scores.whole[0];
+    pen__scores_free(&scores);
+    return PEN_OK;
+}
+
+static pen_status after_epoch(run *r, double loss, pen_error *error)
+{
+    r->at.epoch++;
+    r->at.loss = loss;
+    if (!isfinite(loss))
+        return pen__fail_at(error, PEN_E_DIVERGED, r->at.epoch, "%s diverged in epoch %d: its loss is %g; a smaller learning_rate or more "
+                            "regularization helps", r->o->class->name, r->at.epoch, loss);
+    if (r->o->valid) {
+        double metric;
+        PEN_TRY(validate(r, &metric, error));
+        int better = r->at.best_epoch == 0 || isnan(r->at.best_metric) || (r->higher ? metric > r->at.best_metric : metric < r->at.best_metric);
+        if (better) {
+            PEN_TRY(pen__snapshot_take(&r->best, r->model, 1u << PEN_ROLE_PARAM, error));
+            r->at.best_epoch = r->at.epoch;
+            r->at.best_metric = metric;
+        }
+        r->meter.report.metric = metric;
+    }
+    if (r->o->checkpoint) {
+        PEN_TRY(pen__snapshot_take(&r->last, r->model, ALL_ROLES, error));
+        if (pen__now() - r->written >= r->o->checkpoint_seconds) PEN_TRY(write_checkpoint(r, error));
+    }
+    r->meter.report.loss = loss;
+    return pen__meter_report(&r->meter, (int64_t)r->at.epoch * r->o->train->n_events, error);
+}
+
+static int stop_early(const run *r)
+{
+    return r->o->valid && r->patience > 0 && r->at.epoch - r->at.best_epoch >= r->patience;
+}
+
+static pen_status epochs(run *r, pen_error *error)
+{
+    const pen__fit_options *o = r->o;
+    while (r->at.epoch < r->n_epochs && !stop_early(r)) {
+        double loss = NAN;
+        r->meter.report.epoch = r->at.epoch + 1;
+        r->model->meter_from = (int64_t)r->at.epoch * o->train->n_events;
+        PEN_TRY(o->class->epoch(r->model, o->train, r->at.epoch, &loss, error));
+        PEN_TRY(after_epoch(r, loss, error));
+    }
+    return PEN_OK;
+}
+
+/* Starts, or goes on from the checkpoint where there is one. */
+static pen_status begin(run *r, pen_error *error)
+{
+    const pen__fit_options *o = r->o;
+    PEN_TRY(o->class->begin(r->model, o->train, error));
+    if (o->checkpoint && o->resume) {
+        int found;
+        pen__position at;
+        PEN_TRY(pen__checkpoint_peek(o->checkpoint, r->model, 0, &at, &found, error));
+        if (found && at.phase == o->phase) {
+            PEN_TRY(pen__checkpoint_peek(o->checkpoint, r->model, o->train->hash, &at, &found, error));
+            PEN_TRY(pen__checkpoint_read(o->checkpoint, r->model, &r->at, &r->best, error));
+            pen__say(r->model->ctx, PEN_LOG_INFO, "going on after epoch %d of '%s'", r->at.epoch, o->checkpoint);
+        }
+    }
+    PEN_TRY(pen__model_bind(r->model, error));
+    if (o->checkpoint) PEN_TRY(pen__snapshot_take(&r->last, r->model, ALL_ROLES, error));
+    return PEN_OK;
+}
+
+static pen_status fit_in_epochs(run *r, pen_error *error)
+{
+    const pen__fit_options *o = r->o;
+    r->n_epochs = o->n_epochs > 0 ? o->n_epochs : (int32_t)pen__params_get(o->class, o->params, "epochs");
+    r->patience = pen__params_has(o->class, "patience") ? (int32_t)pen__params_get(o->class, o->params, "patience") : 0;
+    r->higher = !o->metric || (o->metric->kind != PEN_METRIC_RMSE && o->metric->kind != PEN_METRIC_MAE);
+    r->meter = pen__meter_begin(r->model->ctx, o->phase ? "refit" : "train", "events", (int64_t)r->n_epochs * o->train->n_events);
+    r->meter.report.n_epochs = r->n_epochs;
+    r->meter.report.metric_name = o->valid ? o->metric->name : NULL;
+    r->model->meter = &r->meter;
+    r->written = pen__now();
+    pen_status status = begin(r, error);
+    if (status == PEN_OK) status = epochs(r, error);
+    if (status == PEN_E_CANCELLED && o->checkpoint && r->last.n) {
+        pen__cancel_clear(r->model->ctx);
+        pen_status wrote = write_checkpoint(r, error);
+        if (wrote != PEN_OK) status = wrote;
+    }
+    if ((status == PEN_OK || status == PEN_E_CANCELLED) && r->at.best_epoch > 0)
+        pen__snapshot_restore(&r->best, r->model);
+    else if (status == PEN_E_CANCELLED && r->last.n)
+        pen__snapshot_restore(&r->last, r->model);
+    pen__meter_end(&r->meter, (int64_t)r->at.epoch * o->train->n_events);
+    r->model->meter = NULL;
+    return status;
+}
+
+static pen_status fit_at_once(run *r, pen_error *error)
+{
+    r->meter = pen__meter_begin(r->model->ctx, r->o->phase ? "refit" : "train", "events", r->o->train->n_events);
+    r->model->meter = &r->meter;
+    PEN_TRY(r->o->class->fit(r->model, r->o->train, error));
+    pen__meter_end(&r->meter, r->o->train->n_events);
+    r->model->meter = NULL;
+    return PEN_OK;
+}
+
+static void report_to(const run *r, pen__fit_report *report, double began, pen_status status)
+{
+    *report = (pen__fit_report){.epochs = r->at.epoch, .best_epoch = r->o->valid ? r->at.best_epoch : r->at.epoch,
+                                .best_metric = r->o->valid && r->at.best_epoch ? r->at.best_metric : NAN, .loss = r->at.loss,
+                                .seconds = pen__now() - began, .cancelled = status == PEN_E_CANCELLED};
+}
+
+pen_status pen__fit(pen_context *ctx, const pen__fit_options *o, pen_model **model, pen__fit_report *report, pen_error *error)
+{
+    run r = {.o = o, .at = {.phase = o->phase, .chosen = o->chosen, .chosen_metric = o->chosen_metric, .best_metric = NAN, .loss = NAN}};
+    double began = pen__now();
+    *model = NULL;
+    PEN_CHECK(o->train->n_events > 0, PEN_E_INPUT, "nothing to learn from: no training event is left after the filters and the split");
+    PEN_TRY(say_memory(ctx, o, error));
+    PEN_TRY(pen__model_new(ctx, o->class, o->params, o->train, o->seed, &r.model, error));
+    pen_status status = o->class->fit ? fit_at_once(&r, error) : fit_in_epochs(&r, error);
+    r.model->meter = NULL;
+    report_to(&r, report, began, status);
+    int usable = status == PEN_OK || (status == PEN_E_CANCELLED && r.at.epoch > 0);
+    if (usable) {
+        pen_status bound = pen__model_bind(r.model, error);
+        if (bound != PEN_OK) status = bound, usable = 0;
+    }
+    if (usable)
+        *model = r.model;
+    else
+        pen__model_free(r.model);
+    pen__snapshot_free(&r.best);
+    pen__snapshot_free(&r.last);
+    return status;
+}
