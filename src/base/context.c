@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/context_impl.h"
+#include "base/cpu.h"
 #include "base/error.h"
 #include "base/progress.h"
 
@@ -29,6 +30,7 @@ pen_status pen_context_create(const pen_context_options *given, pen_context **co
     }
     PEN_CHECK(options.n_threads >= 0 && options.n_threads <= MAX_THREADS, PEN_E_ARGUMENT,
               "n_threads is %d; allowed are 0 (one for each core) to %d", options.n_threads, MAX_THREADS);
+    PEN_TRY(pen__cpu_init(error));
     const pen_allocator *allocator = options.allocator ? options.allocator : &libc;
     PEN_CHECK(allocator->obtain && allocator->resize && allocator->release, PEN_E_ARGUMENT,
               "pen_allocator needs all three of obtain, resize and release");
