@@ -309,6 +309,7 @@ static void pieces_make_a_tensor(void **state)
     assert_int_equal(write_stream(ctx, path, 100, (stream){99, 7, PEN_OK}, &error), PEN_E_ARGUMENT);
     assert_non_null(strstr(error.message, "1 bytes of tensor 'big' were not given"));
     assert_int_equal(write_stream(ctx, path, 100, (stream){101, 7, PEN_OK}, &error), PEN_E_ARGUMENT);
+    assert_non_null(strstr(error.message, "1 bytes too many"));
     assert_int_equal(write_stream(ctx, path, 100, (stream){100, 7, PEN_E_CANCELLED}, &error), PEN_E_CANCELLED);
     assert_int_equal(pen__container_open(ctx, path, "model", 1, 0, &c, NULL), PEN_OK);
     assert_int_equal(pen__container_size(c) > (size_t)n, 1);
@@ -340,8 +341,13 @@ static void a_full_disk_leaves_the_old_file(void **state)
         assert_int_equal(files_in_folder(), 2);
     }
     assert_non_null(strstr(error.message, "File too large"));
+    int before = dup(0); /* the lowest number that is free: a descriptor that stays open would raise it */
+    close(before);
     assert_int_equal(write_sample(*state, "/dev/full", &error), PEN_E_IO);
     assert_non_null(strstr(error.message, "No space left"));
+    int after = dup(0);
+    close(after);
+    assert_int_equal(after, before);
     unlink(path);
 }
 
@@ -503,6 +509,19 @@ static void hostile_headers_are_refused(void **state)
     }
 }
 
+static void pads_are_zero(void **state)
+{
+    block b = forge(META T("a", "U8", "3", "0", "3") T("__pad_0", "U8", "61", "3", "64") T("b", "U8", "1", "64", "65") "}", 65);
+    pen_error error = {0};
+    assert_int_equal(open_block(*state, b.bytes, b.size, PEN__SKIP_HASH, NULL), PEN_OK);
+    b.bytes[b.size - 65] = 1; /* in a: free to be anything */
+    assert_int_equal(open_block(*state, b.bytes, b.size, PEN__SKIP_HASH, NULL), PEN_OK);
+    b.bytes[b.size - 2] = 1; /* the last byte of the pad */
+    assert_int_equal(open_block(*state, b.bytes, b.size, PEN__SKIP_HASH, &error), PEN_E_FORMAT);
+    assert_non_null(strstr(error.message, "the pad '__pad_0' is not zero"));
+    free(b.bytes);
+}
+
 /* Whose file, which kind, which version: what a user reads. */
 static void foreign_files_are_named(void **state)
 {
@@ -659,6 +678,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_cut_is_refused),
         cmocka_unit_test(every_flipped_bit_is_refused),
         cmocka_unit_test(hostile_headers_are_refused),
+        cmocka_unit_test(pads_are_zero),
         cmocka_unit_test(foreign_files_are_named),
         cmocka_unit_test(deep_and_wide_headers_are_refused),
         cmocka_unit_test(each_failed_allocation_is_survived),

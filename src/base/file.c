@@ -32,7 +32,7 @@ static void writer_free(pen__writer *w)
 {
     if (!w) return;
     pen_context *ctx = w->ctx;
-    if (w->fd >= 0 && !w->to_stdout) close(w->fd);
+    if (w->fd >= 0 && w->fd != STDOUT_FILENO) close(w->fd);
     pen__free(ctx, w->path);
     pen__free(ctx, w->aside);
     pen__free(ctx, w->buffer);
