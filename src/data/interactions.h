@@ -98,6 +98,7 @@ typedef struct pen__cases {
     int64_t n;
     int32_t *user;       /* training's number, or -1: folded in from the history */
     int32_t *data_user;  /* the data set's number: ties, groups, names */
+    int32_t keep_seen;   /* 1: the history stays in the ranking */
     pen__rows target;    /* items (training's number, or -1: training lacks it, a miss) with values */
     pen__rows history;   /* in order of time: seen, and what a fold-in sees */
     pen__rows candidate; /* begin NULL: the full catalogue. Otherwise the items to rank (the targets among them) */

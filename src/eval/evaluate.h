@@ -35,7 +35,11 @@ typedef struct pen__scores {
     int64_t n_cases;
     double *value;
     double *weight;                  /* n_cases: targets of the case */
-    double whole[PEN_MAX_METRICS];   /* the metric over everybody */
+    int32_t *place;                  /* ranking: of each entry of cases->target; 0: not found (further down than the largest
+                                      * cutoff where no metric asks for more), -1: a repeat, which does not count */
+    int32_t sampled;                 /* 1: some candidates were ranked, not the full catalogue: reports must say so */
+    int64_t count[PEN_MAX_METRICS];  /* cases with a value; for RMSE and MAE ratings, for coverage and Gini lists */
+    double whole[PEN_MAX_METRICS];   /* the metric over everybody; NaN where nobody has a value */
     double low[PEN_MAX_METRICS], high[PEN_MAX_METRICS]; /* 95 % bootstrap over users; NaN where it has none */
     double seconds;
 } pen__scores;
@@ -44,7 +48,9 @@ typedef struct pen__scores {
 pen_status pen__evaluate(const pen_model *model, const pen__cases *cases, const pen__train *train, const pen__metric *metric,
                          int32_t n_metrics, int32_t task, int32_t bootstrap, uint64_t seed, pen__scores *out, pen_error *error);
 
-/* The same metrics for anybody's lists: list.column are items in order of rank. */
+/* The same metrics for anybody's lists: row c of list has the items for case c in order of rank (-1: an item that is in
+ * nobody's numbering). A repeated item counts where it stands first. train may be NULL where no metric needs it (coverage,
+ * Gini, novelty, diversity, calibration do). AUC is refused: it needs the places of all items. */
 pen_status pen__evaluate_lists(const pen__rows *list, const pen__cases *cases, const pen__train *train, const pen__metric *metric,
                                int32_t n_metrics, int32_t bootstrap, uint64_t seed, pen__scores *out, pen_error *error);
 void pen__scores_free(pen__scores *scores);
