@@ -216,6 +216,7 @@ static void wrong_contents_are_refused(void **state)
     REFUSED(pen__container_offsets(c, "falling", 3, 6, &i64, &error), "fall from 4 to 2 at 2");
     REFUSED(pen__container_offsets(c, "late", 1, 2, &i64, &error), "do not begin with 0");
     REFUSED(pen__container_offsets(c, "users.offsets", 4, 11, &i64, &error), "end with 10 and should end with 11");
+    REFUSED(pen__container_offsets(c, "late", INT64_MAX, 2, &i64, &error), "should be I64 (9223372036854775807)");
     REFUSED(pen__container_strings(c, "users", 5, true, &strings, &error), "I64 (5) and should be I64 (6)");
     REFUSED(pen__container_strings(c, "latin1", 2, true, &strings, &error), "string 1 of 'latin1' is not valid UTF-8");
     assert_int_equal(pen__container_strings(c, "latin1", 2, false, &strings, NULL), PEN_OK);

@@ -80,7 +80,7 @@ pen_status pen__container_floats(const pen__container *c, const char *name, int 
 pen_status pen__container_offsets(const pen__container *c, const char *name, int64_t n, int64_t end, const int64_t **offsets,
                                   pen_error *error)
 {
-    int64_t shape[1] = {n == PEN__ANY ? PEN__ANY : n + 1};
+    int64_t shape[1] = {n == PEN__ANY || n == INT64_MAX ? n : n + 1}; /* n may be a file's: no tensor is that long */
     PEN_TRY(pen__container_tensor(c, name, PEN_I64, 1, shape, offsets, error));
     const int64_t *at = *offsets;
     n = shape[0] - 1;
