@@ -32,6 +32,8 @@ typedef struct pen__table {
     int64_t rows; /* 0: there is no table; else as many as there are users (items) */
     int32_t n_columns;
     int32_t title; /* the column that people read (title, name), -1 where there is none */
+    int32_t borrowed; /* 1: the columns' arrays (not their names) belong to a mapped container */
+    int32_t reserved;
     pen__column *column;
 } pen__table;
 

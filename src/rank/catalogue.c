@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "data/table_store.h"
+
 static pen_status copy_bytes(pen_context *ctx, void *out, const void *from, size_t bytes, pen_error *error)
 {
     void *copy;
@@ -78,15 +80,7 @@ pen_status pen__table_pick(pen_context *ctx, const pen__table *from, const int32
 
 void pen__table_free(pen_context *ctx, pen__table *table)
 {
-    for (int c = 0; c < table->n_columns; c++) {
-        pen__column *column = &table->column[c];
-        pen__free(ctx, (void *)(uintptr_t)column->name);
-        pen__free(ctx, (void *)(uintptr_t)column->code);
-        pen__free(ctx, (void *)(uintptr_t)column->begin);
-        pen__free(ctx, (void *)(uintptr_t)column->number);
-        pen__strings_free(&column->words);
-    }
-    pen__free(ctx, table->column);
+    pen__columns_free(ctx, table->column, table->n_columns, table->borrowed);
     *table = (pen__table){.title = -1};
 }
 

@@ -1,0 +1,49 @@
+/* Evaluation: models on splits of a log, and anybody's lists.
+ *
+ *     pen_protocol protocol;
+ *     pen_protocol_init(&protocol);
+ *     pen_material material = {log, NULL, NULL};
+ *     const char *models[] = {"ials", "popular"};
+ *     pen_report *report;
+ *     if (pen_evaluate(ctx, &material, 1, &protocol, models, 2, NULL, 0, &report, &error) == PEN_OK)
+ *         puts(pen_report_json(report));
+ *
+ * Since 0.1.
+ */
+#ifndef PENCHANT_EVALUATE_H
+#define PENCHANT_EVALUATE_H
+
+#include "penchant/dataset.h"
+#include "penchant/protocol.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A log, and given test and validation events beside it (NULL: the protocol's split). Several materials are folds. */
+typedef struct pen_material {
+    const pen_dataset *log, *test, *valid;
+} pen_material;
+
+typedef struct pen_report pen_report;
+
+/* Splits, fits and tests each model on every material. models NULL: the task's default model. params as in
+ * pen_train_options; with several models "name=value" goes to each model that has it. The report's JSON is that of
+ * `penchant evaluate --format json`. */
+PEN_API pen_status pen_evaluate(pen_context *ctx, const pen_material *material, size_t n_materials, const pen_protocol *protocol,
+                                const char *const *models, size_t n_models, const char *const *params, size_t n_params,
+                                pen_report **report, pen_error *error);
+
+/* The same metrics for anybody's lists. `lists`: a data set whose events are user, item and (as value) a score; without values
+ * their order is the rank. `test`: whom to test; `train` (NULL: none): what is left out of nothing but counts as the catalogue. */
+PEN_API pen_status pen_score_lists(pen_context *ctx, const pen_dataset *lists, const pen_dataset *test, const pen_dataset *train,
+                                   const pen_protocol *protocol, pen_report **report, pen_error *error);
+
+/* Lives as long as the report. */
+PEN_API const char *pen_report_json(const pen_report *report);
+PEN_API void pen_report_destroy(pen_report *report);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,92 @@
+/* penchant/evaluate.h: checks, then the experiment. */
+#include "penchant/evaluate.h"
+
+#include "api/report.h"
+#include "base/progress.h"
+#include "data/dataset.h"
+#include "train/experiment.h"
+
+pen_status pen__report_new(pen_context *ctx, pen_report **report, pen_error *error)
+{
+    PEN_TRY(PEN_NEW_ZERO(ctx, *report, 1));
+    (*report)->ctx = ctx;
+    (*report)->text.ctx = ctx;
+    return PEN_OK;
+}
+
+const char *pen_report_json(const pen_report *report) { return report && report->text.bytes ? report->text.bytes : ""; }
+
+void pen_report_destroy(pen_report *report)
+{
+    if (!report) return;
+    pen_context *ctx = report->ctx;
+    pen__text_free(&report->text);
+    pen__free(ctx, report);
+}
+
+/* A log with its given validation and test joined behind it. *joined is what to destroy, or NULL. */
+static pen_status join(const pen_material *from, pen__material *to, pen_dataset **joined, pen_error *error)
+{
+    *to = (pen__material){from->log, -1, -1};
+    *joined = NULL;
+    PEN_CHECK(from->log, PEN_E_ARGUMENT, "pen_material needs a log");
+    PEN_CHECK(from->test || !from->valid, PEN_E_ARGUMENT, "a given validation (--valid) needs a given test (--test) beside it");
+    if (!from->test) return PEN_OK;
+    const pen_dataset *base = from->log;
+    if (from->valid) {
+        to->valid_from = base->n_events;
+        PEN_TRY(pen__dataset_join(base, from->valid, joined, error));
+        base = *joined;
+    }
+    pen_dataset *both;
+    to->test_from = base->n_events;
+    pen_status status = pen__dataset_join(base, from->test, &both, error);
+    pen_dataset_destroy(*joined);
+    *joined = status == PEN_OK ? both : NULL;
+    if (status == PEN_OK) to->data = both;
+    return status;
+}
+
+static pen_status run(pen_context *ctx, const pen__material *material, size_t n_materials, const pen_protocol *given, const char *const *models,
+                      size_t n_models, const char *const *params, size_t n_params, pen__text *out, pen_error *error)
+{
+    pen_protocol protocol = *given;
+    pen__entrant *entrant;
+    if (!protocol.task) protocol.task = PEN_TASK_RANK;
+    if (!models) n_models = 1;
+    PEN_CHECK(n_models > 0, PEN_E_ARGUMENT, "no model was named");
+    PEN_TRY(PEN_NEW_ZERO(ctx, entrant, n_models));
+    pen_status status = PEN_OK;
+    for (size_t m = 0; m < n_models && status == PEN_OK; m++)
+        status = pen__entrant_parse(models ? models[m] : NULL, protocol.task, params, n_params, n_models > 1, &entrant[m], error);
+    if (status == PEN_OK)
+        status = pen__experiment(ctx, material, (int32_t)n_materials, &protocol, entrant, (int32_t)n_models, out, error);
+    pen__free(ctx, entrant);
+    return status;
+}
+
+pen_status pen_evaluate(pen_context *ctx, const pen_material *material, size_t n_materials, const pen_protocol *protocol,
+                        const char *const *models, size_t n_models, const char *const *params, size_t n_params, pen_report **report,
+                        pen_error *error)
+{
+    PEN_CHECK(ctx && material && n_materials && n_materials < INT32_MAX && protocol && report, PEN_E_ARGUMENT, "pen_evaluate: an argument is missing");
+    pen__cancel_clear(ctx);
+    pen__material *inner = NULL;
+    pen_dataset **joined = NULL;
+    pen_status status = PEN_OK;
+    *report = NULL;
+    PEN_TRY_DONE(pen__report_new(ctx, report, error));
+    PEN_TRY_DONE(PEN_NEW_ZERO(ctx, inner, n_materials));
+    PEN_TRY_DONE(PEN_NEW_ZERO(ctx, joined, n_materials));
+    for (size_t i = 0; i < n_materials; i++) PEN_TRY_DONE(join(&material[i], &inner[i], &joined[i], error));
+    PEN_TRY_DONE(run(ctx, inner, n_materials, protocol, models, n_models, params, n_params, &(*report)->text, error));
+done:
+    for (size_t i = 0; joined && i < n_materials; i++) pen_dataset_destroy(joined[i]);
+    pen__free(ctx, joined);
+    pen__free(ctx, inner);
+    if (status != PEN_OK) {
+        pen_report_destroy(*report);
+        *report = NULL;
+    }
+    return status;
+}

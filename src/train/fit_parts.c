@@ -1,0 +1,172 @@
+/* Fitting on the parts of a split: validation chooses the number of epochs, and the model is fitted again on training and
+ * validation with that number (refit). A model without epochs has nothing to choose: it is fitted once, on both. */
+#include <math.h>
+#include <string.h>
+
+#include "base/progress.h"
+#include "train/checkpoint.h"
+#include "train/experiment.h"
+
+enum { TRAIN = 1 << PEN_PART_TRAIN, VALID = 1 << PEN_PART_VALID };
+
+static pen_status parse_one(pen__entrant *entrant, const char *assignment, int shared, pen_error *error)
+{
+    const char *equals = strchr(assignment, '='), *dot = strchr(assignment, '.');
+    if (equals && dot && dot < equals) { /* model.name=value */
+        char model[64];
+        size_t n = (size_t)(dot - assignment);
+        PEN_CHECK(n < sizeof model, PEN_E_UNKNOWN, "'%s': there is no such model", assignment);
+        memcpy(model, assignment, n);
+        model[n] = 0;
+        PEN_CHECK(pen__model_class_find(model), PEN_E_UNKNOWN, "'%s': there is no model '%s' (see: penchant models)", assignment, model);
+        if (strcmp(model, entrant->class->name)) {
+            PEN_CHECK(shared, PEN_E_ARGUMENT, "'%s' is for the model %s, but the model is %s", assignment, model, entrant->class->name);
+            return PEN_OK;
+        }
+        assignment = dot + 1;
+    } else if (shared && equals) { /* for whoever has it */
+        char name[64];
+        size_t n = (size_t)(equals - assignment);
+        if (n < sizeof name) {
+            memcpy(name, assignment, n);
+            name[n] = 0;
+            if (!pen__params_has(entrant->class, name)) return PEN_OK;
+        }
+    }
+    return pen__params_set(entrant->class, &entrant->params, assignment, error);
+}
+
+pen_status pen__entrant_parse(const char *model, int32_t task, const char *const *assignments, size_t n, int shared, pen__entrant *out,
+                              pen_error *error)
+{
+    if (!model) model = task == PEN_TASK_RATE ? "biased-mf" : "ials";
+    *out = (pen__entrant){.class = pen__model_class_find(model)};
+    if (!out->class) {
+        const pen__model_class *const *all;
+        const char *names[256];
+        size_t n_classes = pen__model_classes(&all);
+        for (size_t i = 0; i < n_classes; i++) names[i] = all[i]->name;
+        int nearest = pen__nearest_name(pen__span_of(model), names, n_classes, sizeof *names);
+        if (nearest >= 0) return pen__fail(error, PEN_E_UNKNOWN, "there is no model '%s'; did you mean '%s'? (see: penchant models)", model, names[nearest]);
+        return pen__fail(error, PEN_E_UNKNOWN, "there is no model '%s' (see: penchant models)", model);
+    }
+    const char *word = task == PEN_TASK_RATE ? "rating" : "ranking";
+    PEN_CHECK(out->class->tasks >> task & 1, PEN_E_UNSUPPORTED, "%s is not a model for %s (--task %s); see: penchant models", model, word,
+              task == PEN_TASK_RATE ? "rate" : "rank");
+    pen__params_default(out->class, &out->params);
+    for (size_t i = 0; i < n; i++) PEN_TRY(parse_one(out, assignments[i], shared, error));
+    return PEN_OK;
+}
+
+static int64_t count_part(const pen__parts *parts, int part)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < parts->n; i++) n += parts->part[i] == part;
+    return n;
+}
+
+/* The first metric that is worth watching on validation: of the whole ranking or rating, by user. */
+static pen_status watched_metric(const pen_protocol *protocol, pen__metric *out, pen_error *error)
+{
+    pen__metric all[PEN_MAX_METRICS];
+    int32_t n;
+    PEN_TRY(pen__metrics_parse(protocol->metrics, protocol->task, all, &n, error));
+    for (int32_t m = 0; m < n; m++) {
+        int kind = all[m].kind;
+        if (kind == PEN_METRIC_COVERAGE || kind == PEN_METRIC_GINI || kind == PEN_METRIC_NOVELTY || kind == PEN_METRIC_DIVERSITY || kind == PEN_METRIC_CALIBRATION)
+            continue;
+        *out = all[m];
+        return PEN_OK;
+    }
+    PEN_TRY(pen__metrics_parse(NULL, protocol->task, all, &n, error));
+    *out = all[0];
+    return PEN_OK;
+}
+
+/* Where a checkpoint says that a run already is in its refit. */
+static pen_status peek_refit(pen_context *ctx, const pen__entrant *entrant, uint64_t seed, const pen__keeping *keeping, pen__position *at,
+                             int *refitting, pen_error *error)
+{
+    pen_model *probe;
+    *refitting = 0;
+    if (!keeping->checkpoint || !keeping->resume) return PEN_OK;
+    PEN_TRY(pen__model_new(ctx, entrant->class, &entrant->params, NULL, seed, &probe, error));
+    pen_status status = pen__checkpoint_peek(keeping->checkpoint, probe, 0, at, refitting, error);
+    pen__model_free(probe);
+    *refitting = *refitting && at->phase == 1;
+    return status;
+}
+
+/* First phase: epochs chosen on validation. */
+static pen_status choose(pen_context *ctx, pen__fit_options *o, const pen__log *log, const pen__parts *parts, const pen_protocol *protocol,
+                         pen_model **model, pen__train *train, pen__fit_report *report, pen_error *error)
+{
+    pen__cases cases = {0};
+    pen__metric metric;
+    PEN_TRY(watched_metric(protocol, &metric, error));
+    PEN_TRY(pen__train_build(log, parts, TRAIN, protocol->task, train, error));
+    pen_protocol quiet = *protocol; /* validation ranks the full catalogue, for all users: candidates are of the test */
+    quiet.candidates = NULL;
+    quiet.test_users = 0;
+    pen_status status = pen__cases_build(log, parts, train, &quiet, PEN_PART_VALID, TRAIN, o->seed, &cases, error);
+    if (status == PEN_OK) {
+        o->train = train;
+        o->valid = cases.n > 0 ? &cases : NULL;
+        o->metric = &metric;
+        status = pen__fit(ctx, o, model, report, error);
+    }
+    pen__cases_free(&cases);
+    if (status != PEN_OK && !*model) pen__train_free(train);
+    return status;
+}
+
+pen_status pen__fit_on_parts(pen_context *ctx, const pen__entrant *entrant, const pen__log *log, const pen__parts *parts,
+                             const pen_protocol *protocol, uint64_t seed, const pen__keeping *keeping, pen_model **model, pen__train *train,
+                             pen__fit_report *report, pen_error *error)
+{
+    pen__fit_options o = {.class = entrant->class, .params = &entrant->params, .seed = seed, .checkpoint = keeping->checkpoint,
+                          .checkpoint_seconds = keeping->checkpoint_seconds, .resume = keeping->resume};
+    int iterative = entrant->class->epoch != NULL, refitting = 0;
+    int has_valid = count_part(parts, PEN_PART_VALID) > 0;
+    pen__position at = {0};
+    *model = NULL;
+    *train = (pen__train){0};
+    if (iterative && has_valid) {
+        PEN_TRY(peek_refit(ctx, entrant, seed, keeping, &at, &refitting, error));
+        if (refitting) {
+            report->best_epoch = at.chosen;
+            report->best_metric = at.chosen_metric;
+        } else
+            PEN_TRY(choose(ctx, &o, log, parts, protocol, model, train, report, error));
+        if (!protocol->refit) return PEN_OK;
+        o.phase = 1;
+        o.n_epochs = o.chosen = report->best_epoch > 0 ? report->best_epoch : report->epochs;
+        o.chosen_metric = report->best_metric;
+    }
+    pen_model *first = *model;
+    pen__train first_train = *train;
+    pen__fit_report first_report = *report;
+    unsigned mask = protocol->refit ? TRAIN | VALID : TRAIN;
+    *model = NULL;
+    pen_status status = pen__train_build(log, parts, mask, protocol->task, train, error);
+    o.train = train;
+    o.valid = NULL;
+    if (status == PEN_OK) status = pen__fit(ctx, &o, model, report, error);
+    if (o.phase == 1) { /* what the report says of epochs is what validation chose */
+        report->best_metric = o.chosen_metric;
+        report->seconds += first ? first_report.seconds : 0;
+    }
+    if (status == PEN_E_CANCELLED && first) { /* during a refit, the best so far is the model before it */
+        pen__model_free(*model);
+        pen__train_free(train);
+        *model = first;
+        *train = first_train;
+        *report = first_report;
+        report->cancelled = 1;
+        return status;
+    }
+    pen__model_free(first);
+    if (first) pen__train_free(&first_train);
+    if (status != PEN_OK && !*model) pen__train_free(train);
+    return status;
+}
