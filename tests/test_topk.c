@@ -128,7 +128,7 @@ static void check(const world *w, bool bias, bool denied, bool rows, int n_threa
     pen__rank_job job = {.items = &panels, .users = w->users, .stride = D, .rows = rows ? w->rows : NULL, .n_users = n_users,
                          .keys = w->keys, .seen_at = w->seen_at, .seen = w->seen, .denied = denied ? w->denied : NULL, .k = k,
                          .top_items = top, .top_scores = scores, .target_at = w->target_at, .targets = w->targets, .better = better};
-    assert_int_equal(pen__rank(ctx, &job, &error), PEN_OK);
+    assert_int_equal(pen__rank_vectors(ctx, &job, &error), PEN_OK);
     assert_int_equal(top[n_users * k], -9);
     for (int64_t j = 0; j < n_users; j++) {
         int64_t row = rows ? w->rows[j] : j, n = naive(w, bias, denied, row, w->keys[j], want);
@@ -234,7 +234,7 @@ static void memory_runs_out_cleanly(void **state)
         assert_int_equal(pen_context_create(&options, &ctx, NULL), PEN_OK);
         pen_status status = pen__panels_pack(ctx, w->items, w->n_items, D, D, w->bias, &panels, NULL);
         pen__rank_job job = {.items = &panels, .users = w->users, .stride = D, .n_users = USERS, .k = 10, .top_items = top};
-        if (status == PEN_OK) status = pen__rank(ctx, &job, NULL);
+        if (status == PEN_OK) status = pen__rank_vectors(ctx, &job, NULL);
         assert_true(status == PEN_OK || status == PEN_E_MEMORY);
         if (limit > 590000) assert_int_equal(status, PEN_OK);
         pen__panels_free(ctx, &panels);

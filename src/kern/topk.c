@@ -194,7 +194,7 @@ static pen_status scratch_create(const ranking *r, scratch *s, pen_error *error)
     return PEN_NEW(r->ctx, s->users, BLOCK);
 }
 
-pen_status pen__rank(pen_context *ctx, const pen__rank_job *job, pen_error *error)
+pen_status pen__rank_vectors(pen_context *ctx, const pen__rank_job *job, pen_error *error)
 {
     pen_status status = PEN_OK;
     int n_workers = pen__workers(ctx);

@@ -52,7 +52,7 @@ typedef struct pen__rank_job {
 } pen__rank_job;
 
 /* In parallel over blocks of users; scratch of about users-in-a-block * (2 k + 32) * 16 bytes a worker, 96 users in a block. */
-pen_status pen__rank(pen_context *ctx, const pen__rank_job *job, pen_error *error);
+pen_status pen__rank_vectors(pen_context *ctx, const pen__rank_job *job, pen_error *error);
 
 /* ---- one user by a dense vector of scores ------------------------------------------------------------------------------
  * For models that fill n_items scores themselves. In the calling thread; nothing is allocated but a buffer of (2 k + 32) * 16 bytes
