@@ -93,7 +93,7 @@ pen_status pen_model_train(const pen_dataset *log, const pen_protocol *given, co
     pen__keeping keeping = {o->checkpoint, o->checkpoint_seconds, o->resume};
     PEN_TRY(pen__entrant_parse(o->model, protocol.task, o->params, o->n_params, 0, &entrant, error));
     pen_status status = pen__log_build(log, &protocol, &events, error);
-    if (status == PEN_OK) status = pen__split(&events, &protocol, protocol.seed, 0, -1, -1, &parts, error);
+    if (status == PEN_OK) status = pen__split(&events, &protocol, protocol.seed, 0, &parts, error);
     if (status == PEN_OK) status = pen__fit_on_parts(ctx, &entrant, &events, &parts, &protocol, protocol.seed, &keeping, model, &train, &report, error);
     if (*model) {
         pen_status finished = complete(*model, log, &protocol, &events, &train, &report, !o->no_history, error);

@@ -25,12 +25,27 @@ typedef struct pen__log {
     float *value;         /* n: what is predicted when rating, the weight when ranking; never NULL */
     int64_t *time;        /* n, or NULL */
     uint8_t *positive;    /* n: 0 where it only counts as seen (below --positive); NULL: all are positive */
+    int64_t valid_from, test_from; /* events of the data set from here on came from --valid, --test; -1: there is no such file */
     int64_t n_users, n_items; /* different ones among the events */
     char *notes; /* JSON: [{"step": "min-value 3", "events", "users", "items"}, ...]: what was left after each step */
 } pen__log;
 
+/* Where event i of the log came from: 0: the log itself, 1: from --valid, 2: from --test. */
+static inline int pen__log_class(const pen__log *log, int64_t i)
+{
+    if (log->test_from >= 0 && log->event[i] >= log->test_from) return 2;
+    return log->valid_from >= 0 && log->event[i] >= log->valid_from;
+}
+
 /* Applies the protocol's filters in the contract's order. */
 pen_status pen__log_build(const pen_dataset *data, const pen_protocol *protocol, pen__log *out, pen_error *error);
+
+/* The same where events of the data set from `test_from` on came from `--test FILE`, and those of valid_from .. test_from from
+ * `--valid FILE` (-1: there is no such file). Given events never merge with the log's own, are not counted by
+ * --min-user-events, --min-item-events and --k-core and not dropped by them; filters of rows apply to them where they have
+ * what is asked for. */
+pen_status pen__log_build_given(const pen_dataset *data, const pen_protocol *protocol, int64_t valid_from, int64_t test_from,
+                                pen__log *out, pen_error *error);
 void pen__log_free(pen__log *log);
 
 /* ---- the parts of a split --------------------------------------------------------------------------------------- */
@@ -51,16 +66,18 @@ typedef struct pen__parts {
 /* How many folds a spec has (folds:5 has 5; others 1). Also checks the spec. */
 pen_status pen__split_folds(const char *spec, int32_t *n_folds, pen_error *error);
 
-/* Splits. Where `test_from` >= 0, events of the data set at or after that index came from `--test FILE`: they are the test
- * (their pairs are taken out of training), and likewise `valid_from` <= index < test_from for `--valid FILE` (-1: none). */
-pen_status pen__split(const pen__log *log, const pen_protocol *protocol, uint64_t seed, int32_t fold, int64_t valid_from,
-                      int64_t test_from, pen__parts *out, pen_error *error);
+/* Splits. Where the log has a test_from (pen__log_build_given), the given events are the test (their pairs are taken out of
+ * training), and likewise those of --valid; `protocol->split` then says how validation is taken from training where no file
+ * gives it. PEN_E_INPUT where a part that was promised would be empty. */
+pen_status pen__split(const pen__log *log, const pen_protocol *protocol, uint64_t seed, int32_t fold, pen__parts *out,
+                      pen_error *error);
 void pen__parts_free(pen__parts *parts);
 
 /* ---- training --------------------------------------------------------------------------------------------------- */
 
 /* A sparse matrix by rows: row r has entries begin[r] .. begin[r+1]. Within a row: by rising column (by_user, by_item), or
- * by time and then order of the file (histories). */
+ * by time and then order of the file (histories). By column, a pair stands once: where --duplicates keep leaves several, weights
+ * are summed and ratings averaged; histories keep them all. */
 typedef struct pen__rows {
     int64_t n_rows;
     int64_t *begin;  /* n_rows + 1 */
@@ -68,6 +85,8 @@ typedef struct pen__rows {
     float *value;    /* begin[n_rows]; values when rating, weights when ranking */
     int64_t *time;   /* begin[n_rows], or NULL */
 } pen__rows;
+
+void pen__rows_free(pen_context *ctx, pen__rows *rows);
 
 /* Training's matrix in both orders, over training's dense numbers; users and items in the order of the data set's numbers. */
 typedef struct pen__train {
@@ -85,7 +104,8 @@ typedef struct pen__train {
     uint64_t hash;           /* of all of it: a checkpoint of other data is refused */
 } pen__train;
 
-/* Bit `1 << part` of `parts_mask` takes that part's events. */
+/* Bit `1 << part` of `parts_mask` takes that part's events. parts NULL: all events are training. Items and users that only have
+ * events below --positive have numbers (they are seen) and empty rows. */
 pen_status pen__train_build(const pen__log *log, const pen__parts *parts, unsigned parts_mask, int32_t task, pen__train *out,
                             pen_error *error);
 void pen__train_free(pen__train *train);
@@ -102,7 +122,8 @@ typedef struct pen__cases {
     pen__rows target;    /* items (training's number, or -1: training lacks it, a miss) with values */
     pen__rows history;   /* in order of time: seen, and what a fold-in sees */
     pen__rows candidate; /* begin NULL: the full catalogue. Otherwise the items to rank (the targets among them) */
-    char *notes;         /* JSON: {"users", "events", "folded_in", "unknown_items", "already_seen", "candidates"} */
+    char *notes;         /* JSON: {"users", "events", "folded_in", "without_history", "unknown_items", "already_seen",
+                            "users_left_out", "candidates": {...}} */
 } pen__cases;
 
 /* The cases of `part` (PEN_PART_VALID or PEN_PART_TEST); `history_mask` says which parts' events count as history (training

@@ -108,13 +108,13 @@ static pen_status run_material(experiment *lab, const pen__material *m, pen_erro
     pen__log log = {0};
     int32_t n_folds = 1;
     if (m->test_from < 0) PEN_TRY(pen__split_folds(p->split, &n_folds, error));
-    pen_status status = pen__log_build(m->data, p, &log, error);
+    pen_status status = pen__log_build_given(m->data, p, m->valid_from, m->test_from, &log, error);
     if (status == PEN_OK) keep_notes(&lab->filters, log.notes);
     for (int32_t s = 0; s < p->seeds && status == PEN_OK; s++)
         for (int32_t fold = 0; fold < n_folds && status == PEN_OK; fold++) {
             pen__parts parts = {0};
             uint64_t seed = p->seed + (uint64_t)s;
-            status = pen__split(&log, p, seed, fold, m->valid_from, m->test_from, &parts, error);
+            status = pen__split(&log, p, seed, fold, &parts, error);
             if (status == PEN_OK) keep_notes(&lab->split, parts.notes);
             if (status == PEN_OK) status = run_all(lab, &log, &parts, seed, error);
             pen__parts_free(&parts);
