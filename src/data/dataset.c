@@ -5,6 +5,7 @@
 
 #include "base/progress.h"
 #include "data/read.h"
+#include "store/container.h"
 
 /* ---- options ---- */
 
@@ -85,6 +86,7 @@ void pen_dataset_destroy(pen_dataset *d)
     columns_destroy(ctx, d->user_table.column, d->user_table.n_columns, borrowed);
     pen__free(ctx, d->notes);
     pen__free(ctx, d->source);
+    pen__container_close(d->container);
     pen__free(ctx, d);
 }
 

@@ -9,6 +9,8 @@
 #include "base/strings.h"
 #include "penchant/dataset.h"
 
+struct pen__container;
+
 enum pen__column_type {
     PEN_COLUMN_CATEGORY = 1,   /* code: one number into `words`, -1 missing */
     PEN_COLUMN_CATEGORIES = 2, /* begin, code: some numbers into `words` */
@@ -63,15 +65,19 @@ struct pen_dataset {
     char *notes;   /* JSON, see pen_dataset_notes */
     char *source;  /* the path or paths it came from, for reports */
     uint64_t hash; /* of the content: the same for the same events however they were stored */
-    void *container; /* owns the borrowed arrays, or NULL */
+    struct pen__container *container; /* owns the borrowed arrays, or NULL */
 };
 
 /* Title of an item for people, or an empty span. */
 pen__span pen__dataset_title(const pen_dataset *dataset, int32_t item);
 
-/* The events of both, in order, over the union of their ids (a's numbers stay as they are). Context columns and tables
- * are a's. For test files beside a log. */
+/* The events of both, in order, over the union of their ids (a's numbers stay as they are). Context columns, tables and
+ * knowledge are a's, missing for what b adds. Where only one of the two has values the other's events are worth 1; times
+ * and types are missing where one has none. For test files beside a log. */
 pen_status pen__dataset_join(const pen_dataset *a, const pen_dataset *b, pen_dataset **out, pen_error *error);
+
+/* A data set over an open container, which it owns from now on (closed on failure too). */
+pen_status pen__dataset_from_container(pen_context *ctx, struct pen__container *container, pen_dataset **out, pen_error *error);
 
 /* A shell to fill: everything zero, ctx set. */
 pen_status pen__dataset_new(pen_context *ctx, pen_dataset **out, pen_error *error);

@@ -13,6 +13,7 @@
 
 #include "base/progress.h"
 #include "base/thread.h"
+#include "data/digest.h"
 #include "data/encoding.h"
 #include "data/notes.h"
 #include "data/rows.h"
@@ -572,6 +573,7 @@ pen_status pen__read_log(pen_context *ctx, pen__stream *const *streams, size_t n
     PEN_TRY(pen__dataset_new(ctx, &r.dataset, error));
     for (size_t i = 0; i < n; i++) PEN_TRY_DONE(read_stream(&r, streams[i], error));
     PEN_TRY_DONE(finish(&r, streams, n, error));
+    PEN_TRY_DONE(pen__dataset_digest(r.dataset, error));
     *out = r.dataset;
     r.dataset = NULL;
     pen__meter_end(&r.meter, atomic_load(&r.bytes_done));

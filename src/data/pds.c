@@ -1,0 +1,305 @@
+/* Data sets as .pds files: docs/formats/pds.md. Columns are tensors, used where they are mapped; opening costs the
+ * container's hash, a look at every id and the index of the ids. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/progress.h"
+#include "data/dataset.h"
+#include "data/digest.h"
+#include "data/read.h"
+#include "store/container.h"
+
+enum { VERSION = 1, MAX_COLUMNS_IN_TABLE = 4096 };
+
+static const char *const column_types[] = {"", "category", "categories", "number", "text", "vector"};
+
+/* ---- writing ---- */
+
+static void put_flat(pen__container_writer *w, const char *name, pen__dtype dtype, int64_t n, const void *data)
+{
+    if (data) pen__container_put(w, name, dtype, 1, &n, data);
+}
+
+static void put_column(pen__container_writer *w, const char *prefix, int32_t k, const pen__column *column)
+{
+    char name[96];
+    int64_t shape[2] = {column->rows, column->width};
+    snprintf(name, sizeof name, "%s.%d.name", prefix, k);
+    pen__container_put_meta(w, name, column->name);
+    snprintf(name, sizeof name, "%s.%d.type", prefix, k);
+    pen__container_put_meta(w, name, column_types[column->type]);
+    snprintf(name, sizeof name, "%s.%d.code", prefix, k);
+    put_flat(w, name, PEN_I32, column->type == PEN_COLUMN_CATEGORIES ? column->begin[column->rows] : column->rows, column->code);
+    snprintf(name, sizeof name, "%s.%d.begin", prefix, k);
+    put_flat(w, name, PEN_I64, column->rows + 1, column->begin);
+    snprintf(name, sizeof name, "%s.%d.number", prefix, k);
+    if (column->number) pen__container_put(w, name, PEN_F32, column->type == PEN_COLUMN_VECTOR ? 2 : 1, shape, column->number);
+    snprintf(name, sizeof name, "%s.%d.words", prefix, k);
+    if (column->type != PEN_COLUMN_NUMBER && column->type != PEN_COLUMN_VECTOR) pen__container_put_strings(w, name, &column->words);
+}
+
+static void put_table(pen__container_writer *w, const char *prefix, const pen__table *table)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s.columns", prefix);
+    pen__container_put_int(w, name, table->rows ? table->n_columns : 0);
+    snprintf(name, sizeof name, "%s.title", prefix);
+    pen__container_put_int(w, name, table->rows ? table->title : -1);
+    for (int32_t k = 0; k < table->n_columns && table->rows; k++) put_column(w, prefix, k, &table->column[k]);
+}
+
+static void put_knowledge(pen__container_writer *w, const pen_dataset *d)
+{
+    const pen__knowledge *k = &d->knowledge;
+    pen__container_put_int(w, "triples", k->n_triples);
+    if (!k->item_entity) return;
+    put_flat(w, "knowledge.head", PEN_I32, k->n_triples, k->head);
+    put_flat(w, "knowledge.relation", PEN_I32, k->n_triples, k->relation);
+    put_flat(w, "knowledge.tail", PEN_I32, k->n_triples, k->tail);
+    put_flat(w, "knowledge.item_entity", PEN_I32, d->items.n, k->item_entity);
+    pen__container_put_strings(w, "knowledge.entities", &k->entities);
+    pen__container_put_strings(w, "knowledge.relations", &k->relations);
+}
+
+pen_status pen_dataset_save(const pen_dataset *d, const char *path, pen_error *error)
+{
+    pen__container_writer *w;
+    char hash[17];
+    PEN_CHECK(d && path, PEN_E_ARGUMENT, "pen_dataset_save: a data set and a path are needed");
+    PEN_TRY(pen__container_begin(d->ctx, path, "dataset", VERSION, &w, error));
+    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)d->hash);
+    pen__container_put_meta(w, "content", hash);
+    pen__container_put_int(w, "users", d->users.n);
+    pen__container_put_int(w, "items", d->items.n);
+    pen__container_put_int(w, "events", d->n_events);
+    pen__container_put_meta(w, "source", d->source ? d->source : "");
+    pen__container_put_meta(w, "notes", pen_dataset_notes(d));
+    pen__container_put_strings(w, "users", &d->users);
+    pen__container_put_strings(w, "items", &d->items);
+    put_flat(w, "event.user", PEN_I32, d->n_events, d->user);
+    put_flat(w, "event.item", PEN_I32, d->n_events, d->item);
+    put_flat(w, "event.value", PEN_F32, d->n_events, d->value);
+    put_flat(w, "event.time", PEN_I64, d->n_events, d->time);
+    put_flat(w, "event.type", PEN_I16, d->n_events, d->event);
+    if (d->event) pen__container_put_strings(w, "event_types", &d->event_types);
+    pen__container_put_int(w, "context.columns", d->n_context);
+    for (int32_t k = 0; k < d->n_context; k++) put_column(w, "context", k, &d->context[k]);
+    put_table(w, "item_table", &d->item_table);
+    put_table(w, "user_table", &d->user_table);
+    put_knowledge(w, d);
+    return pen__container_commit(w, error);
+}
+
+/* ---- opening ---- */
+
+/* A string table that is borrowed and keeps the context that will hold its index. */
+static pen_status get_strings(const pen__container *c, pen_context *ctx, const char *name, int64_t n, pen__strings *out, pen_error *error)
+{
+    pen_status status = pen__container_strings(c, name, n, true, out, error);
+    out->ctx = ctx;
+    return status;
+}
+
+static pen_status get_codes(const pen__container *c, const char *name, int64_t n, int64_t high, const int32_t **out, pen_error *error)
+{
+    return pen__container_ids(c, name, 1, &n, -1, (int32_t)high, out, error);
+}
+
+static pen_status get_column(const pen__container *c, pen_context *ctx, const char *prefix, int32_t k, int64_t rows, pen__column *column,
+                             pen_error *error)
+{
+    char name[96];
+    snprintf(name, sizeof name, "%s.%d.type", prefix, k);
+    const char *type = pen__container_meta(c, name);
+    column->rows = rows;
+    for (int t = 1; t <= PEN_COLUMN_VECTOR && type; t++)
+        if (!strcmp(type, column_types[t])) column->type = t;
+    if (!column->type) return pen__container_unsound(c, error, "'%s' is '%s'; allowed are category, categories, number, text, vector", name, type ? type : "absent");
+    snprintf(name, sizeof name, "%s.%d.name", prefix, k);
+    const char *title = pen__container_meta(c, name);
+    if (!title) return pen__container_unsound(c, error, "'%s' is absent", name);
+    PEN_CHECK((column->name = pen__strndup(ctx, title, strlen(title))), PEN_E_MEMORY, "out of memory for a column's name");
+    int64_t shape[2] = {rows, PEN__ANY};
+    snprintf(name, sizeof name, "%s.%d.number", prefix, k);
+    if (column->type == PEN_COLUMN_NUMBER) return pen__container_tensor(c, name, PEN_F32, 1, shape, &column->number, error);
+    if (column->type == PEN_COLUMN_VECTOR) {
+        PEN_TRY(pen__container_tensor(c, name, PEN_F32, 2, shape, &column->number, error));
+        if (shape[1] < 1 || shape[1] > INT32_MAX) return pen__container_unsound(c, error, "'%s' has vectors of %lld numbers", name, (long long)shape[1]);
+        column->width = (int32_t)shape[1];
+        return PEN_OK;
+    }
+    snprintf(name, sizeof name, "%s.%d.words", prefix, k);
+    PEN_TRY(get_strings(c, ctx, name, column->type == PEN_COLUMN_TEXT ? rows : PEN__ANY, &column->words, error));
+    if (column->type == PEN_COLUMN_TEXT) return PEN_OK;
+    if (column->words.n >= INT32_MAX) return pen__container_unsound(c, error, "'%s' has %lld words", name, (long long)column->words.n);
+    int64_t n = rows;
+    if (column->type == PEN_COLUMN_CATEGORIES) {
+        snprintf(name, sizeof name, "%s.%d.begin", prefix, k);
+        PEN_TRY(pen__container_offsets(c, name, rows, PEN__ANY, &column->begin, error));
+        n = column->begin[rows];
+    }
+    snprintf(name, sizeof name, "%s.%d.code", prefix, k);
+    PEN_TRY(get_codes(c, name, n, column->words.n, &column->code, error));
+    for (int64_t i = 0; i < n && column->type == PEN_COLUMN_CATEGORIES; i++)
+        if (column->code[i] < 0) return pen__container_unsound(c, error, "'%s' holds -1 at %lld; the lists of a column have no gaps", name, (long long)i);
+    return PEN_OK;
+}
+
+static pen_status get_columns(const pen__container *c, pen_context *ctx, const char *prefix, int64_t rows, pen__column **column, int32_t *n,
+                              pen_error *error)
+{
+    char name[64];
+    int64_t count;
+    snprintf(name, sizeof name, "%s.columns", prefix);
+    PEN_TRY(pen__container_meta_int(c, name, 0, MAX_COLUMNS_IN_TABLE, &count, error));
+    if (!count) return PEN_OK;
+    PEN_TRY(PEN_NEW_ZERO(ctx, *column, count));
+    *n = (int32_t)count;
+    for (int32_t k = 0; k < *n; k++) (*column)[k].words.ctx = ctx;
+    for (int32_t k = 0; k < *n; k++) PEN_TRY(get_column(c, ctx, prefix, k, rows, &(*column)[k], error));
+    return PEN_OK;
+}
+
+static pen_status get_table(const pen__container *c, pen_context *ctx, const char *prefix, int64_t rows, pen__table *table, pen_error *error)
+{
+    char name[64];
+    int64_t title;
+    PEN_TRY(get_columns(c, ctx, prefix, rows, &table->column, &table->n_columns, error));
+    snprintf(name, sizeof name, "%s.title", prefix);
+    PEN_TRY(pen__container_meta_int(c, name, -1, table->n_columns - 1, &title, error));
+    table->title = (int32_t)title;
+    table->rows = table->n_columns ? rows : 0;
+    return PEN_OK;
+}
+
+static pen_status get_events(const pen__container *c, pen_dataset *d, pen_error *error)
+{
+    int64_t n = d->n_events;
+    PEN_TRY(pen__container_ids(c, "event.user", 1, &n, 0, (int32_t)d->users.n, &d->user, error));
+    PEN_TRY(pen__container_ids(c, "event.item", 1, &n, 0, (int32_t)d->items.n, &d->item, error));
+    if (pen__container_find(c, "event.value")) PEN_TRY(pen__container_floats(c, "event.value", 1, &n, &d->value, error));
+    if (pen__container_find(c, "event.time")) PEN_TRY(pen__container_tensor(c, "event.time", PEN_I64, 1, &n, &d->time, error));
+    if (!pen__container_find(c, "event.type")) return PEN_OK;
+    PEN_TRY(get_strings(c, d->ctx, "event_types", PEN__ANY, &d->event_types, error));
+    PEN_TRY(pen__container_tensor(c, "event.type", PEN_I16, 1, &n, &d->event, error));
+    for (int64_t i = 0; i < n; i++)
+        if (d->event[i] < -1 || d->event[i] >= d->event_types.n)
+            return pen__container_unsound(c, error, "'event.type' holds %d at %lld; there are %lld types", d->event[i], (long long)i, (long long)d->event_types.n);
+    return pen__strings_index(&d->event_types, error);
+}
+
+static pen_status get_knowledge(const pen__container *c, pen_dataset *d, pen_error *error)
+{
+    pen__knowledge *k = &d->knowledge;
+    PEN_TRY(pen__container_meta_int(c, "triples", 0, INT64_MAX - 1, &k->n_triples, error));
+    if (!pen__container_find(c, "knowledge.item_entity")) {
+        if (k->n_triples) return pen__container_unsound(c, error, "there are triples, and no 'knowledge.item_entity'");
+        return PEN_OK;
+    }
+    int64_t n = k->n_triples;
+    PEN_TRY(get_strings(c, d->ctx, "knowledge.entities", PEN__ANY, &k->entities, error));
+    PEN_TRY(get_strings(c, d->ctx, "knowledge.relations", PEN__ANY, &k->relations, error));
+    if (k->entities.n >= INT32_MAX || k->relations.n >= INT32_MAX) return pen__container_unsound(c, error, "over 2^31 entities or relations");
+    PEN_TRY(pen__container_ids(c, "knowledge.head", 1, &n, 0, (int32_t)k->entities.n, &k->head, error));
+    PEN_TRY(pen__container_ids(c, "knowledge.relation", 1, &n, 0, (int32_t)k->relations.n, &k->relation, error));
+    PEN_TRY(pen__container_ids(c, "knowledge.tail", 1, &n, 0, (int32_t)k->entities.n, &k->tail, error));
+    PEN_TRY(get_codes(c, "knowledge.item_entity", d->items.n, k->entities.n, &k->item_entity, error));
+    PEN_TRY(pen__strings_index(&k->entities, error));
+    return pen__strings_index(&k->relations, error);
+}
+
+static pen_status get_ids(const pen__container *c, pen_dataset *d, const char *name, pen__strings *ids, pen_error *error)
+{
+    int64_t n;
+    PEN_TRY(pen__container_meta_int(c, name, 1, INT32_MAX - 1, &n, error));
+    PEN_TRY(get_strings(c, d->ctx, name, n, ids, error));
+    pen_status status = pen__strings_index(ids, error);
+    return status == PEN_E_FORMAT ? pen__container_unsound(c, error, "an id stands twice in '%s'", name) : status;
+}
+
+static pen_status get_text(const pen__container *c, pen_context *ctx, const char *key, char **out, pen_error *error)
+{
+    const char *text = pen__container_meta(c, key);
+    if (!text) return pen__container_unsound(c, error, "'%s' is absent", key);
+    PEN_CHECK((*out = pen__strndup(ctx, text, strlen(text))), PEN_E_MEMORY, "out of memory for '%s'", key);
+    return PEN_OK;
+}
+
+static pen_status get_hash(const pen__container *c, uint64_t *hash, pen_error *error)
+{
+    const char *text = pen__container_meta(c, "content");
+    *hash = 0;
+    for (int i = 0; i < 16; i++) {
+        char digit = text ? text[i] : 0;
+        int value = digit >= '0' && digit <= '9' ? digit - '0' : digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+        if (value < 0) return pen__container_unsound(c, error, "'content' is not 16 hexadecimal digits");
+        *hash = *hash << 4 | (uint64_t)value;
+    }
+    if (text[16]) return pen__container_unsound(c, error, "'content' is not 16 hexadecimal digits");
+    return PEN_OK;
+}
+
+pen_status pen__dataset_from_container(pen_context *ctx, pen__container *c, pen_dataset **out, pen_error *error)
+{
+    pen_dataset *d;
+    pen_status status = PEN_OK;
+    *out = NULL;
+    status = pen__dataset_new(ctx, &d, error);
+    if (status != PEN_OK) {
+        pen__container_close(c);
+        return status;
+    }
+    d->container = c;
+    PEN_TRY_DONE(get_hash(c, &d->hash, error));
+    PEN_TRY_DONE(pen__container_meta_int(c, "events", 1, INT64_MAX / 64, &d->n_events, error));
+    PEN_TRY_DONE(get_ids(c, d, "users", &d->users, error));
+    PEN_TRY_DONE(get_ids(c, d, "items", &d->items, error));
+    PEN_TRY_DONE(get_events(c, d, error));
+    PEN_TRY_DONE(get_columns(c, ctx, "context", d->n_events, &d->context, &d->n_context, error));
+    PEN_TRY_DONE(get_table(c, ctx, "item_table", d->items.n, &d->item_table, error));
+    PEN_TRY_DONE(get_table(c, ctx, "user_table", d->users.n, &d->user_table, error));
+    PEN_TRY_DONE(get_knowledge(c, d, error));
+    PEN_TRY_DONE(get_text(c, ctx, "notes", &d->notes, error));
+    PEN_TRY_DONE(get_text(c, ctx, "source", &d->source, error));
+    *out = d;
+done:
+    if (status != PEN_OK) pen_dataset_destroy(d);
+    return status;
+}
+
+pen_status pen_dataset_open(pen_context *ctx, const char *path, pen_dataset **dataset, pen_error *error)
+{
+    pen__container *c;
+    PEN_CHECK(ctx && path && dataset, PEN_E_ARGUMENT, "pen_dataset_open: a context, a path and a place for the data set are needed");
+    *dataset = NULL;
+    PEN_TRY(pen__container_open(ctx, path, "dataset", VERSION, 0, &c, error));
+    return pen__dataset_from_container(ctx, c, dataset, error);
+}
+
+/* Whether a file begins as every container does. Anything that cannot be looked at is not one: opening it as text says why. */
+static bool is_container(const char *path)
+{
+    static const char start[] = "{\"__metadata__\":";
+    char bytes[8 + sizeof start - 1];
+    if (!path || !strcmp(path, "-")) return false;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) return false;
+    ssize_t got = pread(fd, bytes, sizeof bytes, 0); /* fails on a pipe, and takes nothing from it */
+    close(fd);
+    return got == (ssize_t)sizeof bytes && !memcmp(bytes + 8, start, sizeof start - 1);
+}
+
+pen_status pen_dataset_load(pen_context *ctx, const char *const *paths, size_t n_paths, const pen_read_options *options, pen_dataset **dataset,
+                            pen_error *error)
+{
+    PEN_CHECK(ctx && paths && n_paths && dataset, PEN_E_ARGUMENT, "pen_dataset_load: a context, at least one path and a place for the data set are needed");
+    *dataset = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < n_paths; i++) n += is_container(paths[i]);
+    if (!n) return pen_dataset_read(ctx, paths, n_paths, options, dataset, error);
+    PEN_CHECK(n_paths == 1, PEN_E_ARGUMENT, "%zu files, %zu of them .pds: give one .pds, or text files alone", n_paths, n);
+    return pen_dataset_open(ctx, paths[0], dataset, error);
+}
