@@ -6,9 +6,16 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/thread.h"
 #include "data/read.h"
 
 static pen_context *ctx;
+static uint64_t held; /* by the context's threads */
+
+static pen_status nothing(void *arg, int64_t shard, int worker, pen_error *error)
+{
+    return (void)arg, (void)shard, (void)worker, (void)error, PEN_OK;
+}
 
 /* Reads `n` bytes as a log; the status, with *d or the message. */
 static pen_status read_bytes(const char *name, const char *text, size_t n, const pen_read_options *options, pen_dataset **d, pen_error *error)
@@ -111,13 +118,15 @@ static int setup(void **state)
     (void)state;
     pen_context_options options = PEN_CONTEXT_OPTIONS_INIT;
     options.n_threads = 4;
-    return pen_context_create(&options, &ctx, NULL);
+    int failed = pen_context_create(&options, &ctx, NULL) || pen__parallel(ctx, 2, nothing, NULL, NULL);
+    held = pen_context_memory(ctx);
+    return failed;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    int left = pen_context_memory(ctx) != 0;
+    int left = pen_context_memory(ctx) != held;
     pen_context_destroy(ctx);
     return left;
 }

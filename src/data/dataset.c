@@ -5,6 +5,7 @@
 
 #include "base/progress.h"
 #include "data/read.h"
+#include "data/table_store.h"
 #include "store/container.h"
 
 /* ---- options ---- */
@@ -57,20 +58,6 @@ pen_status pen__dataset_new(pen_context *ctx, pen_dataset **out, pen_error *erro
 
 static void release(pen_context *ctx, const void *array) { pen__free(ctx, (void *)(uintptr_t)array); }
 
-/* Where a container owns the arrays, only what was made beside it is freed. */
-static void columns_destroy(pen_context *ctx, pen__column *column, int32_t n, bool borrowed)
-{
-    for (int32_t i = 0; i < n && column; i++) {
-        release(ctx, column[i].name);
-        pen__strings_free(&column[i].words);
-        if (borrowed) continue;
-        release(ctx, column[i].code);
-        release(ctx, column[i].begin);
-        release(ctx, column[i].number);
-    }
-    pen__free(ctx, column);
-}
-
 void pen_dataset_destroy(pen_dataset *d)
 {
     if (!d) return;
@@ -81,9 +68,9 @@ void pen_dataset_destroy(pen_dataset *d)
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays && !borrowed; i++) release(ctx, arrays[i]);
     pen__strings *const strings[] = {&d->users, &d->items, &d->event_types, &d->knowledge.entities, &d->knowledge.relations};
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) pen__strings_free(strings[i]);
-    columns_destroy(ctx, d->context, d->n_context, borrowed);
-    columns_destroy(ctx, d->item_table.column, d->item_table.n_columns, borrowed);
-    columns_destroy(ctx, d->user_table.column, d->user_table.n_columns, borrowed);
+    pen__columns_free(ctx, d->context, d->n_context, borrowed);
+    pen__columns_free(ctx, d->item_table.column, d->item_table.n_columns, borrowed);
+    pen__columns_free(ctx, d->user_table.column, d->user_table.n_columns, borrowed);
     pen__free(ctx, d->notes);
     pen__free(ctx, d->source);
     pen__container_close(d->container);

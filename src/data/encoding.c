@@ -1,7 +1,10 @@
 /* latin1 and cp1252 as UTF-8. The table is Unicode's mapping CP1252.TXT, bytes 80 to 9F. */
 #include "data/encoding.h"
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "data/layout.h"
 
 static const uint16_t high[32] = {0x20AC, 0x81,   0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030, 0x0160,
                                   0x2039, 0x0152, 0x8D,   0x017D, 0x8F,   0x90,   0x2018, 0x2019, 0x201C, 0x201D, 0x2022,
@@ -25,4 +28,20 @@ size_t pen__encode_utf8(const char *text, size_t n, int cp1252, char *to)
         }
     }
     return (size_t)(at - to);
+}
+
+int pen__guess_encoding(const char *text, size_t n)
+{
+    size_t good = 0, malformed = 0;
+    bool c1 = false;
+    for (size_t at = 0; at < n;) {
+        size_t run = pen__utf8_invalid(text + at, n - at);
+        for (size_t i = at; i < at + run; i++) good += (unsigned char)text[i] >= 0xC0; /* one for each character of several bytes */
+        at += run;
+        if (at == n) break;
+        malformed++;
+        c1 |= (unsigned char)text[at] < 0xA0;
+        at++;
+    }
+    return malformed <= good ? PEN_ENCODING_UTF8 : c1 ? PEN_ENCODING_CP1252 : PEN_ENCODING_LATIN1;
 }

@@ -7,7 +7,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/strings.h"
 #include "data/cells.h"
+#include "data/json.h"
 #include "data/roles.h"
 
 const char *const pen__input_names[] = {"delimited", "atomic", "jsonl", "lists", NULL};
@@ -447,6 +449,78 @@ done:
     return status;
 }
 
+/* ---- JSON lines: names instead of columns ---- */
+
+/* The names of the sample's objects, in the order of their first sight, into `names`. */
+static pen_status json_names(const sample *s, const pen__layout *layout, pen__strings *names, char *scratch, pen_error *error)
+{
+    const char *at = s->text.text, *end = at + s->text.length, *next;
+    for (int rows = 0; at < end && rows < PEN_SAMPLE_ROWS; at = next) {
+        if (pen__line_is_empty(layout, at, end, &next)) continue;
+        const char *feed = memchr(at, '\n', (size_t)(end - at));
+        next = feed ? feed + 1 : end;
+        if (!feed && !s->all && rows) break;
+        pen__json json = {.at = at, .end = feed ? feed : end, .scratch = scratch};
+        pen__span key, value;
+        int32_t number;
+        if (pen__json_open(&json))
+            while (pen__json_member(&json, &key, &value)) PEN_TRY(pen__strings_add(names, key, &number, error));
+        if (json.fault && !rows && !layout->skip_bad_rows)
+            return pen__fail(error, PEN_E_INPUT, "%s:%lld:%lld: %s", s->name, (long long)s->first_line, (long long)(json.at - at + 1), json.fault);
+        rows++;
+    }
+    PEN_CHECK(names->n, PEN_E_INPUT, "%s: its first lines have no JSON object with a name in it", s->name);
+    PEN_CHECK(names->n <= PEN_MAX_COLUMNS, PEN_E_INPUT, "%s: its objects have over %d names", s->name, PEN_MAX_COLUMNS);
+    return PEN_OK;
+}
+
+/* The time's unit from the objects of the sample. */
+static pen_status json_time(const sample *s, pen__layout *layout, char *scratch, pen_error *error)
+{
+    if (s->options->time_format) return choose("--time-format", s->options->time_format, pen__time_units, &layout->time_unit, error);
+    const char *at = s->text.text, *end = at + s->text.length, *next, *name = layout->name[PEN_ROLE_TIME];
+    layout->time_guessed = true;
+    layout->time_unit = PEN_UNIT_SECONDS;
+    for (; at < end && name; at = next) {
+        if (pen__line_is_empty(layout, at, end, &next)) continue;
+        const char *feed = memchr(at, '\n', (size_t)(end - at));
+        next = feed ? feed + 1 : end;
+        pen__json json = {.at = at, .end = feed ? feed : end, .scratch = scratch};
+        pen__span key, value;
+        if (!pen__json_open(&json)) continue;
+        while (pen__json_member(&json, &key, &value)) {
+            if (json.type == PEN_JSON_NULL || json.type > PEN_JSON_NUMBER || !pen__span_is(key, name) || pen__is_blank(value)) continue;
+            int unit = pen__guess_unit(value, layout->decimal_comma);
+            if (unit > layout->time_unit) layout->time_unit = unit;
+        }
+    }
+    return PEN_OK;
+}
+
+static pen_status settle_names(const sample *s, pen__layout *layout, pen_error *error)
+{
+    pen__strings names = {.ctx = layout->ctx};
+    row header = {0};
+    char *scratch = NULL;
+    pen_status status = PEN_OK;
+    PEN_TRY_DONE(PEN_NEW(layout->ctx, scratch, s->text.length + 1));
+    PEN_TRY_DONE(json_names(s, layout, &names, scratch, error));
+    PEN_TRY_DONE(PEN_NEW(layout->ctx, header.cell, names.n));
+    PEN_TRY_DONE(PEN_NEW(layout->ctx, layout->role, names.n));
+    for (header.n = 0; header.n < names.n; header.n++) {
+        header.cell[header.n] = pen__strings_at(&names, header.n);
+        layout->role[header.n] = -1;
+    }
+    PEN_TRY_DONE(assign_roles(s, layout, &header, &header, error));
+    PEN_TRY_DONE(keep_names(layout, &header, error));
+    PEN_TRY_DONE(json_time(s, layout, scratch, error));
+done:
+    pen__free(layout->ctx, scratch);
+    pen__free(layout->ctx, header.cell);
+    pen__strings_free(&names);
+    return status;
+}
+
 pen_status pen__layout_guess(pen_context *ctx, const char *name, pen__span text, bool all, const pen_read_options *options,
                              pen__layout *layout, pen_error *error)
 {
@@ -477,8 +551,46 @@ pen_status pen__layout_guess(pen_context *ctx, const char *name, pen__span text,
     if (layout->input == PEN_INPUT_DELIMITED || layout->input == PEN_INPUT_ATOMIC) {
         PEN_TRY(settle_delimiter(&s, layout, error));
         PEN_TRY(settle_columns(&s, layout, error));
-    }
+    } else if (layout->input == PEN_INPUT_JSONL)
+        PEN_TRY(settle_names(&s, layout, error));
     return PEN_OK;
+}
+
+pen_status pen__layout_guess_table(pen_context *ctx, const char *name, pen__span text, const pen_read_options *options, bool knowledge,
+                                   pen__layout *layout, pen_error *error)
+{
+    pen_read_options own = PEN_READ_OPTIONS_INIT;
+    sample s = {name, text, true, 1, &own};
+    row first = {0}, second = {0};
+    pen_status status = PEN_OK;
+    *layout = (pen__layout){.ctx = ctx, .last_column = -1, .warnings.ctx = ctx};
+    layout->decimal_comma = options->decimal_comma != 0;
+    layout->skip_bad_rows = options->skip_bad_rows != 0;
+    if (options->comment && strlen(options->comment) < sizeof layout->comment) {
+        strcpy(layout->comment, options->comment);
+        layout->comment_length = strlen(layout->comment);
+    }
+    const char *at = text.text, *end = at + text.length, *next;
+    for (; at < end && pen__line_is_empty(layout, at, end, &next); at = next) s.first_line++;
+    PEN_CHECK(at < end, PEN_E_INPUT, "no rows in '%s': it holds no line with text", name);
+    PEN_TRY(settle_input(&s, layout, error));
+    if (layout->input == PEN_INPUT_JSONL) return PEN_OK;
+    if (layout->input == PEN_INPUT_LISTS) layout->input = PEN_INPUT_DELIMITED;
+    int least = 0, most = 0;
+    if (options->delimiter && strlen(options->delimiter) <= 8 && *options->delimiter && layout->input == PEN_INPUT_DELIMITED)
+        measure(&s, layout, options->delimiter, &least, &most); /* the log's, where it parts this text as well */
+    if (least > 1) own.delimiter = options->delimiter;
+    PEN_TRY(settle_delimiter(&s, layout, error));
+    at = text.text;
+    PEN_TRY_DONE(split_row(&s, layout, &at, &first, error));
+    PEN_TRY_DONE(split_row(&s, layout, &at, &second, error));
+    layout->n_columns = first.n;
+    layout->header = layout->input == PEN_INPUT_ATOMIC || (!knowledge && guess_header(&first, &second, layout));
+    if (layout->header && !knowledge) status = check_names(&s, &first, error);
+done:
+    pen__free(ctx, first.cell);
+    pen__free(ctx, second.cell);
+    return status;
 }
 
 void pen__layout_free(pen__layout *layout)

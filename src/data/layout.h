@@ -50,6 +50,10 @@ extern const char *const pen__role_words[]; /* "user", "item", "value", "time", 
  * ending. The layout is to be freed whatever comes back. */
 pen_status pen__layout_guess(pen_context *ctx, const char *name, pen__span sample, bool sample_is_all, const pen_read_options *options,
                              pen__layout *layout, pen_error *error);
+/* The same for a table or triples, whose columns have no roles: form, delimiter, whether there is a header (of triples and
+ * links: only an atomic one). `text` is all of it, in UTF-8. */
+pen_status pen__layout_guess_table(pen_context *ctx, const char *name, pen__span text, const pen_read_options *options, bool knowledge,
+                                   pen__layout *layout, pen_error *error);
 void pen__layout_free(pen__layout *layout);
 
 /* Words of a role's name for messages: "user" ... "context". */

@@ -6,49 +6,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/progress.h"
 #include "data/dataset.h"
 #include "data/digest.h"
-#include "data/read.h"
+#include "data/table_store.h"
 #include "store/container.h"
 
-enum { VERSION = 1, MAX_COLUMNS_IN_TABLE = 4096 };
-
-static const char *const column_types[] = {"", "category", "categories", "number", "text", "vector"};
+enum { VERSION = 1 };
 
 /* ---- writing ---- */
 
 static void put_flat(pen__container_writer *w, const char *name, pen__dtype dtype, int64_t n, const void *data)
 {
     if (data) pen__container_put(w, name, dtype, 1, &n, data);
-}
-
-static void put_column(pen__container_writer *w, const char *prefix, int32_t k, const pen__column *column)
-{
-    char name[96];
-    int64_t shape[2] = {column->rows, column->width};
-    snprintf(name, sizeof name, "%s.%d.name", prefix, k);
-    pen__container_put_meta(w, name, column->name);
-    snprintf(name, sizeof name, "%s.%d.type", prefix, k);
-    pen__container_put_meta(w, name, column_types[column->type]);
-    snprintf(name, sizeof name, "%s.%d.code", prefix, k);
-    put_flat(w, name, PEN_I32, column->type == PEN_COLUMN_CATEGORIES ? column->begin[column->rows] : column->rows, column->code);
-    snprintf(name, sizeof name, "%s.%d.begin", prefix, k);
-    put_flat(w, name, PEN_I64, column->rows + 1, column->begin);
-    snprintf(name, sizeof name, "%s.%d.number", prefix, k);
-    if (column->number) pen__container_put(w, name, PEN_F32, column->type == PEN_COLUMN_VECTOR ? 2 : 1, shape, column->number);
-    snprintf(name, sizeof name, "%s.%d.words", prefix, k);
-    if (column->type != PEN_COLUMN_NUMBER && column->type != PEN_COLUMN_VECTOR) pen__container_put_strings(w, name, &column->words);
-}
-
-static void put_table(pen__container_writer *w, const char *prefix, const pen__table *table)
-{
-    char name[64];
-    snprintf(name, sizeof name, "%s.columns", prefix);
-    pen__container_put_int(w, name, table->rows ? table->n_columns : 0);
-    snprintf(name, sizeof name, "%s.title", prefix);
-    pen__container_put_int(w, name, table->rows ? table->title : -1);
-    for (int32_t k = 0; k < table->n_columns && table->rows; k++) put_column(w, prefix, k, &table->column[k]);
 }
 
 static void put_knowledge(pen__container_writer *w, const pen_dataset *d)
@@ -85,12 +54,13 @@ pen_status pen_dataset_save(const pen_dataset *d, const char *path, pen_error *e
     put_flat(w, "event.time", PEN_I64, d->n_events, d->time);
     put_flat(w, "event.type", PEN_I16, d->n_events, d->event);
     if (d->event) pen__container_put_strings(w, "event_types", &d->event_types);
-    pen__container_put_int(w, "context.columns", d->n_context);
-    for (int32_t k = 0; k < d->n_context; k++) put_column(w, "context", k, &d->context[k]);
-    put_table(w, "item_table", &d->item_table);
-    put_table(w, "user_table", &d->user_table);
     put_knowledge(w, d);
-    return pen__container_commit(w, error);
+    pen_status status = d->n_context ? pen__columns_put(d->ctx, w, "context", d->context, d->n_context, error) : PEN_OK;
+    if (status == PEN_OK) status = pen__table_put(d->ctx, w, "item_table", &d->item_table, error);
+    if (status == PEN_OK) status = pen__table_put(d->ctx, w, "user_table", &d->user_table, error);
+    if (status == PEN_OK) return pen__container_commit(w, error);
+    pen__container_abort(w);
+    return status;
 }
 
 /* ---- opening ---- */
@@ -106,73 +76,6 @@ static pen_status get_strings(const pen__container *c, pen_context *ctx, const c
 static pen_status get_codes(const pen__container *c, const char *name, int64_t n, int64_t high, const int32_t **out, pen_error *error)
 {
     return pen__container_ids(c, name, 1, &n, -1, (int32_t)high, out, error);
-}
-
-static pen_status get_column(const pen__container *c, pen_context *ctx, const char *prefix, int32_t k, int64_t rows, pen__column *column,
-                             pen_error *error)
-{
-    char name[96];
-    snprintf(name, sizeof name, "%s.%d.type", prefix, k);
-    const char *type = pen__container_meta(c, name);
-    column->rows = rows;
-    for (int t = 1; t <= PEN_COLUMN_VECTOR && type; t++)
-        if (!strcmp(type, column_types[t])) column->type = t;
-    if (!column->type) return pen__container_unsound(c, error, "'%s' is '%s'; allowed are category, categories, number, text, vector", name, type ? type : "absent");
-    snprintf(name, sizeof name, "%s.%d.name", prefix, k);
-    const char *title = pen__container_meta(c, name);
-    if (!title) return pen__container_unsound(c, error, "'%s' is absent", name);
-    PEN_CHECK((column->name = pen__strndup(ctx, title, strlen(title))), PEN_E_MEMORY, "out of memory for a column's name");
-    int64_t shape[2] = {rows, PEN__ANY};
-    snprintf(name, sizeof name, "%s.%d.number", prefix, k);
-    if (column->type == PEN_COLUMN_NUMBER) return pen__container_tensor(c, name, PEN_F32, 1, shape, &column->number, error);
-    if (column->type == PEN_COLUMN_VECTOR) {
-        PEN_TRY(pen__container_tensor(c, name, PEN_F32, 2, shape, &column->number, error));
-        if (shape[1] < 1 || shape[1] > INT32_MAX) return pen__container_unsound(c, error, "'%s' has vectors of %lld numbers", name, (long long)shape[1]);
-        column->width = (int32_t)shape[1];
-        return PEN_OK;
-    }
-    snprintf(name, sizeof name, "%s.%d.words", prefix, k);
-    PEN_TRY(get_strings(c, ctx, name, column->type == PEN_COLUMN_TEXT ? rows : PEN__ANY, &column->words, error));
-    if (column->type == PEN_COLUMN_TEXT) return PEN_OK;
-    if (column->words.n >= INT32_MAX) return pen__container_unsound(c, error, "'%s' has %lld words", name, (long long)column->words.n);
-    int64_t n = rows;
-    if (column->type == PEN_COLUMN_CATEGORIES) {
-        snprintf(name, sizeof name, "%s.%d.begin", prefix, k);
-        PEN_TRY(pen__container_offsets(c, name, rows, PEN__ANY, &column->begin, error));
-        n = column->begin[rows];
-    }
-    snprintf(name, sizeof name, "%s.%d.code", prefix, k);
-    PEN_TRY(get_codes(c, name, n, column->words.n, &column->code, error));
-    for (int64_t i = 0; i < n && column->type == PEN_COLUMN_CATEGORIES; i++)
-        if (column->code[i] < 0) return pen__container_unsound(c, error, "'%s' holds -1 at %lld; the lists of a column have no gaps", name, (long long)i);
-    return PEN_OK;
-}
-
-static pen_status get_columns(const pen__container *c, pen_context *ctx, const char *prefix, int64_t rows, pen__column **column, int32_t *n,
-                              pen_error *error)
-{
-    char name[64];
-    int64_t count;
-    snprintf(name, sizeof name, "%s.columns", prefix);
-    PEN_TRY(pen__container_meta_int(c, name, 0, MAX_COLUMNS_IN_TABLE, &count, error));
-    if (!count) return PEN_OK;
-    PEN_TRY(PEN_NEW_ZERO(ctx, *column, count));
-    *n = (int32_t)count;
-    for (int32_t k = 0; k < *n; k++) (*column)[k].words.ctx = ctx;
-    for (int32_t k = 0; k < *n; k++) PEN_TRY(get_column(c, ctx, prefix, k, rows, &(*column)[k], error));
-    return PEN_OK;
-}
-
-static pen_status get_table(const pen__container *c, pen_context *ctx, const char *prefix, int64_t rows, pen__table *table, pen_error *error)
-{
-    char name[64];
-    int64_t title;
-    PEN_TRY(get_columns(c, ctx, prefix, rows, &table->column, &table->n_columns, error));
-    snprintf(name, sizeof name, "%s.title", prefix);
-    PEN_TRY(pen__container_meta_int(c, name, -1, table->n_columns - 1, &title, error));
-    table->title = (int32_t)title;
-    table->rows = table->n_columns ? rows : 0;
-    return PEN_OK;
 }
 
 static pen_status get_events(const pen__container *c, pen_dataset *d, pen_error *error)
@@ -258,9 +161,9 @@ pen_status pen__dataset_from_container(pen_context *ctx, pen__container *c, pen_
     PEN_TRY_DONE(get_ids(c, d, "users", &d->users, error));
     PEN_TRY_DONE(get_ids(c, d, "items", &d->items, error));
     PEN_TRY_DONE(get_events(c, d, error));
-    PEN_TRY_DONE(get_columns(c, ctx, "context", d->n_events, &d->context, &d->n_context, error));
-    PEN_TRY_DONE(get_table(c, ctx, "item_table", d->items.n, &d->item_table, error));
-    PEN_TRY_DONE(get_table(c, ctx, "user_table", d->users.n, &d->user_table, error));
+    PEN_TRY_DONE(pen__columns_get(c, ctx, "context", d->n_events, &d->context, &d->n_context, error));
+    PEN_TRY_DONE(pen__table_get(c, ctx, "item_table", d->items.n, &d->item_table, error));
+    PEN_TRY_DONE(pen__table_get(c, ctx, "user_table", d->users.n, &d->user_table, error));
     PEN_TRY_DONE(get_knowledge(c, d, error));
     PEN_TRY_DONE(get_text(c, ctx, "notes", &d->notes, error));
     PEN_TRY_DONE(get_text(c, ctx, "source", &d->source, error));
