@@ -1,12 +1,15 @@
-/* Candidates from a file: lines `user target item item ...`, ids apart by blanks or tabs, the form in which papers ship theirs.
+/* Candidates from a file: lines `user target item item ...`, ids apart by blanks or tabs, the form in which papers ship theirs;
+ * plain, gzip or zstd.
  *
  * Each line is a case of its own: that target among that line's items. Lines of users or targets that are not tested are passed
  * over and counted; a user without a line is left out and counted.
  */
 #include <string.h>
 
-#include "base/file.h"
+#include "base/stream.h"
 #include "data/cases_impl.h"
+
+enum { BLOCK = 1 << 20 };
 
 /* One line that became a case. */
 typedef struct line {
@@ -51,6 +54,13 @@ static int64_t find_target(const pen__cases *cases, int64_t k, int32_t item)
     return -1;
 }
 
+static pen_status add_item(reading *r, int32_t item, pen_error *error)
+{
+    PEN_TRY(PEN_GROW(r->cases->ctx, r->item, &r->cap_items, r->n_items + 1));
+    r->item[r->n_items++] = item;
+    return PEN_OK;
+}
+
 static pen_status read_line(reading *r, const char *path, pen__span rest, pen_error *error)
 {
     pen_context *ctx = r->cases->ctx;
@@ -69,28 +79,44 @@ static pen_status read_line(reading *r, const char *path, pen__span rest, pen_er
     PEN_TRY(PEN_GROW(ctx, r->line, &r->cap_lines, r->n_lines + 1));
     line *l = &r->line[r->n_lines++];
     *l = (line){.of = k, .target = place, .begin = (int64_t)r->n_items};
-    for (int32_t item = target;; item = item_of(r, word)) {
-        if (item >= 0) {
-            PEN_TRY(PEN_GROW(ctx, r->item, &r->cap_items, r->n_items + 1));
-            r->item[r->n_items++] = item;
-        } else if (r->n_items > (size_t)l->begin || target >= 0) {
-            r->unknown++;
-        }
-        if (!next_word(&rest, &word)) break;
+    if (target >= 0) PEN_TRY(add_item(r, target, error));
+    while (next_word(&rest, &word)) {
+        int32_t item = item_of(r, word);
+        if (item >= 0 && item != target) PEN_TRY(add_item(r, item, error));
+        r->unknown += item < 0;
     }
     l->end = (int64_t)r->n_items;
     return PEN_OK;
 }
 
-static pen_status read_text(reading *r, const char *path, const char *text, size_t length, pen_error *error)
+/* Reads whole lines as they come; the piece behind the last line feed is carried over. Memory: the longest line. */
+static pen_status read_lines(reading *r, const char *path, pen_error *error)
 {
-    for (size_t at = 0; at < length;) {
-        const char *end = memchr(text + at, '\n', length - at);
-        size_t n = end ? (size_t)(end - text) - at : length - at;
-        PEN_TRY(read_line(r, path, (pen__span){text + at, n}, error));
-        at += n + 1;
-    }
-    return PEN_OK;
+    pen_context *ctx = r->cases->ctx;
+    pen__stream *in = NULL;
+    char *buffer = NULL;
+    size_t cap = 0, kept = 0, got;
+    pen_status status = PEN_OK;
+    PEN_TRY_DONE(pen__stream_open(ctx, path, &in, error));
+    do {
+        PEN_TRY_DONE(PEN_GROW(ctx, buffer, &cap, kept + BLOCK));
+        PEN_TRY_DONE(pen__stream_read(in, buffer + kept, BLOCK, &got, error));
+        size_t length = kept + got, at = 0;
+        for (;;) {
+            const char *end = memchr(buffer + at, '\n', length - at);
+            if (!end && (got == BLOCK || at == length)) break; /* the end of the input ends a line, too */
+            size_t n = end ? (size_t)(end - buffer) - at : length - at;
+            PEN_TRY_DONE(read_line(r, path, (pen__span){buffer + at, n}, error));
+            at += n + (end != NULL);
+            if (!end) break;
+        }
+        kept = length - at;
+        memmove(buffer, buffer + at, kept);
+    } while (got == BLOCK);
+done:
+    pen__free(ctx, buffer);
+    pen__stream_close(in);
+    return status;
 }
 
 /* The lines' cases, each with a copy of its user's history. */
@@ -98,7 +124,7 @@ static pen_status make_cases(const reading *r, pen__cases *out, pen_error *error
 {
     const pen__cases *from = r->cases;
     int64_t n = (int64_t)r->n_lines, n_history = 0;
-    *out = (pen__cases){.ctx = from->ctx, .n = n};
+    *out = (pen__cases){.ctx = from->ctx, .n = n, .keep_seen = from->keep_seen};
     for (int64_t i = 0; i < n; i++) n_history += from->history.begin[r->line[i].of + 1] - from->history.begin[r->line[i].of];
     PEN_TRY(PEN_NEW(out->ctx, out->user, n));
     PEN_TRY(PEN_NEW(out->ctx, out->data_user, n));
@@ -136,14 +162,11 @@ pen_status pen__candidates_file(pen__cases *cases, const pen__train *train, cons
     pen_context *ctx = cases->ctx;
     reading r = {.cases = cases, .train = train};
     pen__cases made = {0};
-    char *text = NULL;
-    size_t length;
     pen_status status = PEN_OK;
     PEN_TRY_DONE(PEN_NEW(ctx, r.case_of, train->data->users.n));
     for (int64_t u = 0; u < train->data->users.n; u++) r.case_of[u] = -1;
     for (int64_t k = 0; k < cases->n; k++) r.case_of[cases->data_user[k]] = k;
-    PEN_TRY_DONE(pen__file_read(ctx, path, SIZE_MAX / 4, &text, &length, error));
-    PEN_TRY_DONE(read_text(&r, path, text, length, error));
+    PEN_TRY_DONE(read_lines(&r, path, error));
     PEN_CHECK_DONE(r.n_lines > 0, PEN_E_INPUT, "%.300s: none of %lld lines (user target item item ...) names a tested user and one of the "
                    "user's test items", path, (long long)r.row);
     PEN_TRY_DONE(make_cases(&r, &made, error));
@@ -158,7 +181,6 @@ pen_status pen__candidates_file(pen__cases *cases, const pen__train *train, cons
     made = (pen__cases){0};
 done:
     pen__cases_free(&made);
-    pen__free(ctx, text);
     pen__free(ctx, r.case_of);
     pen__free(ctx, r.line);
     pen__free(ctx, r.item);

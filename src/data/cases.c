@@ -229,7 +229,7 @@ pen_status pen__cases_build(const pen__log *log, const pen__parts *parts, const 
                             int part, unsigned history_mask, uint64_t seed, pen__cases *out, pen_error *error)
 {
     pen_context *ctx = log->ctx;
-    *out = (pen__cases){.ctx = ctx};
+    *out = (pen__cases){.ctx = ctx, .keep_seen = protocol->keep_seen};
     unsigned shown = part == PEN_PART_TEST ? 1u << PEN_PART_TEST_HISTORY : 1u << PEN_PART_VALID_HISTORY;
     casing c = {.log = log, .parts = parts, .train = train, .protocol = protocol, .cases = out, .part = part,
                 .history_mask = (history_mask | shown) & ~(1u << part)};

@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "data/cells.h"
+
 enum { MAX_NUMBERS = 3 };
 
 static int shown(pen__span text) { return text.length < 100 ? (int)text.length : 100; }
@@ -21,75 +23,10 @@ static pen__span cut(pen__span *text, char mark)
 
 /* ---- moments ---------------------------------------------------------------------------------------------------- */
 
-/* Days from 1970-01-01 of a date in the proleptic Gregorian calendar (Hinnant, "chrono-compatible date algorithms"). */
-static int64_t days_of(int64_t year, int64_t month, int64_t day)
-{
-    year -= month <= 2;
-    int64_t era = (year >= 0 ? year : year - 399) / 400, of_era = year - era * 400;
-    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
-static bool digits(pen__span *text, size_t n, int64_t *out)
-{
-    if (text->length < n) return false;
-    *out = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (text->text[i] < '0' || text->text[i] > '9') return false;
-        *out = *out * 10 + (text->text[i] - '0');
-    }
-    text->text += n, text->length -= n;
-    return true;
-}
-
-static bool mark(pen__span *text, char c)
-{
-    if (!text->length || text->text[0] != c) return false;
-    text->text++, text->length--;
-    return true;
-}
-
-/* "Z", "+02:00", "+0200", "+02" or nothing (UTC). */
-static bool parse_zone(pen__span *text, int64_t *seconds)
-{
-    *seconds = 0;
-    if (!text->length || mark(text, 'Z')) return true;
-    int64_t sign = mark(text, '-') ? -1 : mark(text, '+') ? 1 : 0, hours, minutes = 0;
-    if (!sign || !digits(text, 2, &hours)) return false;
-    if (text->length && (mark(text, ':'), !digits(text, 2, &minutes))) return false;
-    *seconds = sign * (hours * 3600 + minutes * 60);
-    return hours < 24 && minutes < 60;
-}
-
-static bool parse_clock(pen__span *text, int64_t *milliseconds)
-{
-    int64_t hour, minute, second = 0, fraction = 0;
-    if (!digits(text, 2, &hour) || !mark(text, ':') || !digits(text, 2, &minute)) return false;
-    if (mark(text, ':') && !digits(text, 2, &second)) return false;
-    if (mark(text, '.'))
-        for (int64_t digit, unit = 100; digits(text, 1, &digit); unit /= 10) fraction += digit * unit;
-    *milliseconds = (hour * 3600 + minute * 60 + second) * 1000 + fraction;
-    return hour < 24 && minute < 60 && second < 61;
-}
-
 bool pen__moment_parse(pen__span text, int64_t *milliseconds)
 {
-    double seconds;
-    if (pen__parse_double(text, &seconds)) {
-        if (!(fabs(seconds) < 9e15)) return false;
-        *milliseconds = (int64_t)llround(seconds * 1000);
-        return true;
-    }
-    int64_t year, month, day, clock = 0, zone = 0;
-    if (!digits(&text, 4, &year) || !mark(&text, '-') || !digits(&text, 2, &month) || !mark(&text, '-') || !digits(&text, 2, &day))
-        return false;
-    static const int longest[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    if (month < 1 || month > 12 || day < 1 || day > longest[month - 1] || (month == 2 && day == 29 && !leap)) return false;
-    if (text.length && (!(mark(&text, 'T') || mark(&text, ' ')) || !parse_clock(&text, &clock) || !parse_zone(&text, &zone)))
-        return false;
-    *milliseconds = days_of(year, month, day) * 86400000 + clock - zone * 1000;
-    return text.length == 0;
+    int unit = pen__guess_unit(text, false);
+    return pen__parse_time(text, unit == PEN_UNIT_ISO8601 ? unit : PEN_UNIT_SECONDS, false, milliseconds);
 }
 
 /* ---- splits ----------------------------------------------------------------------------------------------------- */

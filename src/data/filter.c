@@ -253,6 +253,8 @@ static pen_status check(const pen_protocol *p, pen_error *error)
               p->task);
     PEN_CHECK(p->min_user_events >= 0 && p->min_item_events >= 0 && p->k_core >= 0, PEN_E_ARGUMENT,
               "--min-user-events, --min-item-events and --k-core must be 0 or more");
+    PEN_CHECK(p->task != PEN_TASK_RATE || (isnan(p->positive) && !p->weight_by_value), PEN_E_ARGUMENT,
+              "--positive and --weight-by-value are for ranking; when rating, values are what is predicted");
     return PEN_OK;
 }
 

@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "base/progress.h"
 #include "base/random.h"
 #include "base/thread.h"
 #include "data/split_impl.h"
@@ -183,7 +184,8 @@ static pen_status write_notes(const pen__splitting *s, const census *c, char **n
     return PEN_OK;
 }
 
-/* A part that was promised is not empty: a split that cannot keep its word is refused. */
+/* A part that was promised is not empty: a split that cannot keep its word is refused. Where nothing is tested (training for
+ * use), a log too small for validation is trained on as it is. */
 static pen_status check_parts(const pen__splitting *s, const census *c, bool test, bool valid, pen_error *error)
 {
     const char *few = s->spec.family == PEN_SPLIT_TIME ? "the cut lies outside the log's times, or all its times are the same"
@@ -192,8 +194,9 @@ static pen_status check_parts(const pen__splitting *s, const census *c, bool tes
               (long long)s->log->n, few);
     PEN_CHECK(!test || c->positive[PEN_PART_TEST] > 0, PEN_E_INPUT, "split '%.100s' leaves no event to test on (of %lld): %s", s->text,
               (long long)s->log->n, few);
-    PEN_CHECK(!valid || c->positive[PEN_PART_VALID] > 0, PEN_E_INPUT, "split '%.100s' leaves no event for validation (of %lld): %s",
-              s->text, (long long)s->log->n, few);
+    if (!valid || c->positive[PEN_PART_VALID] > 0) return PEN_OK;
+    PEN_CHECK(!test, PEN_E_INPUT, "split '%.100s' leaves no event for validation (of %lld): %s", s->text, (long long)s->log->n, few);
+    pen__say(s->log->ctx, PEN_LOG_WARNING, "split '%.100s' leaves no event for validation (of %lld): %s", s->text, (long long)s->log->n, few);
     return PEN_OK;
 }
 

@@ -10,7 +10,7 @@
 #include "base/progress.h"
 #include "base/thread.h"
 
-enum { TRAIN = 1 << PEN_PART_TRAIN, VALID = 1 << PEN_PART_VALID, MAX_RUNS = 1000 };
+enum { TRAIN = 1 << PEN_PART_TRAIN, VALID = 1 << PEN_PART_VALID | 1 << PEN_PART_VALID_HISTORY, MAX_RUNS = 1000 };
 
 /* What one entrant did, over all runs. */
 typedef struct result {

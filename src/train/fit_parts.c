@@ -7,7 +7,7 @@
 #include "train/checkpoint.h"
 #include "train/experiment.h"
 
-enum { TRAIN = 1 << PEN_PART_TRAIN, VALID = 1 << PEN_PART_VALID };
+enum { TRAIN = 1 << PEN_PART_TRAIN, VALID = 1 << PEN_PART_VALID | 1 << PEN_PART_VALID_HISTORY };
 
 static pen_status parse_one(pen__entrant *entrant, const char *assignment, int shared, pen_error *error)
 {
