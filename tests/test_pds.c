@@ -36,7 +36,7 @@ static pen_dataset *read_text(const char *text, const pen_read_options *given)
     pen_dataset *d = NULL;
     pen_error error = {0};
     assert_int_equal(pen__stream_memory(ctx, "log.csv", text, strlen(text), 0, &stream, &error), PEN_OK);
-    if (pen__read_log(ctx, &stream, 1, given ? given : &options, &d, &error) != PEN_OK) fail_msg("%s", error.message);
+    if (pen__read_log(ctx, &stream, 1, NULL, given ? given : &options, &d, &error) != PEN_OK) fail_msg("%s", error.message);
     pen__stream_close(stream);
     return d;
 }

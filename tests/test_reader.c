@@ -25,7 +25,7 @@ static pen_status read_bytes(const char *name, const char *text, size_t n, const
     *error = (pen_error){0};
     pen_status status = pen__stream_memory(ctx, name, text, n, 0, &stream, error);
     assert_int_equal(status, PEN_OK);
-    status = pen__read_log(ctx, &stream, 1, options ? options : &defaults, d, error);
+    status = pen__read_log(ctx, &stream, 1, NULL, options ? options : &defaults, d, error);
     pen__stream_close(stream);
     return status;
 }

@@ -12,14 +12,15 @@
 typedef struct known {
     const char *file;
     const char *name[5]; /* the first is the id */
+    const char *kind;    /* a letter each, as an atomic header's type; a blank: by content */
     int32_t n, whole;    /* names; columns that such a file has */
 } known;
 
 static const known movielens[] = {
-    {"u.item", {"item_id", "title", "release_date", "video_release_date", "url"}, 5, 24},
-    {"u.user", {"user_id", "age", "gender", "occupation", "zip_code"}, 5, 5},
-    {"movies.dat", {"item_id", "title", "genre"}, 3, 3},
-    {"users.dat", {"user_id", "gender", "age", "occupation", "zip_code"}, 5, 5},
+    {"u.item", {"item_id", "title", "release_date", "video_release_date", "url"}, "t    ", 5, 24},
+    {"u.user", {"user_id", "age", "gender", "occupation", "zip_code"}, "tfttt", 5, 5},
+    {"movies.dat", {"item_id", "title", "genre"}, "t  ", 3, 3},
+    {"users.dat", {"user_id", "gender", "age", "occupation", "zip_code"}, "ttftt", 5, 5},
 };
 
 static const known *find_known(const char *path, int32_t n_columns)
@@ -150,6 +151,7 @@ static pen_status name_columns(pen__cells *t, scan *s, const char *file, int32_t
         if (!t->header) {
             snprintf(number, sizeof number, k ? "genre%d" : "column%d", k ? c - k->n : c + 1);
             name = pen__span_of(k && c < k->n ? k->name[c] : number);
+            kind = k && c < k->n && k->kind[c] != ' ' ? k->kind[c] : 0;
         }
         if (c != id) PEN_TRY(add_column(t, name, kind, error));
     }

@@ -25,22 +25,75 @@ static pen_status check_options(const pen_read_options *given, pen_read_options 
     return PEN_OK;
 }
 
+/* Whether a path, without .gz or .zst, ends so. */
+static bool has_ending(const char *path, const char *ending)
+{
+    size_t n = strlen(path), m = strlen(ending);
+    if (n > 3 && !strcmp(path + n - 3, ".gz")) n -= 3;
+    if (n > 4 && !strcmp(path + n - 4, ".zst")) n -= 4;
+    return n > m && !memcmp(path + n - m, ending, m);
+}
+
+/* The streams of a reading: logs and what stands beside them. RecBole's endings among the paths say what a file is. */
+typedef struct inputs {
+    pen__stream **log;
+    size_t n;
+    pen__beside beside;
+} inputs;
+
+static pen_status open_one(pen_context *ctx, const char *path, const char *what, pen__stream **stream, pen_error *error)
+{
+    if (!path || !*path) return PEN_OK;
+    PEN_CHECK(!*stream, PEN_E_ARGUMENT, "two files for the %s: '%s' and '%s'", what, pen__stream_name(*stream), path);
+    return pen__stream_open(ctx, path, stream, error);
+}
+
+static pen_status open_inputs(pen_context *ctx, const char *const *paths, size_t n, const pen_read_options *options, inputs *in, pen_error *error)
+{
+    PEN_TRY(open_one(ctx, options->items_path, "items", &in->beside.items, error));
+    PEN_TRY(open_one(ctx, options->users_path, "users", &in->beside.users, error));
+    PEN_TRY(open_one(ctx, options->triples_path, "triples", &in->beside.triples, error));
+    PEN_TRY(open_one(ctx, options->links_path, "links", &in->beside.links, error));
+    for (size_t i = 0; i < n; i++) {
+        const char *path = paths[i];
+        PEN_CHECK(path, PEN_E_ARGUMENT, "path %zu is NULL", i + 1);
+        if (n > 1 && has_ending(path, ".item") && !has_ending(path, "u.item"))
+            PEN_TRY(open_one(ctx, path, "items", &in->beside.items, error));
+        else if (n > 1 && has_ending(path, ".user") && !has_ending(path, "u.user"))
+            PEN_TRY(open_one(ctx, path, "users", &in->beside.users, error));
+        else if (n > 1 && has_ending(path, ".kg"))
+            PEN_TRY(open_one(ctx, path, "triples", &in->beside.triples, error));
+        else if (n > 1 && has_ending(path, ".link"))
+            PEN_TRY(open_one(ctx, path, "links", &in->beside.links, error));
+        else {
+            PEN_TRY(pen__stream_open(ctx, path, &in->log[in->n], error));
+            in->n++;
+        }
+    }
+    PEN_CHECK(in->n, PEN_E_ARGUMENT, "no log among the %zu files, only tables", n);
+    PEN_CHECK(in->beside.triples || !in->beside.links, PEN_E_ARGUMENT, "'%s' links items to entities, but there are no triples (--knowledge TRIPLES,LINKS)",
+              pen__stream_name(in->beside.links));
+    return PEN_OK;
+}
+
 pen_status pen_dataset_read(pen_context *ctx, const char *const *paths, size_t n_paths, const pen_read_options *given, pen_dataset **dataset,
                             pen_error *error)
 {
     pen_read_options options;
-    pen__stream **stream = NULL;
-    pen_status status = PEN_OK;
+    inputs in = {0};
     PEN_CHECK(ctx && dataset && paths && n_paths, PEN_E_ARGUMENT, "pen_dataset_read: a context, at least one path and a place for the data set are needed");
     *dataset = NULL;
     pen__cancel_clear(ctx);
     PEN_TRY(check_options(given, &options, error));
-    PEN_TRY(PEN_NEW_ZERO(ctx, stream, n_paths));
-    for (size_t i = 0; i < n_paths; i++) PEN_TRY_DONE(pen__stream_open(ctx, paths[i], &stream[i], error));
-    status = pen__read_log(ctx, stream, n_paths, &options, dataset, error);
-done:
-    for (size_t i = 0; i < n_paths; i++) pen__stream_close(stream[i]);
-    pen__free(ctx, stream);
+    PEN_TRY(PEN_NEW_ZERO(ctx, in.log, n_paths));
+    pen_status status = open_inputs(ctx, paths, n_paths, &options, &in, error);
+    if (status == PEN_OK) status = pen__read_log(ctx, in.log, in.n, &in.beside, &options, dataset, error);
+    for (size_t i = 0; i < n_paths; i++) pen__stream_close(in.log[i]);
+    pen__stream_close(in.beside.items);
+    pen__stream_close(in.beside.users);
+    pen__stream_close(in.beside.triples);
+    pen__stream_close(in.beside.links);
+    pen__free(ctx, in.log);
     return status;
 }
 

@@ -124,7 +124,7 @@ static pen_status alike_shard(void *arg, int64_t shard, int worker, pen_error *e
 }
 
 pen_status pen__notes_write(pen_dataset *d, const pen__layout *layout, pen__stream *const *streams, size_t n_streams,
-                            const pen__read_counts *counts, pen_error *error)
+                            const pen__read_counts *counts, const char *tables, pen_error *error)
 {
     pen__text json = {.ctx = d->ctx}, source = {.ctx = d->ctx};
     alike same = {.d = d};
@@ -157,7 +157,9 @@ pen_status pen__notes_write(pen_dataset *d, const pen__layout *layout, pen__stre
                      (long long)counts->odd_quotes);
     pen__text_printf(&json, "\"alike_users\": %lld, \"alike_items\": %lld, ", (long long)same.n[0], (long long)same.n[1]);
     add_sample(&json, d);
-    pen__text_puts(&json, ", \"tables\": {}}");
+    pen__text_puts(&json, ", \"tables\": ");
+    pen__text_puts(&json, tables);
+    pen__text_puts(&json, "}");
     d->notes = json.bytes;
     d->source = source.bytes;
     PEN_CHECK(!json.failed && !source.failed, PEN_E_MEMORY, "out of memory for the notes of a reading");

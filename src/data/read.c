@@ -17,6 +17,7 @@
 #include "data/encoding.h"
 #include "data/notes.h"
 #include "data/rows.h"
+#include "data/table.h"
 
 enum { PAD = 64 };
 
@@ -525,7 +526,26 @@ static pen_status give(reading *r, int64_t n, pen_error *error)
     return PEN_OK;
 }
 
-static pen_status finish(reading *r, pen__stream *const *streams, size_t n_streams, pen_error *error)
+static pen_status read_beside(reading *r, const pen__beside *beside, pen__text *notes, pen_error *error)
+{
+    pen__text_puts(notes, "{");
+    if (beside && beside->items) {
+        pen__text_puts(notes, "\"items\": ");
+        PEN_TRY(pen__table_read(r->dataset, true, beside->items, pen__stream_name(beside->items), r->options, notes, error));
+    }
+    if (beside && beside->users) {
+        pen__text_puts(notes, notes->length > 1 ? ", \"users\": " : "\"users\": ");
+        PEN_TRY(pen__table_read(r->dataset, false, beside->users, pen__stream_name(beside->users), r->options, notes, error));
+    }
+    if (beside && beside->triples) {
+        pen__text_puts(notes, notes->length > 1 ? ", \"knowledge\": " : "\"knowledge\": ");
+        PEN_TRY(pen__knowledge_read(r->dataset, beside->triples, beside->links, r->options, notes, error));
+    }
+    pen__text_puts(notes, "}");
+    return PEN_OK;
+}
+
+static pen_status finish(reading *r, pen__stream *const *streams, size_t n_streams, const pen__beside *beside, pen_error *error)
 {
     int64_t n = place_blocks(r);
     pen__read_counts counts = {0};
@@ -538,7 +558,12 @@ static pen_status finish(reading *r, pen__stream *const *streams, size_t n_strea
     PEN_TRY(merge_ids(r, error));
     PEN_TRY(pen__parallel(r->ctx, (int64_t)r->n_blocks, renumber_shard, r, error));
     PEN_TRY(give(r, n, error));
-    return pen__notes_write(r->dataset, &r->layout, streams, n_streams, &counts, error);
+    pen__text tables = {.ctx = r->ctx};
+    pen_status status = read_beside(r, beside, &tables, error);
+    if (status == PEN_OK && tables.failed) status = pen__fail(error, PEN_E_MEMORY, "out of memory for the notes of a reading");
+    if (status == PEN_OK) status = pen__notes_write(r->dataset, &r->layout, streams, n_streams, &counts, tables.bytes, error);
+    pen__text_free(&tables);
+    return status;
 }
 
 static void reading_free(reading *r)
@@ -561,8 +586,8 @@ static void reading_free(reading *r)
     pen_dataset_destroy(r->dataset);
 }
 
-pen_status pen__read_log(pen_context *ctx, pen__stream *const *streams, size_t n, const pen_read_options *options, pen_dataset **out,
-                         pen_error *error)
+pen_status pen__read_log(pen_context *ctx, pen__stream *const *streams, size_t n, const pen__beside *beside, const pen_read_options *options,
+                         pen_dataset **out, pen_error *error)
 {
     reading r = {.ctx = ctx, .options = options};
     pen_status status = PEN_OK;
@@ -572,7 +597,7 @@ pen_status pen__read_log(pen_context *ctx, pen__stream *const *streams, size_t n
     r.meter = pen__meter_begin(ctx, "read", "bytes", bytes);
     PEN_TRY(pen__dataset_new(ctx, &r.dataset, error));
     for (size_t i = 0; i < n; i++) PEN_TRY_DONE(read_stream(&r, streams[i], error));
-    PEN_TRY_DONE(finish(&r, streams, n, error));
+    PEN_TRY_DONE(finish(&r, streams, n, beside, error));
     PEN_TRY_DONE(pen__dataset_digest(r.dataset, error));
     *out = r.dataset;
     r.dataset = NULL;
