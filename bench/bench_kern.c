@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/progress.h"
 #include "base/random.h"
+#include "kern/linalg.h"
 #include "kern/topk.h"
 
 static pen_context *ctx;
@@ -215,10 +216,109 @@ static void bench_rank(void)
     pen__free(ctx, seen_at), pen__free(ctx, target_at), pen__free(ctx, better);
 }
 
+/* ---- normal equations ---- */
+
+typedef struct solve_bench {
+    float *table, *a[PEN_MAX_LANES], *b[PEN_MAX_LANES], *whole, *scratch, *w;
+    int32_t *rows;
+    int64_t d, n;
+    bool ok[PEN_MAX_LANES];
+} solve_bench;
+
+static void run_outer(void *arg)
+{
+    solve_bench *s = arg;
+    pen__kern()->add_outer(s->a[0], s->b[0], s->d, s->table, s->d, s->rows, s->w, 1.0f, s->w, 1.0f, s->n, 0, s->scratch);
+}
+
+static void run_cholesky(void *arg)
+{
+    solve_bench *s = arg;
+    memcpy(s->whole, s->a[0], (size_t)pen__matrix_floats(s->d) * sizeof(float));
+    s->ok[0] = pen__kern()->cholesky(s->whole, s->d);
+    pen__kern()->cholesky_solve(s->whole, s->d, s->b[0]);
+}
+
+static void run_lanes(void *arg)
+{
+    solve_bench *s = arg;
+    pen__kern()->solve_lanes((const float *const *)s->a, s->b, pen__kern()->lanes, s->d, s->scratch, s->ok);
+}
+
+static void bench_solve(void)
+{
+    static const int64_t dims[] = {16, 32, 64, 128, 192, 256, 512};
+    enum { ROWS = 20000, MOST = 512 };
+    for (int i = 0; i < 7; i++) {
+        int64_t d = dims[i], pad = pen__matrix_pad(d), floats = pen__matrix_floats(d);
+        solve_bench s = {.table = numbers(ROWS * d, 1), .whole = room((size_t)floats * 4), .w = numbers(MOST, 2), .d = d, .n = MOST};
+        s.rows = room(MOST * 4);
+        s.scratch = room((size_t)(PEN_MAX_LANES * (pad * (pad + 8) / 2 + 2 * pad) + 2 * PEN_OUTER_ROWS * pad) * 4);
+        for (int t = 0; t < MOST; t++) s.rows[t] = (int32_t)(pen__rand64(1, 1, (uint64_t)t) % ROWS), s.w[t] = 1.0f + s.w[t];
+        for (int l = 0; l < PEN_MAX_LANES; l++) {
+            s.a[l] = room((size_t)floats * 4), s.b[l] = numbers(pad, 3);
+            memset(s.a[l], 0, (size_t)floats * 4);
+            for (int64_t k = 0; k < d; k++) s.a[l][k * pen__matrix_stride(d) + k] = 1.0f;
+        }
+        char shape[32];
+        snprintf(shape, sizeof shape, "d %d", (int)d);
+        double dd = (double)d, cube = dd * dd * dd / 3 + 2 * dd * dd;
+        report("cholesky_and_solve", shape, cube, timed(run_cholesky, &s), peak, "GFLOP/s");
+        report("solve_lanes", shape, cube * pen__kern()->lanes, timed(run_lanes, &s), peak, "GFLOP/s");
+        report("add_outer", shape, dd * (dd + 1) * MOST, timed(run_outer, &s), peak, "GFLOP/s");
+        for (int l = 0; l < PEN_MAX_LANES; l++) pen__free(ctx, s.a[l]), pen__free(ctx, s.b[l]);
+        pen__free(ctx, s.table), pen__free(ctx, s.whole), pen__free(ctx, s.w), pen__free(ctx, s.rows), pen__free(ctx, s.scratch);
+    }
+}
+
+/* A sweep of iALS over 14 M events of 138,000 users and 27,000 items, both sides; items by a power law. */
+static void bench_sweep(void)
+{
+    enum { USERS = 138000, ITEMS = 27000, D = 64, PER_USER = 101 };
+    int64_t n = (int64_t)USERS * PER_USER, *at = room((USERS + 1) * 8), *back_at = room((ITEMS + 2) * 8);
+    int32_t *cols = room((size_t)n * 4), *back = room((size_t)n * 4);
+    float *p = numbers((int64_t)USERS * D, 1), *q = numbers((int64_t)ITEMS * D, 2), *base = room((size_t)pen__matrix_floats(D) * 4);
+    pen__rng rng = pen__rng_begin(3, 1, 0);
+    memset(back_at, 0, (ITEMS + 2) * 8);
+    at[0] = 0;
+    for (int64_t u = 0; u < USERS; u++) { /* 20 to 182 events each, some far more */
+        int64_t m = 20 + (int64_t)pen__rng_below(&rng, 2 * (PER_USER - 20) + 1);
+        at[u + 1] = at[u] + m < n ? at[u] + m : n;
+    }
+    n = at[USERS];
+    for (int64_t e = 0; e < n; e++) {
+        double x = (double)(pen__rng_next(&rng) >> 11) * 0x1p-53;
+        cols[e] = (int32_t)(ITEMS * x * x * x);
+        back_at[cols[e] + 2]++;
+    }
+    for (int i = 0; i < ITEMS; i++) back_at[i + 2] += back_at[i + 1];
+    for (int64_t u = 0; u < USERS; u++)
+        for (int64_t e = at[u]; e < at[u + 1]; e++) back[back_at[cols[e] + 1]++] = (int32_t)u;
+    pen__normal users = {.n_rows = USERS, .d = D, .table = q, .stride = D, .at = at, .cols = cols, .w_all = 1.0f, .v_all = 2.0f,
+                         .base = base, .l2_all = 1.0f, .out = p, .out_stride = D};
+    pen__normal items = {.n_rows = ITEMS, .d = D, .table = p, .stride = D, .at = back_at, .cols = back, .w_all = 1.0f, .v_all = 2.0f,
+                         .base = base, .l2_all = 1.0f, .out = q, .out_stride = D};
+    double limit = peak * pen_context_threads(ctx), best[2] = {INFINITY, INFINITY}, cube = D * D * D / 3.0 + 4.0 * D * D;
+    for (int run = 0; run < 6; run++) {
+        const pen__normal *half = run % 2 ? &items : &users;
+        int64_t failed;
+        double begin = cpu_seconds();
+        if (pen__gram(ctx, half->table, run % 2 ? USERS : ITEMS, D, D, base, NULL)) exit(1);
+        if (pen__normal_solve_all(ctx, half, &failed, NULL) || failed) exit(1);
+        double taken = (cpu_seconds() - begin) / pen_context_threads(ctx);
+        if (taken < best[run % 2]) best[run % 2] = taken;
+    }
+    double flops = (double)n * D * (D + 1);
+    report("ials_users", "14 M events, 138000 rows, table of 7 MB, d 64", flops + USERS * cube, best[0], limit, "GFLOP/s");
+    report("ials_items", "14 M events, 27000 rows, table of 35 MB, d 64", flops + ITEMS * cube, best[1], limit, "GFLOP/s");
+    report("ials_sweep", "both", 2 * flops + (USERS + ITEMS) * cube, best[0] + best[1], limit, "GFLOP/s");
+    pen__free(ctx, at), pen__free(ctx, back_at), pen__free(ctx, cols), pen__free(ctx, back), pen__free(ctx, p), pen__free(ctx, q), pen__free(ctx, base);
+}
+
 static const struct part {
     const char *name;
     void (*run)(void);
-} parts[] = {{"scores", bench_scores}, {"rows", bench_rows}, {"rank", bench_rank}};
+} parts[] = {{"scores", bench_scores}, {"rows", bench_rows}, {"rank", bench_rank}, {"solve", bench_solve}, {"sweep", bench_sweep}};
 
 int main(int argc, char **argv)
 {

@@ -19,8 +19,20 @@
 enum {
     PEN_PANEL = 16,     /* items in a panel, see kern/panels.h */
     PEN_MAX_TILE = 12,  /* the largest tile_users of any level */
-    PEN_MATRIX_PAD = 16 /* matrices of kern/linalg.h have their sides rounded up to this */
+    PEN_MAX_LANES = 16, /* the largest lanes of any level */
+    PEN_OUTER_ROWS = 48 /* rows that add_outer packs at a time */
 };
+
+/* Symmetric matrices of d x d lie row by row, row i from i * pen__matrix_stride(d), in pen__matrix_floats(d) floats aligned to
+ * 64 bytes; columns j >= i count, what is below the diagonal is anything. Columns d .. stride - 1 are padding: zeros when
+ * the matrix is first filled, and kept so in rows that count. The stride avoids distances that share cache sets. */
+static inline int64_t pen__matrix_pad(int64_t d) { return (d + 15) / 16 * 16; }
+static inline int64_t pen__matrix_stride(int64_t d)
+{
+    int64_t pad = pen__matrix_pad(d);
+    return pad > 0 && pad % 128 == 0 ? pad + 16 : pad;
+}
+static inline int64_t pen__matrix_floats(int64_t d) { return pen__matrix_pad(d) * pen__matrix_stride(d); }
 
 typedef struct pen__kernels {
     const char *name;
@@ -81,6 +93,29 @@ typedef struct pen__kernels {
 
     /* out[k] = 1 / (1 + e^-x[k]); out may be x. Within 4 ulp for x > -87, 0 below. Exact between levels. */
     void (*sigmoid)(float *out, const float *x, int64_t n);
+
+    /* ---- normal equations: level ------------------------------------------------------------------------------------
+     * Sums go through runs of PEN_OUTER_ROWS terms, each added up on its own: error about (48 + n / 48) eps of the sum of
+     * magnitudes. */
+
+    /* A += sum_j w[j] q_j q_j', b += sum_j v[j] q_j for the n rows q_j (d floats) at table + rows[j] * stride. rows NULL: rows
+     * 0..n-1; w NULL: w_all for every row (faster); v NULL: v_all; b NULL: A alone. b is (pad), its padding kept. scratch:
+     * 2 * PEN_OUTER_ROWS * pad floats. `after` numbers that follow rows[n-1] may be read, to fetch their rows ahead. */
+    void (*add_outer)(float *a, float *b, int64_t d, const float *table, int64_t stride, const int32_t *rows, const float *w,
+                      float w_all, const float *v, float v_all, int64_t n, int64_t after, float *scratch);
+
+    /* A = U'U in place; the diagonal of U is stored inverted. False where A is not positive definite (or not finite): A is then
+     * anything. */
+    bool (*cholesky)(float *a, int64_t d);
+
+    /* Solves with U of cholesky, in place: b (pad). */
+    void (*cholesky_solve)(const float *a, int64_t d, float *b);
+
+    /* n <= lanes systems at once, one in each lane of a vector: b[s] = A_s^-1 b[s], ok[s] whether A_s was positive definite. A
+     * is only read. d from 1; scratch: lanes * (pad * (pad + 8) / 2 + 2 * pad) floats, aligned. Faster than one by one while the
+     * scratch stays in cache; see pen__solve_systems. */
+    int lanes;
+    void (*solve_lanes)(const float *const *a, float *const *b, int n, int64_t d, float *scratch, bool *ok);
 } pen__kernels;
 
 /* The table of the level that base/cpu.h chose. */

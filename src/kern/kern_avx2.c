@@ -11,12 +11,14 @@
 
 typedef __m256 vf;
 typedef int32_t vi __attribute__((vector_size(32)));
-enum { VN = 8, TILE_USERS = 6, TILE_PANELS = 4 };
+#define VEC_FLOATS 8
+enum { VN = VEC_FLOATS, TILE_USERS = 6, TILE_PANELS = 4 };
 
 static inline vf vload(const float *x) { return _mm256_loadu_ps(x); }
 static inline void vstore(float *x, vf v) { _mm256_storeu_ps(x, v); }
 static inline vf vset(float x) { return _mm256_set1_ps(x); }
 static inline vf vfma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
+static inline vf vfnma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); } /* c - a b */
 static inline vf vsqrt(vf a) { return _mm256_sqrt_ps(a); }
 
 static inline float vsum(vf v)
@@ -38,10 +40,15 @@ static inline uint64_t vany_not_less(vf a, vf b, vf c, vf d, vf t)
 
 #include "kern/vec_rows_tmpl.h"
 #include "kern/vec_score_tmpl.h"
+/* These stand on the two above. */
+#include "kern/vec_lanes_tmpl.h"
+#include "kern/vec_outer_tmpl.h"
 
 void pen__kern_fill_avx2(pen__kernels *kern)
 {
     kern->name = "avx2";
     fill_rows(kern);
     fill_scores(kern);
+    fill_outer(kern);
+    fill_lanes(kern);
 }

@@ -7,12 +7,14 @@
 
 typedef __m512 vf;
 typedef int32_t vi __attribute__((vector_size(64)));
-enum { VN = 16, TILE_USERS = 12, TILE_PANELS = 8 };
+#define VEC_FLOATS 16
+enum { VN = VEC_FLOATS, TILE_USERS = 12, TILE_PANELS = 8 };
 
 static inline vf vload(const float *x) { return _mm512_loadu_ps(x); }
 static inline void vstore(float *x, vf v) { _mm512_storeu_ps(x, v); }
 static inline vf vset(float x) { return _mm512_set1_ps(x); }
 static inline vf vfma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
+static inline vf vfnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); } /* c - a b */
 static inline vf vsqrt(vf a) { return _mm512_sqrt_ps(a); }
 static inline float vsum(vf v) { return _mm512_reduce_add_ps(v); }
 static inline uint64_t vmask_not_less(vf x, vf t) { return _mm512_cmp_ps_mask(x, t, _CMP_NLT_UQ); }
@@ -24,10 +26,15 @@ static inline uint64_t vany_not_less(vf a, vf b, vf c, vf d, vf t)
 
 #include "kern/vec_rows_tmpl.h"
 #include "kern/vec_score_tmpl.h"
+/* These stand on the two above. */
+#include "kern/vec_lanes_tmpl.h"
+#include "kern/vec_outer_tmpl.h"
 
 void pen__kern_fill_avx512(pen__kernels *kern)
 {
     kern->name = "avx512";
     fill_rows(kern);
     fill_scores(kern);
+    fill_outer(kern);
+    fill_lanes(kern);
 }

@@ -7,12 +7,14 @@
 
 typedef float32x4_t vf;
 typedef int32_t vi __attribute__((vector_size(16)));
-enum { VN = 4, TILE_USERS = 6, TILE_PANELS = 2 };
+#define VEC_FLOATS 4
+enum { VN = VEC_FLOATS, TILE_USERS = 6, TILE_PANELS = 2 };
 
 static inline vf vload(const float *x) { return vld1q_f32(x); }
 static inline void vstore(float *x, vf v) { vst1q_f32(x, v); }
 static inline vf vset(float x) { return vdupq_n_f32(x); }
 static inline vf vfma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
+static inline vf vfnma(vf a, vf b, vf c) { return vfmsq_f32(c, a, b); } /* c - a b */
 static inline vf vsqrt(vf a) { return vsqrtq_f32(a); }
 static inline float vsum(vf v) { return vaddvq_f32(v); }
 
@@ -30,10 +32,15 @@ static inline uint64_t vany_not_less(vf a, vf b, vf c, vf d, vf t)
 
 #include "kern/vec_rows_tmpl.h"
 #include "kern/vec_score_tmpl.h"
+/* These stand on the two above. */
+#include "kern/vec_lanes_tmpl.h"
+#include "kern/vec_outer_tmpl.h"
 
 void pen__kern_fill_neon(pen__kernels *kern)
 {
     kern->name = "neon";
     fill_rows(kern);
     fill_scores(kern);
+    fill_outer(kern);
+    fill_lanes(kern);
 }

@@ -162,4 +162,5 @@ void pen__kern_fill_scalar(pen__kernels *kern)
         .exp = exp_rows,
         .sigmoid = sigmoid_rows,
     };
+    pen__kern_fill_scalar_solve(kern);
 }

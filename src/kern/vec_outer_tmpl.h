@@ -1,0 +1,227 @@
+/* Normal equations and Cholesky of one matrix, for the instruction set whose file includes this.
+ *
+ * Both are made of one register tile: a few rows x 16 columns of A plus scale * sum_j w_j[i] q_j[c], where the rows w_j
+ * and q_j come through pointers: gathered rows of a table (scaled copies for w), or the finished rows of U. Only what
+ * reaches the diagonal or lies above it is computed, vector by vector: with AVX2 d = 64 takes 2304 products a row for the
+ * 2080 that count. */
+
+/* Rows that are wanted one run later, asked for a few before each tile: all at once they would fill the queue of misses and
+ * stop everything. */
+typedef struct fetch {
+    const float *table;
+    const int32_t *rows, *end;
+    int64_t stride, d;
+} fetch;
+
+static inline void fetch_some(fetch *f)
+{
+    enum { AT_ONCE = 2 };
+    for (int t = 0; t < AT_ONCE && f->rows < f->end; t++) {
+        const float *row = f->table + *f->rows++ * f->stride;
+        for (int64_t k = 0; k < f->d; k += 16) __builtin_prefetch(row + k, 0, 3);
+    }
+}
+
+/* Rows i .. i + full - 1 of the 16 columns at c, and below them `part` rows whose vectors before v0 lie under the diagonal. */
+static inline __attribute__((always_inline)) void outer_tile(const int full, const int part, const int v0, float *a, int64_t ld, const float *const *w,
+                                                             const float *const *q, int64_t n, float scale, int64_t i, int64_t c)
+{
+    vf acc[16][NV];
+#pragma GCC unroll 16
+    for (int r = 0; r < full + part; r++)
+#pragma GCC unroll 16
+        for (int v = r < full ? 0 : v0; v < NV; v++) acc[r][v] = vset(0.0f);
+    for (int64_t j = 0; j < n; j++) {
+        const float *wj = w[j] + i, *qj = q[j] + c;
+        __asm__("" : "+r"(wj)); /* else gcc 12 keeps an index register for each row, and spills them */
+        vf x[NV];
+#pragma GCC unroll 16
+        for (int v = full ? 0 : v0; v < NV; v++) x[v] = vload(qj + v * VN);
+#pragma GCC unroll 16
+        for (int r = 0; r < full + part; r++) {
+            vf p = vset(wj[r]);
+#pragma GCC unroll 16
+            for (int v = r < full ? 0 : v0; v < NV; v++) acc[r][v] = vfma(p, x[v], acc[r][v]);
+        }
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < full + part; r++)
+#pragma GCC unroll 16
+        for (int v = r < full ? 0 : v0; v < NV; v++) {
+            float *at = a + (i + r) * ld + c + v * VN;
+            vstore(at, vfma(vset(scale), acc[r][v], vload(at)));
+        }
+}
+
+#define TILE(full, part, v0, row) outer_tile((full), (part), (v0), a, ld, w, q, n, scale, (row), c)
+
+/* Rows begin .. c + 15 of the 16 columns at c, from a multiple of 16 to the diagonal. */
+static inline __attribute__((always_inline)) void outer_to_diagonal(float *a, int64_t ld, const float *const *w,
+                                                                    const float *const *q, int64_t n, float scale,
+                                                                    int64_t begin, int64_t c, fetch *f)
+{
+    int64_t i = begin;
+#if VEC_FLOATS == 16
+    for (; i <= c; i += 16) fetch_some(f), TILE(16, 0, 0, i);
+#elif VEC_FLOATS == 8
+    /* Both vectors down to row c + 7, then the second alone: twelve chains in as many tiles as can be. */
+    for (; i + 6 <= c + 8; i += 6) {
+        fetch_some(f);
+        TILE(6, 0, 0, i);
+    }
+    if (c + 8 - i == 2) {
+        TILE(2, 8, 1, i);
+        return;
+    }
+    if (c + 8 - i == 4) TILE(4, 0, 0, i);
+    TILE(0, 8, 1, c + 8);
+#else
+    for (; i < c; i += 4) fetch_some(f), TILE(4, 0, 0, i);
+    TILE(4, 0, 0, c);
+    TILE(0, 4, 1, c + 4);
+    TILE(0, 4, 2, c + 8);
+    TILE(0, 4, 3, c + 12);
+#endif
+}
+
+/* The 16 rows from begin of 16 columns to the right of them. */
+static inline __attribute__((always_inline)) void outer_sixteen(float *a, int64_t ld, const float *const *w,
+                                                                const float *const *q, int64_t n, float scale, int64_t begin,
+                                                                int64_t c)
+{
+#if VEC_FLOATS == 16
+    TILE(16, 0, 0, begin);
+#elif VEC_FLOATS == 8
+    TILE(6, 0, 0, begin);
+    TILE(6, 0, 0, begin + 6);
+    TILE(4, 0, 0, begin + 12);
+#else
+    for (int64_t i = begin; i < begin + 16; i += 4) TILE(4, 0, 0, i);
+#endif
+}
+
+#undef TILE
+
+/* b += sum_j v[j] q_j, v_all where v is NULL: 16 columns in registers, four rows in turn to have chains enough. */
+static void add_rows(float *b, int64_t pad, const float *const *q, const float *v, float v_all, int64_t n)
+{
+    for (int64_t c = 0; c < pad; c += PEN_PANEL) {
+        vf acc[4][NV];
+#pragma GCC unroll 4
+        for (int t = 0; t < 4; t++)
+#pragma GCC unroll 4
+            for (int x = 0; x < NV; x++) acc[t][x] = vset(0.0f);
+        int64_t j = 0;
+        for (; j + 4 <= n; j += 4)
+#pragma GCC unroll 4
+            for (int t = 0; t < 4; t++)
+#pragma GCC unroll 4
+                for (int x = 0; x < NV; x++)
+                    acc[t][x] = vfma(vset(v ? v[j + t] : v_all), vload(q[j + t] + c + x * VN), acc[t][x]);
+        for (; j < n; j++)
+#pragma GCC unroll 4
+            for (int x = 0; x < NV; x++) acc[0][x] = vfma(vset(v ? v[j] : v_all), vload(q[j] + c + x * VN), acc[0][x]);
+#pragma GCC unroll 4
+        for (int x = 0; x < NV; x++)
+            vstore(b + c + x * VN, vload(b + c + x * VN) + ((acc[0][x] + acc[1][x]) + (acc[2][x] + acc[3][x])));
+    }
+}
+
+/* to = scale * from, padded with zeros. */
+static void copy_row(float *to, const float *from, float scale, int64_t d, int64_t pad)
+{
+    int64_t k = 0;
+    for (; k + VN <= d; k += VN) vstore(to + k, vset(scale) * vload(from + k));
+    for (; k < d; k++) to[k] = scale * from[k];
+    for (; k < pad; k++) to[k] = 0.0f;
+}
+
+static void add_outer(float *a, float *b, int64_t d, const float *table, int64_t stride, const int32_t *rows, const float *w,
+                      float w_all, const float *v, float v_all, int64_t n, int64_t after, float *scratch)
+{
+    const int64_t pad = pen__matrix_pad(d), ld = pen__matrix_stride(d);
+    const float *qs[PEN_OUTER_ROWS], *ws[PEN_OUTER_ROWS];
+    for (int64_t at = 0; at < n; at += PEN_OUTER_ROWS) {
+        int64_t m = n - at < PEN_OUTER_ROWS ? n - at : PEN_OUTER_ROWS;
+        for (int64_t j = 0; j < m; j++) {
+            const float *row = table + (rows ? rows[at + j] : at + j) * stride;
+            qs[j] = ws[j] = row;
+            if (d != pad) {
+                float *copy = scratch + (PEN_OUTER_ROWS + j) * pad;
+                copy_row(copy, row, 1.0f, d, pad);
+                qs[j] = ws[j] = copy;
+            }
+            if (w) {
+                copy_row(scratch + j * pad, row, w[at + j], d, pad);
+                ws[j] = scratch + j * pad;
+            }
+        }
+        int64_t next = at + PEN_OUTER_ROWS, ahead = !rows || next > n + after ? 0 : n + after - next < m ? n + after - next : m;
+        fetch f = {table, rows + next, rows + next + ahead, stride, d};
+        for (int64_t c = 0; c < pad; c += 16) outer_to_diagonal(a, ld, ws, qs, m, w ? 1.0f : w_all, 0, c, &f);
+        while (f.rows < f.end) fetch_some(&f);
+        if (b) add_rows(b, pad, qs, v ? v + at : NULL, v_all, m);
+    }
+}
+
+/* Rows c .. c + n - 1 of U from A less what the rows above contribute: each row takes away those before it in the block, a
+ * vector at a time, and is divided by the root of its diagonal. */
+static bool factor_rows(float *a, int64_t ld, int64_t pad, int64_t c, int64_t n)
+{
+    for (int64_t k = c; k < c + n; k++) {
+        float *row = a + k * ld, inverse = 0.0f;
+        for (int64_t j = c; j < pad; j += VN) {
+            vf even = vload(row + j), odd = vset(0.0f);
+            int64_t m = c;
+            for (; m + 2 <= k; m += 2) {
+                even = vfma(vset(-a[m * ld + k]), vload(a + m * ld + j), even);
+                odd = vfma(vset(-a[(m + 1) * ld + k]), vload(a + (m + 1) * ld + j), odd);
+            }
+            if (m < k) even = vfma(vset(-a[m * ld + k]), vload(a + m * ld + j), even);
+            vstore(row + j, even + odd);
+        }
+        if (!(row[k] > 0.0f && row[k] < __builtin_inff())) return false;
+        inverse = 1.0f / __builtin_sqrtf(row[k]);
+        for (int64_t j = c; j < pad; j += VN) vstore(row + j, vload(row + j) * vset(inverse));
+        row[k] = inverse;
+    }
+    return true;
+}
+
+/* Left-looking by 16 rows, so that A is written once; the rows above are read through the tile. Rows before 16-row block c
+ * are handed over in runs, for their 16 columns to stay in the first-level cache. */
+static bool cholesky(float *a, int64_t d)
+{
+    enum { RUN = 128 };
+    const int64_t pad = pen__matrix_pad(d), ld = pen__matrix_stride(d);
+    const float *rows[RUN];
+    fetch nothing = {0};
+    for (int64_t c = 0; c < d; c += 16) {
+        for (int64_t k = 0; k < c; k += RUN) {
+            int64_t n = c - k < RUN ? c - k : RUN;
+            for (int64_t m = 0; m < n; m++) rows[m] = a + (k + m) * ld;
+            outer_to_diagonal(a, ld, rows, rows, n, -1.0f, c, c, &nothing);
+            for (int64_t j = c + 16; j < pad; j += 16) outer_sixteen(a, ld, rows, rows, n, -1.0f, c, j);
+        }
+        if (!factor_rows(a, ld, pad, c, d - c < 16 ? d - c : 16)) return false;
+    }
+    return true;
+}
+
+/* U'y = b downwards, a row of U at a time; U x = y upwards, a dot product for each. */
+static void cholesky_solve(const float *a, int64_t d, float *b)
+{
+    const int64_t ld = pen__matrix_stride(d);
+    for (int64_t k = 0; k < d; k++) {
+        b[k] *= a[k * ld + k];
+        axpy(b + k + 1, -b[k], a + k * ld + k + 1, d - k - 1);
+    }
+    for (int64_t k = d - 1; k >= 0; k--) b[k] = (b[k] - dot(a + k * ld + k + 1, b + k + 1, d - k - 1)) * a[k * ld + k];
+}
+
+static void fill_outer(pen__kernels *kern)
+{
+    kern->add_outer = add_outer;
+    kern->cholesky = cholesky;
+    kern->cholesky_solve = cholesky_solve;
+}
