@@ -456,7 +456,7 @@ static void candidates_from_a_file(void **state)
     assert_int_equal(pen__train_build(&m.log, &m.parts, 1, PEN_TASK_RANK, &m.train, &m.error), PEN_OK); /* items 0, 1 */
     /* Two lines of u3; a line whose target is not tested; an unknown user; u2's unknown target is a miss; blank lines, CRLF, no
      * line feed at the end. */
-    write_text(path, "u3 i1 i0 i4\nu3 i1\n\nu3 i0 i1\nnobody i0 i1\r\nu2\ti4\ti0  i1 \r\nu1 i3 i0");
+    write_text(path, "u3 i1 i0 i1 i4 i0\nu3 i1\n\nu3 i0 i1\nnobody i0 i1\r\nu2\ti4\ti0  i1 \r\nu1 i3 i0");
     assert_int_equal(pen__cases_build(&m.log, &m.parts, &m.train, &p, PEN_PART_TEST, 1, 1, &m.cases, &m.error), PEN_OK);
     assert_int_equal(m.cases.n, 4);
     assert_string_equal(shown(&m.cases.candidate), " 1 0 | 1 | 0 1 | 0");

@@ -22,6 +22,7 @@ typedef struct reading {
     pen__cases *cases;
     const pen__train *train;
     int64_t *case_of; /* data user -> case or -1 */
+    int64_t *stamp;   /* item -> the last line that had it */
     line *line;
     size_t n_lines, cap_lines;
     int32_t *item;
@@ -54,8 +55,11 @@ static int64_t find_target(const pen__cases *cases, int64_t k, int32_t item)
     return -1;
 }
 
+/* An item counts once in a line, however often it stands there (NCF's lines may name the target among the others). */
 static pen_status add_item(reading *r, int32_t item, pen_error *error)
 {
+    if (r->stamp[item] == r->row) return PEN_OK;
+    r->stamp[item] = r->row;
     PEN_TRY(PEN_GROW(r->cases->ctx, r->item, &r->cap_items, r->n_items + 1));
     r->item[r->n_items++] = item;
     return PEN_OK;
@@ -82,7 +86,7 @@ static pen_status read_line(reading *r, const char *path, pen__span rest, pen_er
     if (target >= 0) PEN_TRY(add_item(r, target, error));
     while (next_word(&rest, &word)) {
         int32_t item = item_of(r, word);
-        if (item >= 0 && item != target) PEN_TRY(add_item(r, item, error));
+        if (item >= 0) PEN_TRY(add_item(r, item, error));
         r->unknown += item < 0;
     }
     l->end = (int64_t)r->n_items;
@@ -166,6 +170,7 @@ pen_status pen__candidates_file(pen__cases *cases, const pen__train *train, cons
     PEN_TRY_DONE(PEN_NEW(ctx, r.case_of, train->data->users.n));
     for (int64_t u = 0; u < train->data->users.n; u++) r.case_of[u] = -1;
     for (int64_t k = 0; k < cases->n; k++) r.case_of[cases->data_user[k]] = k;
+    PEN_TRY_DONE(PEN_NEW_ZERO(ctx, r.stamp, train->n_items));
     PEN_TRY_DONE(read_lines(&r, path, error));
     PEN_CHECK_DONE(r.n_lines > 0, PEN_E_INPUT, "%.300s: none of %lld lines (user target item item ...) names a tested user and one of the "
                    "user's test items", path, (long long)r.row);
@@ -182,6 +187,7 @@ pen_status pen__candidates_file(pen__cases *cases, const pen__train *train, cons
 done:
     pen__cases_free(&made);
     pen__free(ctx, r.case_of);
+    pen__free(ctx, r.stamp);
     pen__free(ctx, r.line);
     pen__free(ctx, r.item);
     return status;

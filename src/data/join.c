@@ -28,14 +28,15 @@ static pen_status join_numbers(pen_context *ctx, const int32_t *a, int64_t n, co
     return PEN_OK;
 }
 
+/* Where one of them has no values, its values are missing (not 1: a filter by value must not drop a test that has none). */
 static pen_status join_values(pen_context *ctx, const pen_dataset *a, const pen_dataset *b, pen_dataset *out, pen_error *error)
 {
     if (!a->value && !b->value) return PEN_OK;
     float *value;
     int64_t n = a->n_events, m = b->n_events;
     PEN_TRY(PEN_NEW(ctx, value, n + m));
-    for (int64_t i = 0; i < n; i++) value[i] = a->value ? a->value[i] : 1;
-    for (int64_t i = 0; i < m; i++) value[n + i] = b->value ? b->value[i] : 1;
+    for (int64_t i = 0; i < n; i++) value[i] = a->value ? a->value[i] : NAN;
+    for (int64_t i = 0; i < m; i++) value[n + i] = b->value ? b->value[i] : NAN;
     out->value = value;
     return PEN_OK;
 }
