@@ -1,0 +1,71 @@
+/* penchant: the program. The verb is looked up, its options are parsed from tables, and it runs. */
+#include <locale.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "help.h"
+
+#define COMMAND(name) extern const command name##_command;
+#include "commands.def"
+#undef COMMAND
+
+const command *const commands[] = {
+#define COMMAND(name) &name##_command,
+#include "commands.def"
+#undef COMMAND
+};
+const size_t n_commands = sizeof commands / sizeof *commands;
+
+const command *command_find(const char *name)
+{
+    for (size_t i = 0; i < n_commands; i++)
+        if (!strcmp(commands[i]->name, name)) return commands[i];
+    return NULL;
+}
+
+static int unknown_verb(const char *verb)
+{
+    const char *names[64];
+    for (size_t i = 0; i < n_commands; i++) names[i] = commands[i]->name;
+    const char *nearest = nearest_word(verb, names, n_commands);
+    if (nearest)
+        fprintf(stderr, "penchant: there is no verb '%s'; did you mean '%s'? (see: penchant --help)\n", verb, nearest);
+    else
+        fprintf(stderr, "penchant: there is no verb '%s' (see: penchant --help)\n", verb);
+    return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    setvbuf(stdout, NULL, _IOFBF, 1 << 16);
+    signal(SIGPIPE, SIG_DFL);
+    if (argc < 2) {
+        help_all(stderr);
+        return EXIT_USAGE;
+    }
+    const char *verb = argv[1];
+    if (!strcmp(verb, "--help") || !strcmp(verb, "-h")) return help_all(stdout), EXIT_DONE;
+    if (!strcmp(verb, "--version")) return printf("penchant %s\n", pen_version()), EXIT_DONE;
+    if (!strcmp(verb, "help") && argc == 2) return help_all(stdout), EXIT_DONE;
+    if (!strcmp(verb, "help") && argc == 3) {
+        const command *asked = command_find(argv[2]);
+        return asked ? help_command(asked, stdout), EXIT_DONE : unknown_verb(argv[2]);
+    }
+    if (!strcmp(verb, "--generate") && argc == 3) return help_generate(argv[2]);
+    call c = {.command = command_find(verb)};
+    if (!c.command) return unknown_verb(verb);
+    int status = call_parse(&c, argc - 2, argv + 2);
+    if (status == EXIT_DONE && c.help)
+        help_command(c.command, stdout);
+    else if (status == EXIT_DONE)
+        status = c.command->run(&c);
+    progress_end();
+    if (fflush(stdout) || ferror(stdout)) {
+        perror("penchant: cannot write standard output");
+        if (status == EXIT_DONE) status = EXIT_FAILED;
+    }
+    call_free(&c);
+    return status;
+}

@@ -1,0 +1,12 @@
+/* All of Penchant. */
+#ifndef PENCHANT_PENCHANT_H
+#define PENCHANT_PENCHANT_H
+
+#include "penchant/context.h"
+#include "penchant/dataset.h"
+#include "penchant/evaluate.h"
+#include "penchant/model.h"
+#include "penchant/protocol.h"
+#include "penchant/status.h"
+
+#endif
