@@ -1,0 +1,127 @@
+/* How a log was read, for people, from the notes that the library keeps. */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli.h"
+#include "notes.h"
+
+static const char *word(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+static long long count(const json_t *object, const char *key) { return (long long)json_integer_value(json_object_get(object, key)); }
+
+static void print_form(const json_t *notes, FILE *out)
+{
+    const char *delimiter = word(notes, "delimiter");
+    fprintf(out, "read as %s", word(notes, "input"));
+    if (*delimiter) fprintf(out, ", delimiter %s", !strcmp(delimiter, "\t") ? "tab" : delimiter);
+    fprintf(out, ", encoding %s, %s header", word(notes, "encoding"), json_is_true(json_object_get(notes, "header")) ? "with a" : "no");
+    if (*word(notes, "time_format")) fprintf(out, ", times in %s", word(notes, "time_format"));
+    fputc('\n', out);
+}
+
+static void print_columns(const json_t *notes, FILE *out)
+{
+    const char *role;
+    json_t *column;
+    fputs("columns:", out);
+    json_object_foreach(json_object_get(notes, "columns"), role, column) {
+        if (!json_object_get(column, "index")) continue;
+        fprintf(out, " %s = ", role);
+        if (json_is_string(json_object_get(column, "name")))
+            fprintf(out, "'%s'", word(column, "name"));
+        else if (json_is_integer(json_object_get(column, "index")))
+            fprintf(out, "column %lld", count(column, "index"));
+        else
+            fputs("none", out);
+        fputc(';', out);
+    }
+    fputc('\n', out);
+}
+
+static void cell_text(const json_t *value, size_t column, char *out, size_t room)
+{
+    if (json_is_string(value))
+        snprintf(out, room, "%s", json_string_value(value));
+    else if (column == 3 && json_is_integer(value)) { /* a time, in milliseconds */
+        time_t seconds = (time_t)(json_integer_value(value) / 1000);
+        struct tm parts;
+        if (!gmtime_r(&seconds, &parts) || !strftime(out, room, "%Y-%m-%d %H:%M:%S", &parts)) snprintf(out, room, "?");
+    } else if (json_is_number(value))
+        snprintf(out, room, "%.9g", json_number_value(value));
+    else
+        snprintf(out, room, "-");
+}
+
+static void print_sample(const json_t *notes, FILE *out)
+{
+    static const char *const header[] = {"user", "item", "value", "time (UTC)", "event"};
+    size_t i;
+    const json_t *row;
+    table *t = table_create(5, header);
+    json_array_foreach(json_object_get(notes, "sample"), i, row) {
+        char cell[5][256];
+        const char *cells[5];
+        for (size_t c = 0; c < 5; c++) {
+            cell_text(json_array_get(row, c), c, cell[c], sizeof cell[c]);
+            cells[c] = cell[c];
+        }
+        table_row(t, cells);
+    }
+    table_print(t, out);
+    table_destroy(t);
+}
+
+static void print_odd(const json_t *notes, FILE *out)
+{
+    static const struct {
+        const char *key, *words;
+    } odd[] = {{"skipped", "bad rows passed over"}, {"blank_ids", "rows with a blank id"}, {"missing_times", "rows without a time"},
+               {"negative_values", "rows with a negative value (refunds?)"}, {"alike_users", "users that differ only in case or blanks"},
+               {"alike_items", "items that differ only in case or blanks"}, {"odd_quotes", "cells with a quote where none belongs"}};
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
+        if (count(notes, odd[i].key)) fprintf(out, "%lld %s\n", count(notes, odd[i].key), odd[i].words);
+    size_t i;
+    const json_t *bad;
+    json_array_foreach(json_object_get(notes, "bad_rows"), i, bad) fprintf(out, "  %s\n", json_string_value(bad));
+}
+
+static void print_tables(const json_t *notes, FILE *out)
+{
+    const char *name;
+    json_t *about;
+    json_object_foreach(json_object_get(notes, "tables"), name, about) {
+        char *text = json_dumps(about, JSON_COMPACT);
+        if (text && strcmp(text, "null")) fprintf(out, "%s: %s\n", name, text);
+        free(text);
+    }
+}
+
+void notes_print(const call *c, const pen_dataset *log, FILE *out)
+{
+    (void)c;
+    json_t *notes = json_loads(pen_dataset_notes(log), 0, NULL);
+    progress_end();
+    if (notes) {
+        print_form(notes, out);
+        print_columns(notes, out);
+        print_sample(notes, out);
+        print_odd(notes, out);
+        print_tables(notes, out);
+    }
+    json_decref(notes);
+}
+
+void notes_warn(const call *c, const pen_dataset *log)
+{
+    if (c->quiet) return;
+    json_t *notes = json_loads(pen_dataset_notes(log), 0, NULL);
+    progress_end();
+    if (notes && count(notes, "skipped")) print_odd(notes, stderr);
+    json_decref(notes);
+}
