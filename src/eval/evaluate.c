@@ -193,29 +193,14 @@ static double whole_of_lists(const evaluation *ev, int32_t m)
     return n ? (double)some / (double)n : NAN;
 }
 
-/* The metrics over everybody: the mean over cases that have a value; over ratings for RMSE and MAE. */
 static void sum_up(evaluation *ev)
 {
     pen__scores *out = ev->out;
+    pen__scores_sum(out);
     for (int32_t m = 0; m < out->n_metrics; m++) {
-        const pen__metric *metric = &out->metric[m];
-        const double *value = out->value + m * out->n_cases;
-        bool rating = pen__metric_needs(metric->kind) == PEN_NEEDS_RATINGS;
-        out->low[m] = out->high[m] = NAN;
-        if (ev->shown[m]) {
-            out->whole[m] = whole_of_lists(ev, m);
-            out->count[m] = ev->lists[m];
-            continue;
-        }
-        double sum = 0, weights = 0;
-        for (int64_t c = 0; c < out->n_cases; c++) {
-            if (isnan(value[c])) continue;
-            double weight = rating ? out->weight[c] : 1;
-            sum += weight * value[c];
-            weights += weight;
-        }
-        out->count[m] = (int64_t)weights;
-        out->whole[m] = weights > 0 ? pen__of_ratio(metric->kind, sum / weights) : NAN;
+        if (!ev->shown[m]) continue;
+        out->whole[m] = whole_of_lists(ev, m);
+        out->count[m] = ev->lists[m];
     }
 }
 
@@ -251,7 +236,7 @@ static pen_status prepare_metric(evaluation *ev, int32_t m, pen_error *error)
     return PEN_OK;
 }
 
-static pen_status evaluation_begin(evaluation *ev, const pen__metric *metric, int32_t n_metrics, pen_error *error)
+static pen_status evaluation_begin(evaluation *ev, const pen__metric *metric, int32_t n_metrics, int32_t task, pen_error *error)
 {
     pen__scores *out = ev->out;
     const pen__cases *cases = ev->cases;
@@ -260,7 +245,9 @@ static pen_status evaluation_begin(evaluation *ev, const pen__metric *metric, in
     memcpy(out->metric, metric, (size_t)n_metrics * sizeof *metric);
     PEN_TRY(PEN_NEW(ctx, out->value, n_metrics * cases->n));
     PEN_TRY(PEN_NEW_ZERO(ctx, out->weight, cases->n));
-    PEN_TRY(PEN_NEW_ZERO(ctx, out->place, cases->n ? cases->target.begin[cases->n] : 0));
+    int64_t n_targets = cases->n ? cases->target.begin[cases->n] : 0;
+    if (task == PEN_TASK_RANK) PEN_TRY(PEN_NEW_ZERO(ctx, out->place, n_targets));
+    else PEN_TRY(PEN_NEW_ZERO(ctx, out->rating, n_targets));
     for (int64_t c = 0; c < cases->n; c++)
         if (row_length(&cases->target, c) > ev->most_targets) ev->most_targets = row_length(&cases->target, c);
     for (int32_t m = 0; m < n_metrics; m++) PEN_TRY(prepare_metric(ev, m, error));
@@ -410,6 +397,7 @@ static void measure_ratings(const evaluation *ev, int64_t c, const double *ratin
         absolute += fabs(miss);
     }
     out->weight[c] = (double)n;
+    for (int64_t t = 0; t < n; t++) out->rating[ev->cases->target.begin[c] + t] = (float)rating[t];
     for (int32_t m = 0; m < out->n_metrics; m++) {
         double sum = out->metric[m].kind == PEN_METRIC_RMSE ? squared : absolute;
         out->value[m * out->n_cases + c] = n ? sum / (double)n : NAN;
@@ -467,7 +455,7 @@ pen_status pen__evaluate(const pen_model *model, const pen__cases *cases, const 
 {
     double began = pen__now();
     evaluation ev = {.model = model, .cases = cases, .train = train, .out = out};
-    pen_status status = evaluation_begin(&ev, metric, n_metrics, error);
+    pen_status status = evaluation_begin(&ev, metric, n_metrics, task, error);
     if (status == PEN_OK) status = task == PEN_TASK_RATE ? rate_cases(&ev, error) : rank_cases(&ev, error);
     return evaluation_finish(&ev, status, bootstrap, seed, began, error);
 }
@@ -512,7 +500,7 @@ pen_status pen__evaluate_lists(const pen__rows *list, const pen__cases *cases, c
 {
     double began = pen__now();
     evaluation ev = {.cases = cases, .train = train, .out = out};
-    pen_status status = evaluation_begin(&ev, metric, n_metrics, error);
+    pen_status status = evaluation_begin(&ev, metric, n_metrics, PEN_TASK_RANK, error);
     if (status == PEN_OK) status = measure_lists(&ev, list, error);
     return evaluation_finish(&ev, status, bootstrap, seed, began, error);
 }
@@ -523,6 +511,8 @@ void pen__scores_free(pen__scores *scores)
     pen__free(scores->ctx, scores->value);
     pen__free(scores->ctx, scores->weight);
     pen__free(scores->ctx, scores->place);
+    pen__free(scores->ctx, scores->rating);
     scores->value = scores->weight = NULL;
     scores->place = NULL;
+    scores->rating = NULL;
 }

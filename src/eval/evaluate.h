@@ -37,6 +37,7 @@ typedef struct pen__scores {
     double *weight;                  /* n_cases: targets of the case */
     int32_t *place;                  /* ranking: of each entry of cases->target; 0: not found (further down than the largest
                                       * cutoff where no metric asks for more), -1: a repeat, which does not count */
+    float *rating;                   /* rating: what was predicted for each entry of cases->target */
     int32_t sampled;                 /* 1: some candidates were ranked, not the full catalogue: reports must say so */
     int64_t count[PEN_MAX_METRICS];  /* cases with a value; for RMSE and MAE ratings, for coverage and Gini lists */
     double whole[PEN_MAX_METRICS];   /* the metric over everybody; NaN where nobody has a value */
@@ -57,7 +58,7 @@ void pen__scores_free(pen__scores *scores);
 
 /* A paired comparison of metric m between two models over the same cases. */
 typedef struct pen__paired {
-    double difference, low, high; /* mean of b - a, 95 % bootstrap */
+    double difference, low, high; /* mean of b - a, 95 % bootstrap (of at most 1000 resamples) */
     double p;                     /* two-sided paired randomisation (sign-flip) test */
     double p_holm;                /* after Holm's correction over the family that was asked */
 } pen__paired;
@@ -66,8 +67,15 @@ pen_status pen__paired_test(const pen__scores *a, const pen__scores *b, int32_t 
                             pen_error *error);
 void pen__holm(pen__paired *tests, int32_t n);
 
-/* Values of metrics per group of cases: "activity" (few, some, many events in training), "popularity" (of the targets),
- * "cold" (folded in or unknown against known). JSON text. */
+/* Values of metrics per group, with intervals. `groups` is a list of
+ *   "activity": few, some, many: cases by the events of their history, cut at its terciles (equal counts stay together);
+ *   "popularity": head, torso, tail: targets by the events of their item in training: the most popular items that hold a third
+ *       of the events, the next third, the rest; new: items that training lacks. The ranking is the same, only the group's targets
+ *       count;
+ *   "cold": known, folded-in (not in training, but with a history), unknown (neither).
+ * Metrics without values of cases (coverage, Gini) are left out, and by popularity those that are not of targets' places (and AUC).
+ * JSON: {"activity": [{"group": "few", "from": 1, "to": 5, "n": cases or targets, "metrics": {"ndcg@10": {"mean", "low", "high",
+ * "n"}}}, ...], ...}. An unknown group is refused with the nearest. */
 pen_status pen__groups(const pen__scores *scores, const pen__cases *cases, const pen__train *train, const char *groups, pen__text *out,
                        pen_error *error);
 

@@ -1,19 +1,14 @@
 /* Ranking: the best items of a user under masks and filters, and what evaluation asks of a ranking. Works on any model:
  * by fused kernels where the model has vectors, by dense scores for one user at a time otherwise.
  *
- * Order everywhere: higher score first; equal scores by pen__tie(user's key, item), smaller first. NaN is last.
+ * Order everywhere: higher score first; equal scores by pen__tie(user's key, item), smaller first (kern/topk.h). NaN
+ * is last.
  */
 #ifndef PEN_RANK_RANK_H
 #define PEN_RANK_RANK_H
 
-#include "base/random.h"
+#include "kern/topk.h"
 #include "rank/model.h"
-
-/* A place among equal scores; different for different items of one user. */
-static inline uint64_t pen__tie(uint64_t user_key, int32_t item)
-{
-    return pen__mix64(user_key + (uint64_t)(uint32_t)item * 0x9E3779B97F4A7C15u);
-}
 
 /* A user's key: from the bytes of the id, so that a ranking does not depend on the numbering of users. */
 static inline uint64_t pen__tie_key(const void *id, size_t length) { return pen__hash(id, length); }
