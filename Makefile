@@ -1,10 +1,39 @@
-# The front door. `make` builds the release program at build/penchant.
-.PHONY: all build clean
+# The front door. `make` builds the release program at build/penchant; `make demo` shows it at work on MovieLens 100K; `make test`
+# builds and runs every test. Each installs what it needs on Debian and Ubuntu (tools/install_deps.sh).
+BUILD ?= build
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+
+.PHONY: all build deps demo test bench reproduce docs install clean
 all: build
 
-build:
-	@cmake -S . -B build -DCMAKE_BUILD_TYPE=Release $(CMAKE_ARGS) > build.log 2>&1 || { cat build.log; exit 1; }
-	@cmake --build build -j
+deps:
+	@tools/install_deps.sh build
+
+build: deps
+	@mkdir -p $(BUILD)
+	@cmake -S . -B $(BUILD) -DCMAKE_BUILD_TYPE=Release $(CMAKE_ARGS) > $(BUILD)/configure.log 2>&1 || { cat $(BUILD)/configure.log; exit 1; }
+	@cmake --build $(BUILD) -j $(JOBS)
+
+demo: build
+	@tools/demo.sh $(BUILD)/penchant demo
+
+test:
+	@tools/install_deps.sh test
+	@tools/test.sh $(BUILD) $(JOBS)
+
+# speed beside peers, and published accuracy: minutes to hours, see docs/bench.md and docs/reproduce.md
+bench: build
+	@tools/bench $(NAMES)
+
+reproduce: build
+	@tools/reproduce $(NAMES)
+
+# pages that are made from the program's own tables: docs/cli.md, docs/models/parameters.md
+docs: build
+	@tools/generate_docs.sh $(BUILD)/penchant
+
+install: build
+	@cmake --install $(BUILD) $(if $(PREFIX),--prefix $(PREFIX))
 
 clean:
-	rm -rf build build.log
+	rm -rf $(BUILD) demo
