@@ -49,8 +49,8 @@ static int open_bench(bench *b, const call *c, pen_context *ctx)
 {
     if (c->folds.n && c->args.n) return usage(c, "--fold names the logs itself: give no LOG beside it");
     if (!c->folds.n && !c->args.n) return usage(c, "%s needs LOG (or --fold TRAIN,TEST)", c->command->name);
-    if (c->folds.n && (c->test || c->protocol.split)) return usage(c, "--fold excludes --test and --split");
-    if (c->test && c->protocol.split) return usage(c, "--test excludes --split: the test is given");
+    if (c->folds.n && (c->test || c->valid)) return usage(c, "--fold names the tests itself: give no --test and no --valid beside it");
+    if (c->valid && !c->test) return usage(c, "--valid needs --test beside it");
     b->n = c->folds.n ? c->folds.n : 1;
     b->material = calloc(b->n, sizeof *b->material);
     if (!b->material) return usage(c, "out of memory");

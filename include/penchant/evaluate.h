@@ -35,7 +35,8 @@ PEN_API pen_status pen_evaluate(pen_context *ctx, const pen_material *material, 
                                 pen_report **report, pen_error *error);
 
 /* The same metrics for anybody's lists. `lists`: a data set whose events are user, item and (as value) a score; without values
- * their order is the rank. `test`: whom to test; `train` (NULL: none): what is left out of nothing but counts as the catalogue. */
+ * their order is the rank. `test`: whom to test and what they took; `train` (NULL: none): the catalogue, and what was seen before (a
+ * test pair that stands in it is dropped and counted). An item that is unknown takes up its place. */
 PEN_API pen_status pen_score_lists(pen_context *ctx, const pen_dataset *lists, const pen_dataset *test, const pen_dataset *train,
                                    const pen_protocol *protocol, pen_report **report, pen_error *error);
 

@@ -5,6 +5,7 @@
 #include "base/progress.h"
 #include "data/dataset.h"
 #include "train/experiment.h"
+#include "train/judge.h"
 
 pen_status pen__report_new(pen_context *ctx, pen_report **report, pen_error *error)
 {
@@ -84,6 +85,20 @@ done:
     for (size_t i = 0; joined && i < n_materials; i++) pen_dataset_destroy(joined[i]);
     pen__free(ctx, joined);
     pen__free(ctx, inner);
+    if (status != PEN_OK) {
+        pen_report_destroy(*report);
+        *report = NULL;
+    }
+    return status;
+}
+
+pen_status pen_score_lists(pen_context *ctx, const pen_dataset *lists, const pen_dataset *test, const pen_dataset *train,
+                           const pen_protocol *protocol, pen_report **report, pen_error *error)
+{
+    PEN_CHECK(ctx && lists && test && protocol && report, PEN_E_ARGUMENT, "pen_score_lists: an argument is missing");
+    pen__cancel_clear(ctx);
+    PEN_TRY(pen__report_new(ctx, report, error));
+    pen_status status = pen__judge(lists, test, train, protocol, &(*report)->text, error);
     if (status != PEN_OK) {
         pen_report_destroy(*report);
         *report = NULL;
