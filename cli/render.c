@@ -230,7 +230,7 @@ static void results_table(const call *c, const json_t *results)
         static const char *const forms[] = {"%.3g", "%.2f", "%.2f", "%.0f"};
         for (size_t k = 0; k < 4; k++, m++) {
             snprintf(store[m], CELL, forms[k], values[k]);
-            cells[m] = k == 0 && !(values[k] > 0) ? "-" : store[m];
+            cells[m] = isnan(values[k]) || (k == 0 && !(values[k] > 0)) ? "-" : store[m];
         }
         table_row(t, cells);
     }
@@ -293,9 +293,10 @@ static void protocol_words(const call *c, const json_t *root)
     char *filters = json_dumps(json_object_get(p, "filters"), JSON_COMPACT), *split_notes = json_dumps(parts, JSON_COMPACT),
          *case_notes = json_dumps(cases, JSON_COMPACT);
     if (filters && strcmp(filters, "[]")) say(c, "filters: %s", filters);
-    say(c, "split: %s%s%s", split ? split : "default", split_notes ? " " : "", split_notes ? split_notes : "");
-    say(c, "test: %s%s%s; refit %s; seed %lld", ranking ? ranking : "ratings", case_notes ? " " : "", case_notes ? case_notes : "",
-        json_is_true(json_object_get(p, "refit")) ? "yes" : "no", (long long)number_at(root, "seed"));
+    if (parts) say(c, "split: %s%s%s", split ? split : "default", split_notes ? " " : "", split_notes ? split_notes : "");
+    say(c, "test: %s%s%s", ranking ? ranking : "ratings", case_notes ? " " : "", case_notes ? case_notes : "");
+    if (json_object_get(p, "refit"))
+        say(c, "refit %s; seed %lld", json_is_true(json_object_get(p, "refit")) ? "yes" : "no", (long long)number_at(root, "seed"));
     say(c, "intervals: %s", json_string_value(json_object_get(p, "intervals")));
     free(filters);
     free(split_notes);

@@ -82,6 +82,37 @@ done:
     return status;
 }
 
+/* A data set that only holds a catalogue: the items of lists and test, all had by one user whom nobody asks about; and each user of
+ * the test, with one item that nobody else has, so that nobody is folded in on what is to be tested. */
+static pen_status catalogue_of(const pen_dataset *lists, const pen_dataset *test, pen_dataset **out, pen_error *error)
+{
+    static const char nobody[] = "(nobody)\n"; /* no reader gives such an id */
+    pen_context *ctx = lists->ctx;
+    int32_t number, *user = NULL, *item = NULL;
+    pen_dataset *d;
+    PEN_TRY(pen__dataset_new(ctx, &d, error));
+    pen_status status = pen__strings_add(&d->users, pen__span_of(nobody), &number, error);
+    if (status == PEN_OK) status = pen__strings_add(&d->items, pen__span_of(nobody), &number, error);
+    const pen_dataset *const both[] = {lists, test};
+    for (int k = 0; k < 2; k++)
+        for (int64_t i = 0; i < both[k]->items.n && status == PEN_OK; i++)
+            status = pen__strings_add(&d->items, pen__strings_at(&both[k]->items, i), &number, error);
+    for (int64_t u = 0; u < test->users.n && status == PEN_OK; u++)
+        status = pen__strings_add(&d->users, pen__strings_at(&test->users, u), &number, error);
+    if (status == PEN_OK) status = PEN_NEW_ZERO(ctx, user, d->items.n + d->users.n);
+    d->user = user;
+    if (status == PEN_OK) status = PEN_NEW_ZERO(ctx, item, d->items.n + d->users.n);
+    d->item = item;
+    for (int64_t i = 0; i < d->items.n && status == PEN_OK; i++) item[i] = (int32_t)i;
+    for (int64_t u = 1; u < d->users.n && status == PEN_OK; u++) user[d->items.n + u - 1] = (int32_t)u;
+    d->n_events = d->items.n + d->users.n - 1;
+    if (status == PEN_OK)
+        *out = d;
+    else
+        pen_dataset_destroy(d);
+    return status;
+}
+
 static void put_number(pen__text *out, double value)
 {
     if (isfinite(value))
@@ -112,13 +143,13 @@ static void put_report(const pen_dataset *lists, const pen__cases *cases, const 
     pen__text_printf(out, "}, \"seconds\": {\"evaluate\": %.4f}}], \"tests\": []}\n", scores->seconds);
 }
 
-/* A log whose training part is `train` (or the lists, for a catalogue without one) and whose test is `test`. */
+/* A log whose training part is `train` (or a mere catalogue, without one) and whose test is `test`. */
 pen_status pen__judge(const pen_dataset *lists, const pen_dataset *test, const pen_dataset *train, const pen_protocol *given, pen__text *out,
                       pen_error *error)
 {
     pen_context *ctx = lists->ctx;
-    const pen_dataset *base = train ? train : lists;
-    pen_dataset *both = NULL;
+    const pen_dataset *base = train;
+    pen_dataset *both = NULL, *catalogue = NULL;
     pen__log log = {0};
     pen__parts parts = {0};
     pen__train matrix = {0};
@@ -133,6 +164,8 @@ pen_status pen__judge(const pen_dataset *lists, const pen_dataset *test, const p
     p.split = NULL;
     p.keep_seen = p.keep_seen || !train;
     PEN_TRY_DONE(pen__metrics_parse(p.metrics, p.task, metric, &n_metrics, error));
+    if (!train) PEN_TRY_DONE(catalogue_of(lists, test, &catalogue, error));
+    if (!train) base = catalogue;
     PEN_TRY_DONE(pen__dataset_join(base, test, &both, error));
     PEN_TRY_DONE(pen__log_build_given(both, &p, -1, base->n_events, &log, error));
     PEN_TRY_DONE(pen__split(&log, &p, p.seed, 0, &parts, error));
@@ -140,7 +173,7 @@ pen_status pen__judge(const pen_dataset *lists, const pen_dataset *test, const p
     PEN_TRY_DONE(pen__cases_build(&log, &parts, &matrix, &p, PEN_PART_TEST, TRAIN | VALID, p.seed, &cases, error));
     PEN_CHECK_DONE(cases.n > 0, PEN_E_INPUT, "there is no user to test: no user of the test has an event that counts");
     PEN_TRY_DONE(put_in_order(lists, both, &matrix, &cases, &order, error));
-    PEN_TRY_DONE(pen__evaluate_lists(&order.list, &cases, &matrix, metric, n_metrics, p.bootstrap, p.seed, &scores, error));
+    PEN_TRY_DONE(pen__evaluate_lists(&order.list, &cases, train ? &matrix : NULL, metric, n_metrics, p.bootstrap, p.seed, &scores, error));
     put_report(lists, &cases, &scores, train != NULL, out);
     PEN_CHECK_DONE(!out->failed, PEN_E_MEMORY, "out of memory for a report");
 done:
@@ -151,5 +184,6 @@ done:
     pen__parts_free(&parts);
     pen__log_free(&log);
     pen_dataset_destroy(both);
+    pen_dataset_destroy(catalogue);
     return status;
 }
