@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "cli.h"
-#include "notes.h"
-#include "params.h"
+#include "log_notes.h"
+#include "param_list.h"
 #include "plot.h"
 
 /* What the datasets of one call are, to be freed together. */

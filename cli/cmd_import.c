@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cli.h"
-#include "notes.h"
+#include "log_notes.h"
 
 static int import(const call *c, pen_context *ctx)
 {

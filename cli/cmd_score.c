@@ -1,6 +1,6 @@
 /* penchant score: the same metrics for anybody's lists. */
 #include "cli.h"
-#include "notes.h"
+#include "log_notes.h"
 
 static int judge(const call *c, pen_context *ctx)
 {

@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "cli.h"
-#include "params.h"
+#include "param_list.h"
 
 static int finish(const call *c, pen_model *model, const char *checkpoint, pen_status status, const pen_error *error)
 {

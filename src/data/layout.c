@@ -186,7 +186,7 @@ static pen_status settle_delimiter(const sample *s, pen__layout *layout, pen_err
                       "pass --delimiter", s->name, (long long)s->first_line, (int)(line.length < 60 ? line.length : 60), line.text);
         }
     }
-    strcpy(layout->delimiter, given);
+    snprintf(layout->delimiter, sizeof layout->delimiter, "%s", given);
     layout->delimiter_length = strlen(given);
     return PEN_OK;
 }
@@ -541,7 +541,7 @@ pen_status pen__layout_guess(pen_context *ctx, const char *name, pen__span text,
               "%s:1:1: the file is UTF-16; convert it first (iconv -f utf-16 -t utf-8)", name);
     if (options->comment) {
         PEN_CHECK(strlen(options->comment) < sizeof layout->comment, PEN_E_ARGUMENT, "the comment mark '%s' is longer than 8 bytes", options->comment);
-        strcpy(layout->comment, options->comment);
+        snprintf(layout->comment, sizeof layout->comment, "%s", options->comment);
         layout->comment_length = strlen(layout->comment);
     }
     const char *at = text.text, *end = at + text.length, *next;
@@ -567,7 +567,7 @@ pen_status pen__layout_guess_table(pen_context *ctx, const char *name, pen__span
     layout->decimal_comma = options->decimal_comma != 0;
     layout->skip_bad_rows = options->skip_bad_rows != 0;
     if (options->comment && strlen(options->comment) < sizeof layout->comment) {
-        strcpy(layout->comment, options->comment);
+        snprintf(layout->comment, sizeof layout->comment, "%s", options->comment);
         layout->comment_length = strlen(layout->comment);
     }
     const char *at = text.text, *end = at + text.length, *next;

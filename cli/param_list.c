@@ -1,5 +1,5 @@
 /* Parameters of models: -p options in their order; @FILE.json holds an object, or one with "params" or "model" and "params". */
-#include "params.h"
+#include "param_list.h"
 
 #include <jansson.h>
 #include <stdlib.h>

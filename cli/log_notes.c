@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "cli.h"
-#include "notes.h"
+#include "log_notes.h"
 
 static const char *word(const json_t *object, const char *key)
 {
