@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/thread.h"
+#include "data/alike.h"
 
 enum { SAMPLE_EVENTS = 5, FEW_WORDS = 1000 };
 
@@ -17,35 +18,6 @@ void pen__count_block(pen__read_counts *counts, const pen__block *block)
     counts->negative_values += block->negative_values;
     counts->odd_quotes += block->odd_quotes;
     for (int i = 0; i < block->n_bad && counts->n_bad < PEN_BAD_KEPT; i++) counts->bad[counts->n_bad++] = block->bad[i];
-}
-
-/* Ids that are another one but for ASCII case or blanks at their ends. Only ids that have such letters are looked at. */
-static pen_status count_alike(pen_context *ctx, const pen__strings *ids, int64_t *alike, pen_error *error)
-{
-    pen__text plain = {.ctx = ctx};
-    pen__strings seen = {.ctx = ctx};
-    pen_status status = PEN_OK;
-    *alike = 0;
-    for (int64_t i = 0; i < ids->n; i++) {
-        pen__span id = pen__strings_at(ids, i), bare = pen__span_trim(id);
-        bool changed = bare.length != id.length;
-        for (size_t k = 0; k < bare.length && !changed; k++) changed = bare.text[k] >= 'A' && bare.text[k] <= 'Z';
-        if (!changed) continue;
-        plain.length = 0;
-        pen__text_add(&plain, bare.text, bare.length);
-        PEN_CHECK_DONE(!plain.failed, PEN_E_MEMORY, "out of memory comparing ids");
-        for (size_t k = 0; k < plain.length; k++)
-            if (plain.bytes[k] >= 'A' && plain.bytes[k] <= 'Z') plain.bytes[k] = (char)(plain.bytes[k] + 32);
-        pen__span lower = {plain.bytes, plain.length};
-        int64_t before = seen.n;
-        int32_t number;
-        PEN_TRY_DONE(pen__strings_add(&seen, lower, &number, error));
-        *alike += seen.n == before || pen__strings_find(ids, lower) >= 0;
-    }
-done:
-    pen__text_free(&plain);
-    pen__strings_free(&seen);
-    return status;
 }
 
 static void add_string(pen__text *json, pen__span s)
@@ -113,14 +85,14 @@ static void add_sample(pen__text *json, const pen_dataset *d)
 
 typedef struct alike {
     const pen_dataset *d;
-    int64_t n[2];
+    pen__alike of[2];
 } alike;
 
 static pen_status alike_shard(void *arg, int64_t shard, int worker, pen_error *error)
 {
     (void)worker;
     alike *a = arg;
-    return count_alike(a->d->ctx, shard ? &a->d->items : &a->d->users, &a->n[shard], error);
+    return pen__alike_find(shard ? &a->d->items : &a->d->users, &a->of[shard], error);
 }
 
 pen_status pen__notes_write(pen_dataset *d, const pen__layout *layout, pen__stream *const *streams, size_t n_streams,
@@ -155,7 +127,7 @@ pen_status pen__notes_write(pen_dataset *d, const pen__layout *layout, pen__stre
     pen__text_printf(&json, "], \"blank_ids\": %lld, \"missing_times\": %lld, \"negative_values\": %lld, \"odd_quotes\": %lld, ",
                      (long long)counts->blank_ids, (long long)counts->missing_times, (long long)counts->negative_values,
                      (long long)counts->odd_quotes);
-    pen__text_printf(&json, "\"alike_users\": %lld, \"alike_items\": %lld, ", (long long)same.n[0], (long long)same.n[1]);
+    pen__text_printf(&json, "\"alike_users\": %lld, \"alike_items\": %lld, ", (long long)same.of[0].n, (long long)same.of[1].n);
     add_sample(&json, d);
     pen__text_puts(&json, ", \"tables\": ");
     pen__text_puts(&json, tables);
