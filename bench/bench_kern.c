@@ -205,7 +205,7 @@ static void bench_rank(void)
         if (with) job.target_at = target_at, job.targets = targets, job.better = better;
         for (int run = 0; run < 3; run++) {
             double begin = cpu_seconds();
-            if (pen__rank(ctx, &job, NULL)) exit(1);
+            if (pen__rank_vectors(ctx, &job, NULL)) exit(1);
             double taken = (cpu_seconds() - begin) / pen_context_threads(ctx);
             if (taken < best) best = taken;
         }

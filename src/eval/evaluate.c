@@ -16,7 +16,7 @@
 #include "eval/metrics.h"
 #include "eval/statistics.h"
 
-enum { CHUNK = 4096, CHUNK_LISTS = 1 << 22, GRAIN = 64 };
+enum { CHUNK = 8192, CHUNK_LISTS = 1 << 22, GRAIN = 64 };
 
 typedef struct scratch {
     int64_t *target;    /* item << 32 | entry, of the case with the most targets */
