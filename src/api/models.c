@@ -60,7 +60,10 @@ static pen_status describe(pen_model *model, const pen_dataset *log, const pen_p
     if (report->best_metric == report->best_metric) pen__text_printf(&about, ", \"validation\": %.6g", report->best_metric);
     if (report->cancelled) pen__text_puts(&about, ", \"interrupted\": true");
     pen__text_puts(&about, "}");
-    PEN_CHECK(!about.failed, PEN_E_MEMORY, "out of memory describing the model");
+    if (about.failed) {
+        pen__text_free(&about);
+        return pen__fail(error, PEN_E_MEMORY, "out of memory describing the model");
+    }
     pen__free(model->ctx, model->about);
     model->about = about.bytes;
     return PEN_OK;

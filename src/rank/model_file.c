@@ -51,6 +51,7 @@ pen_status pen__model_write(const pen_model *model, const char *path, pen_error 
     pen__params_json(model->class, &model->params, &params);
     if (params.failed) {
         pen__container_abort(w);
+        pen__text_free(&params);
         return pen__fail(error, PEN_E_MEMORY, "out of memory writing '%s'", path);
     }
     pen__container_put_meta(w, "model", model->class->name);
