@@ -114,14 +114,14 @@ static pen_status parse_rows(parser *p)
             if (role >= 0) p->field[role] = (pen__span){at, length};
             at = stop < end ? stop + 1 : end;
         }
-        int fault = c <= layout->last_column ? PEN_ROW_FEW : c > n_columns ? PEN_ROW_MANY : pen__rows_put(rows, p->field);
+        int fault = c <= layout->last_column ? PEN_ROW_FEW : c > n_columns ? PEN_ROW_MANY : pen__rows_put(rows, p->field, record);
         if (fault) PEN_TRY(pen__rows_fault(rows, fault, p->field, record, c));
         if (rows->source) {
             memset(p->source, 0, sizeof p->source);
             rows->source = NULL;
         }
     }
-    return PEN_OK;
+    return pen__rows_flush(rows);
 }
 
 static pen_status parse(pen__rows *rows)

@@ -50,16 +50,26 @@ static inline uint64_t pen__id_tag(const char *text, size_t length, const char *
     return word | (uint64_t)length << 56;
 }
 
-/* The number of an id that is not empty, added if new; below 0: a pen__id_fault. */
-static inline int32_t pen__ids_number(pen__ids *ids, pen__span id, const char *readable_end, int64_t place, pen_error *error)
+static inline pen__id_slot *pen__ids_slot(const pen__ids *ids, uint64_t tag)
 {
-    uint64_t tag = pen__id_tag(id.text, id.length, readable_end);
-    for (size_t at = (size_t)(tag * 0x9E3779B97F4A7C15u >> ids->shift);; at = (at + 1) & ids->mask) {
-        const pen__id_slot *slot = &ids->slot[at];
+    return &ids->slot[(size_t)(tag * 0x9E3779B97F4A7C15u >> ids->shift)];
+}
+
+/* The number of an id that is not empty, added if new; below 0: a pen__id_fault. */
+static inline int32_t pen__ids_tagged(pen__ids *ids, pen__span id, uint64_t tag, int64_t place, pen_error *error)
+{
+    const pen__id_slot *slot = pen__ids_slot(ids, tag), *end = ids->slot + ids->mask + 1;
+    for (;;) {
         if (slot->tag == tag && (id.length <= 7 || pen__span_equal(pen__strings_at(&ids->strings, slot->number), id)))
             return slot->number;
         if (!slot->tag) return pen__ids_add(ids, id, tag, place, error);
+        if (++slot == end) slot = ids->slot;
     }
+}
+
+static inline int32_t pen__ids_number(pen__ids *ids, pen__span id, const char *readable_end, int64_t place, pen_error *error)
+{
+    return pen__ids_tagged(ids, id, pen__id_tag(id.text, id.length, readable_end), place, error);
 }
 
 /* Merges n_tables tables into `out` (indexed), by first sight; map[t][local number] is the number in `out` (n_tables

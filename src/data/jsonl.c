@@ -47,11 +47,12 @@ static pen_status parse_lines(pen__rows *rows, char *scratch)
             PEN_TRY(pen__rows_fail_at(rows, at, at, "the %s (\"%.60s\") is a list or an object; allowed are text and numbers", pen__role_word(bad_role),
                                       layout->name[bad_role]));
         else {
-            int fault = pen__rows_put(rows, field);
+            int fault = pen__rows_put(rows, field, at);
             if (fault) PEN_TRY(pen__rows_fault(rows, fault, field, at, 0));
+            scratch = json.scratch; /* the row may be kept back: what it points to stays */
         }
     }
-    return PEN_OK;
+    return pen__rows_flush(rows);
 }
 
 static pen_status parse(pen__rows *rows)

@@ -15,6 +15,8 @@
 const char *const pen__input_names[] = {"delimited", "atomic", "jsonl", "lists", NULL};
 const char *const pen__encoding_names[] = {"utf-8", "latin1", "cp1252", NULL};
 
+enum { MOST_BLANK_COLUMNS = 8 };
+
 /* What the guesses look at: some records of the sample as fields. */
 typedef struct sample {
     const char *name; /* of the file */
@@ -38,14 +40,12 @@ static pen_status choose(const char *option, const char *asked, const char *cons
     int n = 0;
     for (; names[n]; n++)
         if (!strcasecmp(asked, names[n])) return *out = n, PEN_OK;
-    pen__text all = {0};
     int nearest = pen__nearest_name(pen__span_of(asked), names, (size_t)n, sizeof *names);
     char list[256] = "";
     for (int i = 0; i < n; i++) {
         strncat(list, i ? ", " : "", sizeof list - strlen(list) - 1);
         strncat(list, names[i], sizeof list - strlen(list) - 1);
     }
-    (void)all;
     if (nearest >= 0) return pen__fail(error, PEN_E_UNKNOWN, "%s '%s' is not known; did you mean '%s'? (%s)", option, asked, names[nearest], list);
     return pen__fail(error, PEN_E_UNKNOWN, "%s '%s' is not known; there are: %s", option, asked, list);
 }
@@ -63,11 +63,16 @@ static int count_fields(const char **at, const char *end, const char *delimiter,
     return count;
 }
 
-/* Fields of each of the sample's records under a delimiter: their least and most number. */
-static void measure(const sample *s, const pen__layout *layout, const char *delimiter, int *least, int *most)
+/* Fields of the sample's records under a delimiter. */
+typedef struct measured {
+    int first, least, most;
+    int alike; /* records with as many as the first */
+} measured;
+
+static measured measure(const sample *s, const pen__layout *layout, const char *delimiter)
 {
     const char *at = s->text.text, *end = at + s->text.length, *next;
-    *least = *most = 0;
+    measured m = {0};
     for (int rows = 0; at < end && rows < PEN_SAMPLE_ROWS; rows++) {
         if (pen__line_is_empty(layout, at, end, &next)) {
             at = next;
@@ -75,27 +80,26 @@ static void measure(const sample *s, const pen__layout *layout, const char *deli
         }
         next = at;
         int n = count_fields(&next, end, delimiter, strlen(delimiter));
-        if (next == end && !s->all && *least) break; /* cut short by the sample's end */
-        *least = !*least || n < *least ? n : *least;
-        *most = n > *most ? n : *most;
+        if (next == end && !s->all && m.first) break; /* cut short by the sample's end */
+        if (!m.first) m.first = m.least = n;
+        m.least = n < m.least ? n : m.least;
+        m.most = n > m.most ? n : m.most;
+        m.alike += n == m.first;
         at = next;
     }
+    return m;
 }
 
 static const char *const candidates[] = {"\t", "::", ",", ";", "|", " "};
 
-/* The first candidate under which all rows have the same number of fields, over one; else the one with the largest least
- * number. */
-static const char *guess_delimiter(const sample *s, const pen__layout *layout, bool *ragged)
+/* The candidate that parts the first row and gives the most rows as many fields as that one; the earlier of two. */
+static const char *guess_delimiter(const sample *s, const pen__layout *layout)
 {
     const char *best = NULL;
-    int most_least = 1;
-    *ragged = false;
+    int most = 0;
     for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
-        int least, most;
-        measure(s, layout, candidates[i], &least, &most);
-        if (least > 1 && least == most) return *ragged = false, candidates[i];
-        if (least > most_least) best = candidates[i], most_least = least, *ragged = true;
+        measured m = measure(s, layout, candidates[i]);
+        if (m.first > 1 && m.alike > most) best = candidates[i], most = m.alike;
     }
     return best;
 }
@@ -138,17 +142,13 @@ static bool is_number(pen__span text, bool decimal_comma)
     return pen__parse_number(text, decimal_comma, &value);
 }
 
-/* Whether rows of numbers of blanks-parted words with different counts stand there: an adjacency list. */
+/* Whether the rows are words parted by blanks alone, and different in number or more than a log has columns: lists. */
 static bool looks_like_lists(const sample *s, const pen__layout *layout)
 {
-    for (size_t i = 0; i + 1 < sizeof candidates / sizeof *candidates; i++) {
-        int least, most;
-        measure(s, layout, candidates[i], &least, &most);
-        if (most > 1) return false;
-    }
-    int least, most;
-    measure(s, layout, " ", &least, &most);
-    return least >= 1 && most > 1 && least != most;
+    for (size_t i = 0; i + 1 < sizeof candidates / sizeof *candidates; i++)
+        if (measure(s, layout, candidates[i]).most > 1) return false;
+    measured m = measure(s, layout, " ");
+    return m.most > 1 && (m.least != m.most || m.least > MOST_BLANK_COLUMNS);
 }
 
 static pen_status settle_input(const sample *s, pen__layout *layout, pen_error *error)
@@ -162,7 +162,7 @@ static pen_status settle_input(const sample *s, pen__layout *layout, pen_error *
         layout->input = PEN_INPUT_JSONL;
     else if (line.length && all_atomic(line))
         layout->input = PEN_INPUT_ATOMIC;
-    else if (!s->options->delimiter && looks_like_lists(s, layout))
+    else if (!s->options->delimiter && s->options->header != 1 && looks_like_lists(s, layout))
         layout->input = PEN_INPUT_LISTS;
     return PEN_OK;
 }
@@ -178,8 +178,7 @@ static pen_status settle_delimiter(const sample *s, pen__layout *layout, pen_err
     } else if (layout->input == PEN_INPUT_ATOMIC)
         given = "\t";
     else {
-        bool ragged;
-        given = guess_delimiter(s, layout, &ragged);
+        given = guess_delimiter(s, layout);
         if (!given) {
             pen__span line = first_line(s, layout);
             PEN_CHECK(false, PEN_E_INPUT, "%s:%lld:1: the line \"%.*s\" has one column: no tab, \"::\", comma, semicolon, bar or blank parts it; "
@@ -198,8 +197,8 @@ typedef struct row {
     int32_t n;
 } row;
 
-/* The sample's record at *at; quotes are taken off, doubled ones within stay. */
-static pen_status split_row(const sample *s, pen__layout *layout, const char **at, row *out, pen_error *error)
+/* The sample's record at *at; quotes are taken off, doubled ones within stay. Not `whole`: the first columns will do. */
+static pen_status split_row(const sample *s, pen__layout *layout, const char **at, bool whole, row *out, pen_error *error)
 {
     const char *end = s->text.text + s->text.length, *next;
     size_t cap = 0;
@@ -210,6 +209,7 @@ static pen_status split_row(const sample *s, pen__layout *layout, const char **a
     pen_status status = PEN_OK;
     while (!field.last && status == PEN_OK) {
         *at = pen__field_next(*at, end, layout->delimiter, layout->delimiter_length, &field);
+        if (out->n == PEN_MAX_COLUMNS && !whole) return PEN_OK;
         if (out->n == PEN_MAX_COLUMNS)
             status = pen__fail(error, PEN_E_INPUT, "%s:%lld: the line has over %d columns; is the delimiter right? (--delimiter; for lines "
                                "\"user item item ...\": --input lists)", s->name, (long long)s->first_line, PEN_MAX_COLUMNS);
@@ -423,10 +423,10 @@ static pen_status settle_columns(const sample *s, pen__layout *layout, pen_error
     const row none = {0};
     const char *at = s->text.text, *behind;
     pen_status status = PEN_OK;
-    PEN_TRY_DONE(split_row(s, layout, &at, &first, error));
+    PEN_TRY_DONE(split_row(s, layout, &at, true, &first, error));
     behind = at;
     PEN_CHECK_DONE(first.n, PEN_E_INPUT, "no events in '%s': it has no line with text", s->name);
-    PEN_TRY_DONE(split_row(s, layout, &at, &second, error));
+    PEN_TRY_DONE(split_row(s, layout, &at, false, &second, error));
     layout->header = layout->input == PEN_INPUT_ATOMIC || s->options->header == 1 || (s->options->header < 0 && guess_header(&first, &second, layout));
     if (s->options->header == 0) layout->header = false;
     layout->n_columns = first.n;
@@ -576,14 +576,12 @@ pen_status pen__layout_guess_table(pen_context *ctx, const char *name, pen__span
     PEN_TRY(settle_input(&s, layout, error));
     if (layout->input == PEN_INPUT_JSONL) return PEN_OK;
     if (layout->input == PEN_INPUT_LISTS) layout->input = PEN_INPUT_DELIMITED;
-    int least = 0, most = 0;
-    if (options->delimiter && strlen(options->delimiter) <= 8 && *options->delimiter && layout->input == PEN_INPUT_DELIMITED)
-        measure(&s, layout, options->delimiter, &least, &most); /* the log's, where it parts this text as well */
-    if (least > 1) own.delimiter = options->delimiter;
+    const char *logs = options->delimiter; /* where it parts this text as well */
+    if (logs && *logs && strlen(logs) <= 8 && layout->input == PEN_INPUT_DELIMITED && measure(&s, layout, logs).least > 1) own.delimiter = logs;
     PEN_TRY(settle_delimiter(&s, layout, error));
     at = text.text;
-    PEN_TRY_DONE(split_row(&s, layout, &at, &first, error));
-    PEN_TRY_DONE(split_row(&s, layout, &at, &second, error));
+    PEN_TRY_DONE(split_row(&s, layout, &at, true, &first, error));
+    PEN_TRY_DONE(split_row(&s, layout, &at, false, &second, error));
     layout->n_columns = first.n;
     layout->header = layout->input == PEN_INPUT_ATOMIC || (!knowledge && guess_header(&first, &second, layout));
     if (layout->header && !knowledge) status = check_names(&s, &first, error);

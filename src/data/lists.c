@@ -32,12 +32,12 @@ static pen_status parse(pen__rows *rows)
         if (stop > at && stop[-1] == '\r') stop--;
         field[PEN_ROLE_USER] = next_word(layout, &at, stop);
         while ((field[PEN_ROLE_ITEM] = next_word(layout, &at, stop)).length) {
-            int fault = pen__rows_put(rows, field);
+            int fault = pen__rows_put(rows, field, record);
             if (fault) PEN_TRY(pen__rows_fault(rows, fault, field, record, 0));
         }
         at = next;
     }
-    return PEN_OK;
+    return pen__rows_flush(rows);
 }
 
 static void count(const pen__layout *layout, pen__block *block)

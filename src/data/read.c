@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/progress.h"
 #include "base/thread.h"
@@ -19,7 +20,7 @@
 #include "data/rows.h"
 #include "data/table.h"
 
-enum { PAD = 64 };
+enum { PAD = 64, SLACK = 1 << 16, STREAMED_BLOCK = 2 << 20 };
 
 size_t pen__block_bytes = 4 << 20;
 
@@ -39,6 +40,7 @@ typedef struct reading {
     size_t n_blocks, cap_blocks, n_segments, cap_segments;
     pen__ids *ids; /* workers x roles */
     int n_workers;
+    bool streamed;
     const char *name; /* of the stream being read */
     pen__meter meter;
     _Atomic int64_t bytes_done;
@@ -62,6 +64,18 @@ static void columns_free(pen_context *ctx, pen__columns *c, int n_context)
 }
 
 static int n_context(const reading *r) { return r->layout.n_roles - PEN_ROLE_CONTEXT; }
+
+/* Large arrays in large pages, where the system gives them: filling new memory is mostly page faults otherwise. */
+static void prefer_large_pages(void *array, size_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+    enum { LARGE = 2 << 20 };
+    uintptr_t begin = ((uintptr_t)array + LARGE - 1) / LARGE * LARGE, end = ((uintptr_t)array + bytes) / LARGE * LARGE;
+    if (end > begin) (void)madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+#else
+    (void)array, (void)bytes;
+#endif
+}
 
 static pen_status columns_make(const reading *r, pen__columns *c, int64_t room, pen_error *error)
 {
@@ -162,6 +176,15 @@ static void columns_at(const pen__columns *from, int64_t at, pen__columns *to, i
     to->context = contexts ? context : NULL;
 }
 
+static void count_odd(pen__block *block, const pen__columns *c)
+{
+    int64_t negative = 0, missing = 0;
+    for (int64_t i = 0; i < block->n_rows && c->value; i++) negative += c->value[i] < 0;
+    for (int64_t i = 0; i < block->n_rows && c->time; i++) missing += c->time[i] == PEN_TIME_MISSING;
+    block->negative_values = negative;
+    block->missing_times = missing;
+}
+
 static pen_status parse_shard(void *arg, int64_t shard, int worker, pen_error *error)
 {
     work *w = arg;
@@ -175,9 +198,11 @@ static pen_status parse_shard(void *arg, int64_t shard, int worker, pen_error *e
     int64_t bytes = block->end - block->text;
     block->worker = worker;
     columns_at(&w->s->columns, block->at, &rows.to, context, n_context(r));
+    rows.one_by_one = rows.to.event || rows.to.context;
     PEN_TRY(decode(r, block, &decoded, error));
     pen_status status = r->reader->parse(&rows);
     block->n_rows = rows.n;
+    count_odd(block, &rows.to);
     block->text = block->end = block->readable_end = NULL;
     pen__free(r->ctx, decoded);
     int64_t done = atomic_fetch_add(&r->bytes_done, bytes) + bytes;
@@ -202,6 +227,9 @@ static pen_status run_segment(reading *r, int64_t first_block, int64_t *line, pe
         PEN_CHECK(block->room < (int64_t)1 << 32, PEN_E_LIMIT, "%s: a block of over 2^32 rows", r->name);
     }
     PEN_TRY(columns_make(r, &s->columns, s->room, error));
+    place at[MAX_PLACES];
+    for (int i = 0, n = places(&s->columns, n_context(r), at); i < n; i++)
+        if (*at[i].array) prefer_large_pages(*at[i].array, (size_t)s->room * at[i].size);
     PEN_TRY(pen__parallel(r->ctx, s->n_blocks, parse_shard, &w, error));
     segment_close(r, s);
     return PEN_OK;
@@ -215,14 +243,17 @@ static pen_status add_block(reading *r, const char *text, const char *end, const
     return PEN_OK;
 }
 
+/* What must be held in buffers comes in smaller blocks. */
+static size_t block_bytes(const reading *r) { return r->streamed && pen__block_bytes > STREAMED_BLOCK ? STREAMED_BLOCK : pen__block_bytes; }
+
 /* Where a block that begins at `at` ends: at a record's end past its size. */
 static const char *cut(const reading *r, const char *at, const char *end)
 {
-    size_t left = (size_t)(end - at);
-    if (left <= pen__block_bytes) return end;
+    size_t left = (size_t)(end - at), size = block_bytes(r);
+    if (left <= size) return end;
     if (r->layout.input == PEN_INPUT_DELIMITED || r->layout.input == PEN_INPUT_ATOMIC)
-        return pen__record_end(at, at + pen__block_bytes, end, r->layout.delimiter, r->layout.delimiter_length);
-    const char *feed = memchr(at + pen__block_bytes, '\n', left - pen__block_bytes);
+        return pen__record_end(at, at + size, end, r->layout.delimiter, r->layout.delimiter_length);
+    const char *feed = memchr(at + size, '\n', left - size);
     return feed ? feed + 1 : end;
 }
 
@@ -269,9 +300,9 @@ static pen_status buffer_room(pen_context *ctx, buffers *b, int i, size_t need, 
  * block's length, *held all that the buffer then holds. */
 static pen_status fill(reading *r, pen__stream *in, buffers *b, int i, size_t *held, size_t *cut_at, bool *ended, pen_error *error)
 {
-    size_t target = pen__block_bytes;
+    size_t target = block_bytes(r);
     for (;;) {
-        size_t want = target + PEN_QUOTED_MAX, got = 0; /* a quote is judged by what stands within this reach */
+        size_t want = target + PEN_QUOTED_MAX + SLACK, got = 0; /* a quote is judged by what stands within its reach */
         if (*held < want && !*ended) {
             PEN_TRY(buffer_room(r->ctx, b, i, want, error));
             PEN_TRY(pen__stream_read(in, b->bytes[i] + *held, want - *held, &got, error));
@@ -365,6 +396,7 @@ static pen_status read_stream(reading *r, pen__stream *in, pen_error *error)
     pen_status status = PEN_OK;
     const char *text = whole.text;
     r->name = pen__stream_name(in);
+    r->streamed = !whole.text;
     if (!text) {
         PEN_TRY(PEN_NEW(r->ctx, sample, PEN_SAMPLE_BYTES));
         PEN_TRY_DONE(pen__stream_read(in, sample, PEN_SAMPLE_BYTES, &n, error));
@@ -586,6 +618,7 @@ static void reading_free(reading *r)
     pen_dataset_destroy(r->dataset);
 }
 
+#include <stdio.h>
 pen_status pen__read_log(pen_context *ctx, pen__stream *const *streams, size_t n, const pen__beside *beside, const pen_read_options *options,
                          pen_dataset **out, pen_error *error)
 {

@@ -19,17 +19,64 @@ int64_t pen__count_byte(const char *text, const char *end, char byte)
     return count;
 }
 
-int pen__rows_put_rest(pen__rows *rows, const pen__span *field)
+/* The ids of one kept-back row; a pen__id_fault, or 0. */
+static int number_ids(pen__rows *rows, const pen__pending *p, int64_t n)
+{
+    int64_t place = rows->block->index << 32 | n;
+    if (p->user.length > 7 || p->user_tag != rows->last_tag) {
+        int32_t number = pen__ids_tagged(&rows->ids[PEN_ROLE_USER], p->user, p->user_tag, place, rows->error);
+        if (number < 0) return rows->fault_role = PEN_ROLE_USER, number;
+        rows->last_tag = p->user_tag;
+        rows->last_user = number;
+    }
+    int32_t number = pen__ids_tagged(&rows->ids[PEN_ROLE_ITEM], p->item, p->item_tag, place, rows->error);
+    if (number < 0) return rows->fault_role = PEN_ROLE_ITEM, number;
+    rows->to.user[n] = rows->last_user;
+    rows->to.item[n] = number;
+    return 0;
+}
+
+pen_status pen__rows_flush(pen__rows *rows)
+{
+    int64_t from = rows->n;
+    int32_t n_pending = rows->n_pending;
+    rows->n_pending = 0;
+    for (int32_t i = 0; i < n_pending; i++) {
+        const pen__pending *p = &rows->pending[i];
+        int64_t n = rows->n;
+        if (n != from + i) { /* a row before it was bad */
+            if (rows->to.value) rows->to.value[n] = rows->to.value[from + i];
+            if (rows->to.time) rows->to.time[n] = rows->to.time[from + i];
+        }
+        rows->id_fault = number_ids(rows, p, n);
+        if (!rows->id_fault) {
+            rows->n++;
+            continue;
+        }
+        pen__span field[PEN_MAX_ROLES] = {[PEN_ROLE_USER] = p->user, [PEN_ROLE_ITEM] = p->item};
+        const char *const *source = rows->source; /* of the row at hand, not of this one */
+        rows->source = NULL;
+        pen_status status = pen__rows_fault(rows, PEN_ROW_ID, field, p->record, 0);
+        rows->source = source;
+        PEN_TRY(status);
+    }
+    return PEN_OK;
+}
+
+int pen__rows_put_rest(pen__rows *rows, const pen__span *field, const char *record)
 {
     const char *readable_end = rows->block->readable_end;
     int64_t n = rows->n, place = rows->block->index << 32 | n;
+    (void)record;
+    if (pen__rows_flush(rows) != PEN_OK) return PEN_ROW_FAILED;
+    if (rows->n == n) return PEN_ROW_FINE; /* it was bad, and that was told */
     for (int role = PEN_ROLE_EVENT; role < rows->layout->n_roles; role++) {
         bool event = role == PEN_ROLE_EVENT;
         if (event && !rows->to.event) continue;
         int32_t number = -1;
         if (field[role].length && !pen__is_blank(field[role])) {
             number = pen__ids_number(&rows->ids[role], field[role], readable_end, place, rows->error);
-            if (number < 0) return rows->fault_role = role, rows->id_fault = number, PEN_ROW_ID;
+            if (number < 0) return rows->n = n, rows->fault_role = role, rows->id_fault = number, PEN_ROW_ID;
         }
         if (!event) {
             rows->to.context[role - PEN_ROLE_CONTEXT][n] = number;
@@ -76,6 +123,7 @@ pen_status pen__rows_fail_at(pen__rows *rows, const char *record, const char *at
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
+    if (rows->n_pending) PEN_TRY(pen__rows_flush(rows));
     return tell(rows, record, at, message);
 }
 
@@ -119,6 +167,7 @@ static pen_status tell_id(pen__rows *rows, pen__span cell, const char *record, c
 
 pen_status pen__rows_fault(pen__rows *rows, int fault, const pen__span *field, const char *record, int32_t n_fields)
 {
+    if (rows->n_pending) PEN_TRY(pen__rows_flush(rows)); /* what stands before it is told first */
     const pen__layout *layout = rows->layout;
     const pen__block *block = rows->block;
     int role = fault == PEN_ROW_BLANK_USER ? PEN_ROLE_USER : fault == PEN_ROW_BLANK_ITEM ? PEN_ROLE_ITEM : fault == PEN_ROW_VALUE ? PEN_ROLE_VALUE

@@ -49,6 +49,15 @@ enum pen__fault {
     PEN_ROW_JSON
 };
 
+/* A row that is checked and whose ids are not numbered yet. */
+typedef struct pen__pending {
+    pen__span user, item;
+    uint64_t user_tag, item_tag;
+    const char *record;
+} pen__pending;
+
+enum { PEN_BATCH = 32 }; /* rows whose ids are looked up together, so that their cache misses overlap */
+
 typedef struct pen__rows {
     pen_context *ctx;
     const pen__layout *layout;
@@ -57,11 +66,14 @@ typedef struct pen__rows {
     pen__ids *ids; /* of the worker, by role */
     pen__columns to;
     int64_t n, room;
+    int32_t n_pending;
+    bool one_by_one;   /* there are event types or context columns: rows are not kept back */
     uint64_t last_tag; /* of the user before, where it is short */
     int32_t last_user;
     int fault_role, id_fault;
     const char *const *source; /* where fields stand in the text that were unquoted elsewhere; by role, or NULL */
     pen_error *error;
+    pen__pending pending[PEN_BATCH];
 } pen__rows;
 
 /* How a form of input is read. */
@@ -84,7 +96,11 @@ pen_status pen__rows_fail_at(pen__rows *rows, const char *record, const char *at
 /* Line feeds in [text, end). */
 int64_t pen__count_byte(const char *text, const char *end, char byte);
 
-int pen__rows_put_rest(pen__rows *rows, const pen__span *field);
+/* Numbers the ids of the rows that were kept back. Every reader calls it last; the spans of a row must live until then. */
+pen_status pen__rows_flush(pen__rows *rows);
+
+/* The slow half of put: event types and context columns of the row that was just put. */
+int pen__rows_put_rest(pen__rows *rows, const pen__span *field, const char *record);
 
 static inline bool pen__parse_value(pen__span text, bool decimal_comma, float *out)
 {
@@ -99,13 +115,14 @@ static inline bool pen__parse_value(pen__span text, bool decimal_comma, float *o
     return true;
 }
 
-/* Adds one row; field[role] for all roles of the layout, text NULL where the row has none. A pen__fault. */
-static inline int pen__rows_put(pen__rows *rows, const pen__span *field)
+/* Adds one row; field[role] for all roles of the layout, text NULL where the row has none. A pen__fault. Faults of its ids
+ * may come to light only at the flush, which reports them. */
+static inline int pen__rows_put(pen__rows *rows, const pen__span *field, const char *record)
 {
     const pen__layout *layout = rows->layout;
     const char *readable_end = rows->block->readable_end;
     pen__span user = field[PEN_ROLE_USER], item = field[PEN_ROLE_ITEM];
-    int64_t n = rows->n, place = rows->block->index << 32 | n;
+    int64_t n = rows->n + rows->n_pending;
     if (!user.length || (user.text[0] <= ' ' && pen__is_blank(user))) return PEN_ROW_BLANK_USER;
     if (!item.length || (item.text[0] <= ' ' && pen__is_blank(item))) return PEN_ROW_BLANK_ITEM;
     if (rows->to.value && !pen__parse_value(field[PEN_ROLE_VALUE], layout->decimal_comma, &rows->to.value[n])) return PEN_ROW_VALUE;
@@ -116,24 +133,11 @@ static inline int pen__rows_put(pen__rows *rows, const pen__span *field)
         else if (!pen__parse_time(time, layout->time_unit, layout->decimal_comma, &rows->to.time[n]))
             return PEN_ROW_TIME;
     }
-    uint64_t tag = user.length <= 7 ? pen__id_tag(user.text, user.length, readable_end) : 0;
-    if (!tag || tag != rows->last_tag) {
-        int32_t number = pen__ids_number(&rows->ids[PEN_ROLE_USER], user, readable_end, place, rows->error);
-        if (number < 0) return rows->fault_role = PEN_ROLE_USER, rows->id_fault = number, PEN_ROW_ID;
-        rows->last_tag = tag;
-        rows->last_user = number;
-    }
-    int32_t number = pen__ids_number(&rows->ids[PEN_ROLE_ITEM], item, readable_end, place, rows->error);
-    if (number < 0) return rows->fault_role = PEN_ROLE_ITEM, rows->id_fault = number, PEN_ROW_ID;
-    rows->to.user[n] = rows->last_user;
-    rows->to.item[n] = number;
-    if (rows->to.event || rows->to.context) {
-        int fault = pen__rows_put_rest(rows, field);
-        if (fault) return fault;
-    }
-    if (rows->to.value) rows->block->negative_values += rows->to.value[n] < 0;
-    if (rows->to.time) rows->block->missing_times += rows->to.time[n] == PEN_TIME_MISSING;
-    rows->n = n + 1;
+    pen__pending *p = &rows->pending[rows->n_pending++];
+    *p = (pen__pending){user, item, pen__id_tag(user.text, user.length, readable_end), pen__id_tag(item.text, item.length, readable_end), record};
+    __builtin_prefetch(pen__ids_slot(&rows->ids[PEN_ROLE_ITEM], p->item_tag));
+    if (rows->one_by_one) return pen__rows_put_rest(rows, field, record);
+    if (rows->n_pending == PEN_BATCH && pen__rows_flush(rows) != PEN_OK) return PEN_ROW_FAILED;
     return PEN_ROW_FINE;
 }
 
