@@ -83,7 +83,7 @@ const option options[] = {
     REAL("--checkpoint-seconds", "S", checkpoint_seconds, FOR_TRAIN, 0, 1e9, "at least so long between two checkpoints (30)"),
     FLAG("--no-checkpoint", no_checkpoint, FOR_TRAIN, "keep no checkpoint while training"),
     FLAG("--no-history", no_history, FOR_TRAIN, "leave what users have seen out of the model file"),
-    TEXT("--plot", "FILE.svg", plot, FOR_COMPARE, "the comparison with its intervals as a picture"),
+    TEXT("--plot", "FILE.svg", plot, FOR_COMPARE, "a picture: of the comparison with its intervals; of popularity"),
     TEXT("--train", "FILE", train, FOR_SCORE, "the training events: the catalogue, and what was seen"),
 
     /* output */

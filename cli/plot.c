@@ -1,6 +1,7 @@
 /* Pictures of results, as SVG by hand: panels side by side, one a metric; rows are models, dots means, bars intervals. */
 #include "plot.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <string.h>
@@ -60,8 +61,9 @@ static void panel(FILE *out, const json_t *results, const char *name, double x)
     }
 }
 
-static void draw(FILE *out, const json_t *results)
+static void draw(FILE *out, const json_t *root)
 {
+    const json_t *results = json_object_get(root, "results");
     size_t i, n = json_array_size(results), panels = 0;
     const json_t *result, *metrics = NULL;
     json_array_foreach((json_t *)(uintptr_t)results, i, result)
@@ -80,20 +82,55 @@ static void draw(FILE *out, const json_t *results)
     fputs("</svg>\n", out);
 }
 
-int plot_report(const call *c, const char *json, const char *path)
+static int write_picture(const call *c, const char *json, const char *path, void (*picture)(FILE *, const json_t *))
 {
     json_t *root = json_loads(json, 0, NULL);
     FILE *out = fopen(path, "w");
     if (!out || !root) {
-        if (!out) perror(path);
+        if (!out) fprintf(stderr, "penchant: cannot write '%s': %s\n", path, strerror(errno));
         if (out) fclose(out);
         json_decref(root);
         return EXIT_FAILED;
     }
-    draw(out, json_object_get(root, "results"));
+    picture(out, root);
     json_decref(root);
     bool failed = ferror(out);
-    if (fclose(out) || failed) return perror(path), EXIT_FAILED;
+    if (fclose(out) || failed) return fprintf(stderr, "penchant: cannot write '%s': %s\n", path, strerror(errno)), EXIT_FAILED;
     say(c, "wrote %s", path);
     return EXIT_DONE;
 }
+
+int plot_report(const call *c, const char *json, const char *path) { return write_picture(c, json, path, draw); }
+
+/* A frame of 300 x 200 at (x, y) with its words, for one line. */
+static void frame(FILE *out, double x, const char *title, const char *across, const char *up)
+{
+    fprintf(out, "<text x=\"%.0f\" y=\"22\" font-weight=\"bold\">%s</text>\n<rect x=\"%.0f\" y=\"36\" width=\"300\" height=\"200\" fill=\"none\" "
+            "stroke=\"#999\"/>\n<text x=\"%.0f\" y=\"256\" text-anchor=\"middle\" fill=\"#555\">%s</text>\n<text x=\"%.0f\" y=\"136\" fill=\"#555\" "
+            "text-anchor=\"middle\" transform=\"rotate(-90 %.0f 136)\">%s</text>\n", x, title, x, x + 150, across, x - 10, x - 10, up);
+}
+
+static void popularity(FILE *out, const json_t *root)
+{
+    const json_t *items = json_object_get(root, "events_per_item"), *point, *ranks = json_object_get(items, "ranks");
+    size_t i, n = json_array_size(ranks);
+    fputs("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 760 270\" width=\"760\" height=\"270\" font-family=\"sans-serif\" font-size=\"12\" "
+          "role=\"img\" aria-label=\"popularity of items\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n", out);
+    frame(out, 40, "share of events of the most popular items", "share of items", "share of events");
+    fputs("<polyline fill=\"none\" stroke=\"#2f6f9f\" stroke-width=\"2\" points=\"40,236", out);
+    json_array_foreach(json_object_get(items, "curve"), i, point)
+        fprintf(out, " %.1f,%.1f", 40 + 300 * json_number_value(json_array_get(point, 0)), 236 - 200 * json_number_value(json_array_get(point, 1)));
+    fputs("\"/>\n", out);
+    frame(out, 420, "events of each item, by rank (both logarithmic)", "rank", "events");
+    double last = n ? json_number_value(json_array_get(json_array_get(ranks, n - 1), 0)) : 1;
+    double most = n ? json_number_value(json_array_get(json_array_get(ranks, 0), 1)) : 1;
+    fputs("<polyline fill=\"none\" stroke=\"#b5532b\" stroke-width=\"2\" points=\"", out);
+    json_array_foreach((json_t *)(uintptr_t)ranks, i, point) {
+        double rank = json_number_value(json_array_get(point, 0)), events = json_number_value(json_array_get(point, 1));
+        if (rank >= 1 && events >= 1)
+            fprintf(out, "%.1f,%.1f ", 420 + 300 * log(rank) / fmax(1e-9, log(fmax(2, last))), 236 - 200 * log(events) / fmax(1e-9, log(fmax(2, most))));
+    }
+    fputs("\"/>\n</svg>\n", out);
+}
+
+int plot_popularity(const call *c, const char *json, const char *path) { return write_picture(c, json, path, popularity); }

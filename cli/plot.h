@@ -7,4 +7,7 @@
 /* A comparison: a panel a metric, a dot and its interval a model. Returns an exit status. */
 int plot_report(const call *c, const char *json, const char *path);
 
+/* How popular items are: the share of events of the most popular share of items, and events by rank. */
+int plot_popularity(const call *c, const char *json, const char *path);
+
 #endif

@@ -4,6 +4,7 @@
 
 #include "penchant/context.h"
 #include "penchant/dataset.h"
+#include "penchant/doctor.h"
 #include "penchant/evaluate.h"
 #include "penchant/model.h"
 #include "penchant/protocol.h"
