@@ -16,7 +16,7 @@ enum { TRAIN = 1 << PEN_PART_TRAIN, VALID = 1 << PEN_PART_VALID | 1 << PEN_PART_
 typedef struct result {
     pen__scores *scores; /* one a run */
     double *whole;       /* runs x metrics */
-    double train_seconds, evaluate_seconds, best_metric;
+    double train_seconds, fit_seconds, evaluate_seconds, best_metric;
     int64_t epochs;
     uint64_t memory;
     pen__text groups;                /* JSON of the first run, or empty */
@@ -66,6 +66,7 @@ static pen_status run_entrant(experiment *lab, int32_t e, const pen__log *log, c
         PEN_TRY_DONE(pen__groups(scores, &cases, &train, p->groups, &r->groups, error));
     }
     r->train_seconds += report.seconds;
+    r->fit_seconds += report.fit_seconds;
     r->evaluate_seconds += scores->seconds;
     r->epochs += report.best_epoch;
     r->best_metric = report.best_metric;
@@ -200,8 +201,8 @@ static void put_result(const experiment *lab, int32_t e, pen__text *out)
         if (m) pen__text_puts(out, ", ");
         put_metric(lab, r, m, out);
     }
-    pen__text_printf(out, "}, \"seconds\": {\"train\": %.4f, \"evaluate\": %.4f}, \"epochs\": %.4g, \"memory_bytes\": %llu",
-                     r->train_seconds, r->evaluate_seconds, (double)r->epochs / lab->n_runs, (unsigned long long)r->memory);
+    pen__text_printf(out, "}, \"seconds\": {\"train\": %.4f, \"fit\": %.4f, \"evaluate\": %.4f}, \"epochs\": %.4g, \"memory_bytes\": %llu",
+                     r->train_seconds, r->fit_seconds, r->evaluate_seconds, (double)r->epochs / lab->n_runs, (unsigned long long)r->memory);
     pen__text_puts(out, ", \"validation\": ");
     put_number(out, entrant->class->epoch ? r->best_metric : NAN);
     if (r->groups.length) pen__text_printf(out, ", \"groups\": %s", r->groups.bytes); /* of the first run */

@@ -20,6 +20,7 @@ typedef struct run {
     pen__snapshot best, last;
     pen__meter meter;
     double written; /* when the last checkpoint was */
+    double fitting; /* seconds in the class's own functions */
     int32_t n_epochs, patience;
     int higher; /* the metric is better when higher */
 } run;
@@ -93,7 +94,9 @@ static pen_status epochs(run *r, pen_error *error)
         double loss = NAN;
         r->meter.report.epoch = r->at.epoch + 1;
         r->model->meter_from = (int64_t)r->at.epoch * o->train->n_events;
+        double began = pen__now();
         PEN_TRY(o->class->epoch(r->model, o->train, r->at.epoch, &loss, error));
+        r->fitting += pen__now() - began;
         PEN_TRY(after_epoch(r, loss, error));
     }
     return PEN_OK;
@@ -103,7 +106,9 @@ static pen_status epochs(run *r, pen_error *error)
 static pen_status begin(run *r, pen_error *error)
 {
     const pen__fit_options *o = r->o;
+    double began = pen__now();
     PEN_TRY(o->class->begin(r->model, o->train, error));
+    r->fitting += pen__now() - began;
     if (o->checkpoint && o->resume) {
         int found;
         pen__position at;
@@ -150,7 +155,9 @@ static pen_status fit_at_once(run *r, pen_error *error)
 {
     r->meter = pen__meter_begin(r->model->ctx, r->o->phase ? "refit" : "train", "events", r->o->train->n_events);
     r->model->meter = &r->meter;
+    double began = pen__now();
     PEN_TRY(r->o->class->fit(r->model, r->o->train, error));
+    r->fitting = pen__now() - began;
     pen__meter_end(&r->meter, r->o->train->n_events);
     r->model->meter = NULL;
     return PEN_OK;
@@ -160,7 +167,7 @@ static void report_to(const run *r, pen__fit_report *report, double began, pen_s
 {
     *report = (pen__fit_report){.epochs = r->at.epoch, .best_epoch = r->o->valid ? r->at.best_epoch : r->at.epoch,
                                 .best_metric = r->o->valid && r->at.best_epoch ? r->at.best_metric : NAN, .loss = r->at.loss,
-                                .seconds = pen__now() - began, .cancelled = status == PEN_E_CANCELLED};
+                                .seconds = pen__now() - began, .fit_seconds = r->fitting, .cancelled = status == PEN_E_CANCELLED};
 }
 
 pen_status pen__fit(pen_context *ctx, const pen__fit_options *o, pen_model **model, pen__fit_report *report, pen_error *error)

@@ -29,7 +29,8 @@ typedef struct pen__fit_report {
     int32_t best_epoch;   /* 1-based number of epochs that were best on validation; == epochs without validation */
     double best_metric;   /* NaN without validation */
     double loss;          /* last */
-    double seconds;
+    double seconds;       /* of everything: both phases, validation too */
+    double fit_seconds;   /* of the last phase's fitting alone: without validation, checkpoints and reports */
     int32_t cancelled;    /* 1: *model is the best so far */
 } pen__fit_report;
 
