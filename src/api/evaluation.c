@@ -1,10 +1,10 @@
 /* penchant/evaluate.h: checks, then the experiment. */
 #include "penchant/evaluate.h"
 
+#include "api/material.h"
 #include "api/report.h"
 #include "base/progress.h"
 #include "data/dataset.h"
-#include "train/experiment.h"
 #include "train/judge.h"
 
 pen_status pen__report_new(pen_context *ctx, pen_report **report, pen_error *error)
@@ -25,8 +25,7 @@ void pen_report_destroy(pen_report *report)
     pen__free(ctx, report);
 }
 
-/* A log with its given validation and test joined behind it. *joined is what to destroy, or NULL. */
-static pen_status join(const pen_material *from, pen__material *to, pen_dataset **joined, pen_error *error)
+pen_status pen__material_join(const pen_material *from, pen__material *to, pen_dataset **joined, pen_error *error)
 {
     *to = (pen__material){from->log, -1, -1};
     *joined = NULL;
@@ -79,7 +78,7 @@ pen_status pen_evaluate(pen_context *ctx, const pen_material *material, size_t n
     PEN_TRY_DONE(pen__report_new(ctx, report, error));
     PEN_TRY_DONE(PEN_NEW_ZERO(ctx, inner, n_materials));
     PEN_TRY_DONE(PEN_NEW_ZERO(ctx, joined, n_materials));
-    for (size_t i = 0; i < n_materials; i++) PEN_TRY_DONE(join(&material[i], &inner[i], &joined[i], error));
+    for (size_t i = 0; i < n_materials; i++) PEN_TRY_DONE(pen__material_join(&material[i], &inner[i], &joined[i], error));
     PEN_TRY_DONE(run(ctx, inner, n_materials, protocol, models, n_models, params, n_params, &(*report)->text, error));
 done:
     for (size_t i = 0; joined && i < n_materials; i++) pen_dataset_destroy(joined[i]);
