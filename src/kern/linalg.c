@@ -53,18 +53,18 @@ done:
 
 /* ---- rows ---- */
 
-/* Scratch of a thread, cut into its uses: lanes matrices, lanes right sides, rows of add_outer, packed lanes. */
+/* Scratch of a thread, cut into its uses: lanes matrices, packed lanes, rows of add_outer, lanes right sides and their copies. */
 size_t pen__normal_scratch(int64_t d)
 {
     size_t pad = (size_t)pen__matrix_pad(d), matrix = (size_t)pen__matrix_floats(d);
     size_t lanes = d <= LANES_MOST ? PEN_MAX_LANES : 1;
     size_t packed = d <= LANES_MOST ? PEN_MAX_LANES * (pad * (pad + 8) / 2 + 2 * pad) : 0;
-    return lanes * (matrix + pad) + outer_scratch(d) + packed;
+    return lanes * (matrix + 2 * pad) + outer_scratch(d) + packed;
 }
 
 typedef struct desk {
     const pen__kernels *kern;
-    float *a, *b, *outer, *packed;
+    float *a, *b, *right, *outer, *packed; /* right: b as it was before the solve */
 } desk;
 
 static desk lay_out(int64_t d, float *scratch)
@@ -74,6 +74,7 @@ static desk lay_out(int64_t d, float *scratch)
     t.packed = t.a + lanes * (size_t)pen__matrix_floats(d);
     t.outer = t.packed + (d <= LANES_MOST ? PEN_MAX_LANES * (size_t)(pen__matrix_pad(d) * (pen__matrix_pad(d) + 8) / 2 + 2 * pen__matrix_pad(d)) : 0);
     t.b = t.outer + outer_scratch(d);
+    t.right = t.b + lanes * (size_t)pen__matrix_pad(d);
     return t;
 }
 
@@ -96,12 +97,13 @@ static void make_system(const pen__normal *job, const desk *t, int64_t r, float 
     for (int64_t k = 0; k < d; k++) a[k * ld + k] += l2;
 }
 
-static void put_row(const pen__normal *job, int64_t r, const float *b, bool ok, int64_t *n_failed)
+static void put_row(const pen__normal *job, int64_t r, const float *b, const float *right, bool ok, int64_t *n_failed)
 {
     if (ok)
         memcpy(job->out + r * job->out_stride, b, (size_t)job->d * sizeof *b);
     else
         ++*n_failed;
+    if (job->gain) job->gain[r] = ok ? pen__kern()->dot(b, right, job->d) : 0.0f;
 }
 
 void pen__normal_solve(const pen__normal *job, int64_t begin, int64_t end, float *scratch, int64_t *n_failed)
@@ -119,13 +121,14 @@ void pen__normal_solve(const pen__normal *job, int64_t begin, int64_t end, float
             float *matrix = t.a + s * floats;
             a[s] = matrix, b[s] = t.b + s * pad;
             make_system(job, &t, r + s, matrix, b[s]);
+            if (job->gain) memcpy(t.right + s * pad, b[s], (size_t)pad * sizeof *t.right);
         }
         if (lanes > 1) {
             t.kern->solve_lanes(a, b, n, job->d, t.packed, ok);
         } else if ((ok[0] = t.kern->cholesky(t.a, job->d))) {
             t.kern->cholesky_solve(t.a, job->d, b[0]);
         }
-        for (int s = 0; s < n; s++) put_row(job, r + s, b[s], ok[s], n_failed);
+        for (int s = 0; s < n; s++) put_row(job, r + s, b[s], t.right + s * pad, ok[s], n_failed);
     }
 }
 

@@ -31,6 +31,7 @@ typedef struct pen__normal {
     float l2_all;
     float *out;          /* row r at out + r * out_stride, d floats */
     int64_t out_stride;
+    float *gain; /* (n_rows), gets b_r' out_r: how far the solve brings the squared error down; or NULL */
 } pen__normal;
 
 /* Scratch of one thread, in floats, aligned to 64 bytes. */
