@@ -55,10 +55,10 @@ typedef struct call {
     int64_t n, min_popularity;
     double diversity;
 
-    /* synth */
-    const char *structure;
-    int64_t synth_users, synth_items, synth_events, blocks;
-    double noise;
+    /* split, synth */
+    const char *parts_format, *structure;
+    int64_t synth_users, synth_items, synth_events, groups_of_taste;
+    double noise, skew;
 
     /* export */
     const char *what;
@@ -82,6 +82,7 @@ enum {
     FOR_EXPORT = 1 << 13,
     FOR_N = 1 << 14,
     FOR_TESTFILE = 1 << 15,
+    FOR_PARTS = 1 << 16,
     FOR_DATA = FOR_READ | FOR_EVENTS
 };
 

@@ -104,12 +104,14 @@ const option options[] = {
     REAL("--diversity", "X", diversity, FOR_ASK, 0, 1, "re-rank for diversity (maximal marginal relevance): 0 none, 1 nothing else"),
 
     /* synth */
-    CHOICE("--structure", "block|drift|cycle|popularity", structure, FOR_SYNTH, "what made the events (block)"),
-    INT("--n-users", "N", synth_users, FOR_SYNTH, 1, 2e9, "users (1000)"),
-    INT("--n-items", "N", synth_items, FOR_SYNTH, 1, 2e9, "items (500)"),
-    INT("--n-events", "N", synth_events, FOR_SYNTH, 1, HUGE_INT, "events (50000)"),
-    INT("--n-blocks", "N", blocks, FOR_SYNTH, 1, 1e6, "groups of taste (10)"),
-    REAL("--noise", "X", noise, FOR_SYNTH, 0, 1, "share of events that follow nothing (0.1)"),
+    CHOICE("--structure", "blocks|drift|cycle|popularity", structure, FOR_SYNTH, "what made the events (blocks)"),
+    INT("--events", "N", synth_events, FOR_SYNTH, 1, 1e12, "how many events"),
+    INT("--n-users", "N", synth_users, FOR_SYNTH, 1, 2147483646, "how many users"),
+    INT("--n-items", "N", synth_items, FOR_SYNTH, 1, 2147483646, "how many items"),
+    INT("--n-groups", "N", groups_of_taste, FOR_SYNTH, 1, 2147483646, "groups of taste"),
+    REAL("--noise", "X", noise, FOR_SYNTH, 0, 1, "share of events that do not follow the structure"),
+    REAL("--skew", "X", skew, FOR_SYNTH, 0, 3, "of popularity and activity"),
+    CHOICE("--parts", "csv|tsv|pds", parts_format, FOR_PARTS, "how parts are written (csv)"),
 
     /* export */
     CHOICE("--what", "users|items|user-vectors|item-vectors|history|neighbours|tensors", what, FOR_EXPORT, "what to write (item-vectors)"),
@@ -232,11 +234,13 @@ static void set_defaults(call *c)
     pen_protocol_init(&c->protocol);
     c->checkpoint_seconds = 30;
     c->n = 10;
-    c->synth_users = 1000;
-    c->synth_items = 500;
-    c->synth_events = 50000;
-    c->blocks = 10;
-    c->noise = 0.1;
+    static const pen_synth_options synth = PEN_SYNTH_OPTIONS_INIT;
+    c->synth_users = synth.users;
+    c->synth_items = synth.items;
+    c->synth_events = synth.events;
+    c->groups_of_taste = synth.groups;
+    c->noise = synth.noise;
+    c->skew = synth.skew;
 }
 
 int call_parse(call *c, int argc, char **argv)
