@@ -51,7 +51,7 @@ pen_status pen__entrant_parse(const char *model, int32_t task, const char *const
         return pen__fail(error, PEN_E_UNKNOWN, "there is no model '%s' (see: penchant models)", model);
     }
     const char *word = task == PEN_TASK_RATE ? "rating" : "ranking";
-    PEN_CHECK(out->class->tasks >> task & 1, PEN_E_UNSUPPORTED, "%s is not a model for %s (--task %s); see: penchant models", model, word,
+    PEN_CHECK(out->class->tasks >> task & 1, PEN_E_ARGUMENT, "%s is not a model for %s (--task %s); see: penchant models", model, word,
               task == PEN_TASK_RATE ? "rate" : "rank");
     pen__params_default(out->class, &out->params);
     for (size_t i = 0; i < n; i++) PEN_TRY(parse_one(out, assignments[i], shared, error));

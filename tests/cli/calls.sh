@@ -1,0 +1,96 @@
+#!/bin/bash
+# Wrong calls and nasty files: the exit status, and words that help. Each case: status, what the words must hold, the command.
+set -uo pipefail
+scratch=$(mktemp -d)
+trap 'chmod -R u+rw "$scratch"; rm -rf "$scratch"' EXIT
+cd "$scratch"
+penchant=$PENCHANT
+passed=0 failed=0
+
+case_() { # STATUS WORDS COMMAND...
+    local want=$1 words=$2 got
+    shift 2
+    "$@" >out 2>err </dev/null
+    got=$?
+    if [ $got -ne "$want" ] || ! cat out err | grep -qF -- "$words"; then
+        failed=$((failed + 1))
+        echo "FAILED: ${*:2} -> status $got (want $want), words (want '$words'):"
+        cat out err | head -5
+    else
+        passed=$((passed + 1))
+    fi
+}
+
+printf 'user,item,rating,timestamp\n1,a,5,100\n1,b,4,200\n1,c,3,300\n2,a,3,100\n2,b,5,200\n2,d,4,300\n3,a,1,100\n3,c,2,200\n' >log.csv
+: >empty.csv
+printf 'user,item,rating,timestamp\n' >header.csv
+printf 'user,item,rating\n1,a,5\n' >one.csv
+for i in $(seq 20); do echo "$i,same,5,$i"; done >same.csv
+printf 'user,item,rating\n1,a,5\n2,b,four\n' >word.csv
+printf 'user,item,rating\n1,a,"4,5"\n' >comma.csv
+printf 'user,item,rating\n1,a,nan\n2,b,inf\n' >nan.csv
+printf 'user,item,rating\n1,a,1e999\n' >huge.csv
+printf 'user,item,rating,rating\n1,a,5,5\n' >twice.csv
+printf 'user,item,rating\n1,a\0b,5\n' >nul.csv
+printf 'user,item,rating\n1,\xff\xfe,5\n' >utf8.csv
+printf 'user,item,price,quantity\n1,a,5,2\n2,b,3,1\n1,b,3,1\n' >price.csv
+head -c 3000000 /dev/zero | tr '\0' ',' >wide.csv; echo >>wide.csv
+printf '\xef\xbb\xbfuser,item,rating\r\n\r\n1,"a ""b"", c",5\r\n2,b,4\r\n' >bom.csv
+mkdir folder
+cp log.csv secret.csv; chmod 000 secret.csv
+
+# calls
+case_ 2 "did you mean 'evaluate'" "$penchant" evalute log.csv
+case_ 2 "did you mean '--split'" "$penchant" evaluate log.csv --spilt ratio:0.8
+case_ 2 "did you mean 'popular'" "$penchant" evaluate log.csv -m populer
+case_ 2 "has no parameter 'half_live'; did you mean 'half_life'" "$penchant" evaluate log.csv -m trending -p half_live=3
+case_ 2 "out of range" "$penchant" evaluate log.csv -m trending -p half_life=-3
+case_ 2 "needs a value" "$penchant" evaluate log.csv -m
+case_ 2 "needs LOG" "$penchant" evaluate
+case_ 2 "is not one of" "$penchant" evaluate log.csv --task guess
+case_ 2 "--threads" "$penchant" evaluate log.csv --threads many
+case_ 2 "import needs -o" "$penchant" import log.csv
+case_ 2 "not a model for ranking" "$penchant" evaluate log.csv -m bias
+case_ 2 "ndcg" "$penchant" evaluate log.csv -m popular --metrics ndgc@10
+case_ 2 "split" "$penchant" evaluate log.csv -m popular --split ratoi:0.8
+case_ 0 "usage" "$penchant" evaluate --help
+case_ 0 "penchant 0" "$penchant" --version
+
+# files
+case_ 1 "empty.csv" "$penchant" import empty.csv -o x.pds
+case_ 1 "header.csv" "$penchant" import header.csv -o x.pds
+case_ 0 "1 events" "$penchant" import one.csv -o x.pds
+case_ 0 "wrote" "$penchant" import same.csv -o x.pds
+case_ 1 "word.csv:3:5" "$penchant" import word.csv -o x.pds
+case_ 1 "--decimal-comma" "$penchant" import comma.csv -o x.pds
+case_ 0 "4.5" "$penchant" import comma.csv --decimal-comma -o x.pds
+case_ 1 "nan.csv:2:5" "$penchant" import nan.csv -o x.pds
+case_ 1 "huge.csv:2:5" "$penchant" import huge.csv -o x.pds
+case_ 1 "rating" "$penchant" import twice.csv -o x.pds
+case_ 1 "nul.csv:2" "$penchant" import nul.csv -o x.pds
+case_ 1 "utf8.csv:2" "$penchant" import utf8.csv -o x.pds
+case_ 0 "item = 'item';" "$penchant" import price.csv -o x.pds
+case_ 1 "wide.csv" "$penchant" import wide.csv -o x.pds
+case_ 0 "2 users, 2 items" "$penchant" import bom.csv -o x.pds
+case_ 1 "folder" "$penchant" import folder -o x.pds
+case_ 1 "No such file" "$penchant" import absent.csv -o x.pds
+[ "$(id -u)" = 0 ] || case_ 1 "Permission denied" "$penchant" import secret.csv -o x.pds
+case_ 1 "folder" "$penchant" import log.csv -o folder
+case_ 1 "cannot write" "$penchant" import log.csv -o absent/x.pds
+case_ 0 "1 bad rows" "$penchant" import word.csv --on-error skip -o x.pds
+
+# a tiny log goes through every model and comes back with a word or a number, never a crash
+for model in $("$penchant" models --format csv | tail -n +2 | cut -d, -f2); do
+    for task in rank rate; do
+        "$penchant" evaluate log.csv -m "$model" --task $task --split ratio:0.5 -q >out 2>err
+        got=$?
+        if [ $got -gt 2 ]; then
+            failed=$((failed + 1))
+            echo "FAILED: $model $task on a tiny log -> $got"; head -3 err
+        else
+            passed=$((passed + 1))
+        fi
+    done
+done
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
