@@ -83,6 +83,7 @@ enum {
     FOR_N = 1 << 14,
     FOR_TESTFILE = 1 << 15,
     FOR_PARTS = 1 << 16,
+    FOR_FILTER = 1 << 17,
     FOR_DATA = FOR_READ | FOR_EVENTS
 };
 

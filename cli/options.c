@@ -91,16 +91,16 @@ const option options[] = {
 
     /* asking */
     TEXT("--user", "ID", user, FOR_USER, "a user of the model"),
-    TEXT("--history", "ID,ID,...", history, FOR_USER, "a history instead: items, or item:value, by commas"),
+    TEXT("--history", "ID,...|@FILE", history, FOR_USER, "items, or item:value, by commas; @FILE: one a line"),
     FLAG("--all", all, FOR_ASK, "every user's list, streamed"),
     TEXT("--item", "ID", item, FOR_ITEM, "an item of the model"),
     {.name = "--number", .letter = 'n', .argument = "N", .doc = "how many items (10)", .kind = OPTION_INT, .groups = FOR_N, .offset = AT(n), .low = 1,
      .high = 1e6},
     FLAG("--why", why, FOR_ASK, "reasons for each item"),
-    TEXT("--allow", "FILE", allow, FOR_ASK, "only these items (an id a line)"),
-    TEXT("--deny", "FILE", deny, FOR_ASK, "none of these items (an id a line)"),
-    TEXT("--where", "EXPRESSION", where, FOR_ASK, "only items of which this holds: genre = \"Drama\" and year >= 1990"),
-    INT("--min-popularity", "N", min_popularity, FOR_ASK, 0, HUGE_INT, "only items with so many events in training"),
+    TEXT("--allow", "FILE", allow, FOR_FILTER, "only these items (an id a line)"),
+    TEXT("--deny", "FILE", deny, FOR_FILTER, "none of these items (an id a line)"),
+    TEXT("--where", "EXPRESSION", where, FOR_FILTER, "only items of which this holds: genre = \"Drama\" and year >= 1990"),
+    INT("--min-popularity", "N", min_popularity, FOR_FILTER, 0, HUGE_INT, "only items with so many events in training"),
     REAL("--diversity", "X", diversity, FOR_ASK, 0, 1, "re-rank for diversity (maximal marginal relevance): 0 none, 1 nothing else"),
 
     /* synth */

@@ -8,6 +8,7 @@
 #include "penchant/evaluate.h"
 #include "penchant/model.h"
 #include "penchant/protocol.h"
+#include "penchant/query.h"
 #include "penchant/split.h"
 #include "penchant/synth.h"
 #include "penchant/status.h"

@@ -6,6 +6,7 @@
 
 #include "base/progress.h"
 #include "rank/catalogue.h"
+#include "rank/rank.h"
 
 size_t pen__state_type_size(int dtype)
 {
@@ -54,6 +55,7 @@ void pen__model_free(pen_model *model)
 {
     if (!model) return;
     pen_context *ctx = model->ctx;
+    pen__ranker_close(model->ranker);
     if (model->bound && model->class->unbind) model->class->unbind(model);
     if (!model->container)
         for (int i = 0; i < model->n_tensors; i++) pen__free(ctx, model->tensor[i].data);

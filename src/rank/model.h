@@ -75,6 +75,7 @@ struct pen_model {
     void *container;          /* owns mapped tensors, or NULL */
     void (*close_container)(void *container);
     int32_t bound;            /* bind succeeded: unbind is due */
+    _Atomic(struct pen__ranker *) ranker; /* made by the first who asks (pen__model_ranker), shared by all */
     const pen__train *train;  /* while fitting and evaluating; NULL in a model from a file */
     struct pen__meter *meter; /* while fitting, or NULL: see pen__model_tick */
     int64_t meter_from;       /* what the meter stood at when this epoch began */

@@ -47,6 +47,10 @@ pen_status pen__ranker_run(const pen__ranker *ranker, const pen__ask *ask, pen__
                            pen_error *error);
 void pen__ranker_close(pen__ranker *ranker); /* NULL is allowed */
 
+/* The ranker of all items that every query of a trained model shares; it lives as long as the model. Thread-safe: made by the
+ * first call. */
+pen_status pen__model_ranker(const pen_model *model, const pen__ranker **ranker, pen_error *error);
+
 /* Score of one item as pen__rank gives it. */
 pen_status pen__score_one(const pen_model *model, const pen__user *user, int32_t item, float *score, pen_error *error);
 
