@@ -11,7 +11,8 @@ const char *const pen__time_units[] = {"seconds", "milliseconds", "microseconds"
 bool pen__parse_number(pen__span text, bool decimal_comma, double *out)
 {
     text = pen__span_trim(text);
-    if (!decimal_comma || !text.length) return pen__parse_double(text, out);
+    if (!text.length) return false;
+    if (!decimal_comma) return pen__parse_double(text, out);
     char copy[64];
     if (text.length >= sizeof copy) return false;
     for (size_t i = 0; i < text.length; i++) {
@@ -105,6 +106,7 @@ bool pen__parse_time(pen__span text, int unit, bool decimal_comma, int64_t *out)
 {
     static const double scale[] = {1e3, 1, 1e-3, 1e-6};
     text = pen__span_trim(text);
+    if (!text.length) return false;
     if (unit == PEN_UNIT_ISO8601) return parse_iso(text, out);
     int64_t whole;
     if (pen__parse_int64(text, &whole)) {
@@ -128,6 +130,7 @@ int pen__guess_unit(pen__span text, bool decimal_comma)
     double value;
     int64_t time;
     text = pen__span_trim(text);
+    if (!text.length) return -1;
     /* 20240501 alone is a number of seconds; with dashes or a clock it is a date */
     if (parse_iso(text, &time) && !(text.length == 8 && !memchr(text.text, '-', 8))) return PEN_UNIT_ISO8601;
     if (!pen__parse_number(text, decimal_comma, &value) || !isfinite(value)) return -1;
