@@ -1,5 +1,5 @@
 /* Logs as JSON lines. The first byte sets the options, the rest is the file. */
-#include "reading.h"
+#include "fuzz_reading.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,5 +1,5 @@
 /* Data sets out of containers: what opens keeps its promises. */
-#include "reading.h"
+#include "fuzz_reading.h"
 #include "store/container.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,5 +1,5 @@
 /* Tables and triples beside a small log. The first byte says what the rest is. */
-#include "reading.h"
+#include "fuzz_reading.h"
 
 static void walk_table(const pen__table *t)
 {
