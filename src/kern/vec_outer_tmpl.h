@@ -1,12 +1,18 @@
 /* Normal equations and Cholesky of one matrix, for the instruction set whose file includes this.
  *
- * Both are made of one register tile: a few rows x 16 columns of A plus scale * sum_j w_j[i] q_j[c], where the rows w_j
- * and q_j come through pointers: gathered rows of a table (scaled copies for w), or the finished rows of U. Only what
- * reaches the diagonal or lies above it is computed, vector by vector: with AVX2 d = 64 takes 2304 products a row for the
- * 2080 that count. */
+ * Both are made of one register tile: a few rows x 16 columns of A plus scale * sum_j w_j[i] q_j[c], over rows w_j and q_j
+ * that lie at a constant distance: packed copies of gathered rows, or the finished rows of U. Only what reaches the diagonal
+ * or lies above it is computed, vector by vector: with AVX2 d = 64 takes 2304 products a row for the 2080 that count. */
 
-/* Rows that are wanted one run later, asked for a few before each tile: all at once they would fill the queue of misses and
- * stop everything. */
+/* Rows of w and q: j-th at w + j * step, q + j * step. */
+typedef struct terms {
+    const float *w, *q;
+    int64_t step, n;
+    float scale;
+} terms;
+
+/* Rows that are wanted PEN_OUTER_ROWS later, asked for (into the second-level cache) a few before each tile: all at once they
+ * would fill the queue of misses and stop everything. */
 typedef struct fetch {
     const float *table;
     const int32_t *rows, *end;
@@ -18,22 +24,21 @@ static inline void fetch_some(fetch *f)
     enum { AT_ONCE = 2 };
     for (int t = 0; t < AT_ONCE && f->rows < f->end; t++) {
         const float *row = f->table + *f->rows++ * f->stride;
-        for (int64_t k = 0; k < f->d; k += 16) __builtin_prefetch(row + k, 0, 3);
+        for (int64_t k = 0; k < f->d; k += 16) __builtin_prefetch(row + k, 0, 2);
     }
 }
 
 /* Rows i .. i + full - 1 of the 16 columns at c, and below them `part` rows whose vectors before v0 lie under the diagonal. */
-static inline __attribute__((always_inline)) void outer_tile(const int full, const int part, const int v0, float *a, int64_t ld, const float *const *w,
-                                                             const float *const *q, int64_t n, float scale, int64_t i, int64_t c)
+static inline __attribute__((always_inline)) void outer_tile(const int full, const int part, const int v0, float *a, int64_t ld,
+                                                             const terms *t, int64_t i, int64_t c)
 {
     vf acc[16][NV];
 #pragma GCC unroll 16
     for (int r = 0; r < full + part; r++)
 #pragma GCC unroll 16
         for (int v = r < full ? 0 : v0; v < NV; v++) acc[r][v] = vset(0.0f);
-    for (int64_t j = 0; j < n; j++) {
-        const float *wj = w[j] + i, *qj = q[j] + c;
-        __asm__("" : "+r"(wj)); /* else gcc 12 keeps an index register for each row, and spills them */
+    const float *wj = t->w + i, *qj = t->q + c;
+    for (int64_t j = 0; j < t->n; j++, wj += t->step, qj += t->step) {
         vf x[NV];
 #pragma GCC unroll 16
         for (int v = full ? 0 : v0; v < NV; v++) x[v] = vload(qj + v * VN);
@@ -49,16 +54,14 @@ static inline __attribute__((always_inline)) void outer_tile(const int full, con
 #pragma GCC unroll 16
         for (int v = r < full ? 0 : v0; v < NV; v++) {
             float *at = a + (i + r) * ld + c + v * VN;
-            vstore(at, vfma(vset(scale), acc[r][v], vload(at)));
+            vstore(at, vfma(vset(t->scale), acc[r][v], vload(at)));
         }
 }
 
-#define TILE(full, part, v0, row) outer_tile((full), (part), (v0), a, ld, w, q, n, scale, (row), c)
+#define TILE(full, part, v0, row) outer_tile((full), (part), (v0), a, ld, t, (row), c)
 
 /* Rows begin .. c + 15 of the 16 columns at c, from a multiple of 16 to the diagonal. */
-static inline __attribute__((always_inline)) void outer_to_diagonal(float *a, int64_t ld, const float *const *w,
-                                                                    const float *const *q, int64_t n, float scale,
-                                                                    int64_t begin, int64_t c, fetch *f)
+static void outer_to_diagonal(float *a, int64_t ld, const terms *t, int64_t begin, int64_t c, fetch *f)
 {
     int64_t i = begin;
 #if VEC_FLOATS == 16
@@ -85,9 +88,7 @@ static inline __attribute__((always_inline)) void outer_to_diagonal(float *a, in
 }
 
 /* The 16 rows from begin of 16 columns to the right of them. */
-static inline __attribute__((always_inline)) void outer_sixteen(float *a, int64_t ld, const float *const *w,
-                                                                const float *const *q, int64_t n, float scale, int64_t begin,
-                                                                int64_t c)
+static void outer_sixteen(float *a, int64_t ld, const terms *t, int64_t begin, int64_t c)
 {
 #if VEC_FLOATS == 16
     TILE(16, 0, 0, begin);
@@ -102,8 +103,25 @@ static inline __attribute__((always_inline)) void outer_sixteen(float *a, int64_
 
 #undef TILE
 
-/* b += sum_j v[j] q_j, v_all where v is NULL: 16 columns in registers, four rows in turn to have chains enough. */
-static void add_rows(float *b, int64_t pad, const float *const *q, const float *v, float v_all, int64_t n)
+/* The first n of a vector's floats, zeros behind them. */
+static inline vf load_first(const float *x, int64_t n)
+{
+    if (n >= VN) return vload(x);
+    float part[VN] = {0};
+    for (int64_t k = 0; k < n; k++) part[k] = x[k];
+    return vload(part);
+}
+
+/* A run of gathered rows. */
+typedef struct run {
+    const float *row[PEN_OUTER_ROWS];
+    float scale[PEN_OUTER_ROWS], v[PEN_OUTER_ROWS];
+    int64_t n;
+} run;
+
+/* copy_j = scale_j q_j, padded with zeros, and b += sum_j v_j q_j (not where b is NULL): 16 columns at a time, four rows in turn to
+ * have chains enough. */
+static void pack_run(const run *r, int64_t d, int64_t pad, float *copy, float *b)
 {
     for (int64_t c = 0; c < pad; c += PEN_PANEL) {
         vf acc[4][NV];
@@ -112,55 +130,53 @@ static void add_rows(float *b, int64_t pad, const float *const *q, const float *
 #pragma GCC unroll 4
             for (int x = 0; x < NV; x++) acc[t][x] = vset(0.0f);
         int64_t j = 0;
-        for (; j + 4 <= n; j += 4)
+        for (; j + 4 <= r->n && c + PEN_PANEL <= d; j += 4)
 #pragma GCC unroll 4
             for (int t = 0; t < 4; t++)
 #pragma GCC unroll 4
-                for (int x = 0; x < NV; x++)
-                    acc[t][x] = vfma(vset(v ? v[j + t] : v_all), vload(q[j + t] + c + x * VN), acc[t][x]);
-        for (; j < n; j++)
-#pragma GCC unroll 4
-            for (int x = 0; x < NV; x++) acc[0][x] = vfma(vset(v ? v[j] : v_all), vload(q[j] + c + x * VN), acc[0][x]);
-#pragma GCC unroll 4
-        for (int x = 0; x < NV; x++)
+                for (int x = 0; x < NV; x++) {
+                    vf q = vload(r->row[j + t] + c + x * VN);
+                    vstore(copy + (j + t) * pad + c + x * VN, vset(r->scale[j + t]) * q);
+                    acc[t][x] = vfma(vset(r->v[j + t]), q, acc[t][x]);
+                }
+        for (; j < r->n; j++)
+            for (int x = 0; x < NV; x++) {
+                vf q = load_first(r->row[j] + c + x * VN, d - c - x * VN);
+                vstore(copy + j * pad + c + x * VN, vset(r->scale[j]) * q);
+                acc[0][x] = vfma(vset(r->v[j]), q, acc[0][x]);
+            }
+        for (int x = 0; b && x < NV; x++)
             vstore(b + c + x * VN, vload(b + c + x * VN) + ((acc[0][x] + acc[1][x]) + (acc[2][x] + acc[3][x])));
     }
 }
 
-/* to = scale * from, padded with zeros. */
-static void copy_row(float *to, const float *from, float scale, int64_t d, int64_t pad)
-{
-    int64_t k = 0;
-    for (; k + VN <= d; k += VN) vstore(to + k, vset(scale) * vload(from + k));
-    for (; k < d; k++) to[k] = scale * from[k];
-    for (; k < pad; k++) to[k] = 0.0f;
-}
-
+/* Both sides of a product are scaled by the root of the weight, so that one copy serves for both; where a weight is negative
+ * the other side takes the sign, in a second copy. */
 static void add_outer(float *a, float *b, int64_t d, const float *table, int64_t stride, const int32_t *rows, const float *w,
                       float w_all, const float *v, float v_all, int64_t n, int64_t after, float *scratch)
 {
     const int64_t pad = pen__matrix_pad(d), ld = pen__matrix_stride(d);
-    const float *qs[PEN_OUTER_ROWS], *ws[PEN_OUTER_ROWS];
-    for (int64_t at = 0; at < n; at += PEN_OUTER_ROWS) {
-        int64_t m = n - at < PEN_OUTER_ROWS ? n - at : PEN_OUTER_ROWS;
-        for (int64_t j = 0; j < m; j++) {
-            const float *row = table + (rows ? rows[at + j] : at + j) * stride;
-            qs[j] = ws[j] = row;
-            if (d != pad) {
-                float *copy = scratch + (PEN_OUTER_ROWS + j) * pad;
-                copy_row(copy, row, 1.0f, d, pad);
-                qs[j] = ws[j] = copy;
-            }
-            if (w) {
-                copy_row(scratch + j * pad, row, w[at + j], d, pad);
-                ws[j] = scratch + j * pad;
-            }
+    const int64_t n_runs = (n + PEN_OUTER_ROWS - 1) / PEN_OUTER_ROWS; /* of about the same length: short ones are dear */
+    run r;
+    for (int64_t done = 0, at = 0; done < n_runs; done++, at += r.n) {
+        r.n = (n - at) / (n_runs - done);
+        bool negative = false;
+        for (int64_t j = 0; j < r.n; j++) {
+            float weight = w ? w[at + j] : 1.0f;
+            negative |= weight < 0.0f;
+            r.row[j] = table + (rows ? rows[at + j] : at + j) * stride;
+            r.scale[j] = w ? __builtin_sqrtf(__builtin_fabsf(weight)) : 1.0f;
+            r.v[j] = v ? v[at + j] : v_all;
         }
-        int64_t next = at + PEN_OUTER_ROWS, ahead = !rows || next > n + after ? 0 : n + after - next < m ? n + after - next : m;
+        pack_run(&r, d, pad, scratch, b);
+        float *other = scratch + (negative ? PEN_OUTER_ROWS * pad : 0);
+        for (int64_t j = 0; negative && j < r.n; j++)
+            for (int64_t k = 0; k < pad; k++) other[j * pad + k] = w[at + j] < 0.0f ? -scratch[j * pad + k] : scratch[j * pad + k];
+        int64_t next = at + PEN_OUTER_ROWS, ahead = !rows || next > n + after ? 0 : n + after - next < r.n ? n + after - next : r.n;
         fetch f = {table, rows + next, rows + next + ahead, stride, d};
-        for (int64_t c = 0; c < pad; c += 16) outer_to_diagonal(a, ld, ws, qs, m, w ? 1.0f : w_all, 0, c, &f);
+        terms t = {other, scratch, pad, r.n, w ? 1.0f : w_all};
+        for (int64_t c = 0; c < pad; c += 16) outer_to_diagonal(a, ld, &t, 0, c, &f);
         while (f.rows < f.end) fetch_some(&f);
-        if (b) add_rows(b, pad, qs, v ? v + at : NULL, v_all, m);
     }
 }
 
@@ -188,20 +204,18 @@ static bool factor_rows(float *a, int64_t ld, int64_t pad, int64_t c, int64_t n)
     return true;
 }
 
-/* Left-looking by 16 rows, so that A is written once; the rows above are read through the tile. Rows before 16-row block c
- * are handed over in runs, for their 16 columns to stay in the first-level cache. */
+/* Left-looking by 16 rows, so that A is written once; the rows above are read through the tile, in runs, for their 16
+ * columns to stay in the first-level cache. */
 static bool cholesky(float *a, int64_t d)
 {
     enum { RUN = 128 };
     const int64_t pad = pen__matrix_pad(d), ld = pen__matrix_stride(d);
-    const float *rows[RUN];
     fetch nothing = {0};
     for (int64_t c = 0; c < d; c += 16) {
         for (int64_t k = 0; k < c; k += RUN) {
-            int64_t n = c - k < RUN ? c - k : RUN;
-            for (int64_t m = 0; m < n; m++) rows[m] = a + (k + m) * ld;
-            outer_to_diagonal(a, ld, rows, rows, n, -1.0f, c, c, &nothing);
-            for (int64_t j = c + 16; j < pad; j += 16) outer_sixteen(a, ld, rows, rows, n, -1.0f, c, j);
+            terms t = {a + k * ld, a + k * ld, ld, c - k < RUN ? c - k : RUN, -1.0f};
+            outer_to_diagonal(a, ld, &t, c, c, &nothing);
+            for (int64_t j = c + 16; j < pad; j += 16) outer_sixteen(a, ld, &t, c, j);
         }
         if (!factor_rows(a, ld, pad, c, d - c < 16 ? d - c : 16)) return false;
     }
