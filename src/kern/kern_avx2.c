@@ -38,6 +38,20 @@ static inline uint64_t vany_not_less(vf a, vf b, vf c, vf d, vf t)
     return (uint64_t)_mm256_movemask_ps(_mm256_or_ps(ab, cd));
 }
 
+/* Four floats from `at` of each of VN rows, turned: to[c * VN + r] = from[r][at + c]. */
+static inline void vtranspose4(const float *const *from, int64_t at, float *to)
+{
+    vf row[4];
+    for (int r = 0; r < 4; r++)
+        row[r] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(from[r] + at)), _mm_loadu_ps(from[r + 4] + at), 1);
+    vf ab = _mm256_unpacklo_ps(row[0], row[1]), cd = _mm256_unpacklo_ps(row[2], row[3]);
+    vf AB = _mm256_unpackhi_ps(row[0], row[1]), CD = _mm256_unpackhi_ps(row[2], row[3]);
+    vstore(to, _mm256_shuffle_ps(ab, cd, 0x44));
+    vstore(to + VN, _mm256_shuffle_ps(ab, cd, 0xEE));
+    vstore(to + 2 * VN, _mm256_shuffle_ps(AB, CD, 0x44));
+    vstore(to + 3 * VN, _mm256_shuffle_ps(AB, CD, 0xEE));
+}
+
 #include "kern/vec_rows_tmpl.h"
 #include "kern/vec_score_tmpl.h"
 /* These stand on the two above. */

@@ -24,6 +24,23 @@ static inline uint64_t vany_not_less(vf a, vf b, vf c, vf d, vf t)
     return vmask_not_less(a, t) | vmask_not_less(b, t) | vmask_not_less(c, t) | vmask_not_less(d, t);
 }
 
+static inline void vtranspose4(const float *const *from, int64_t at, float *to)
+{
+    vf row[4];
+    for (int r = 0; r < 4; r++) {
+        row[r] = _mm512_castps128_ps512(_mm_loadu_ps(from[r] + at));
+        row[r] = _mm512_insertf32x4(row[r], _mm_loadu_ps(from[r + 4] + at), 1);
+        row[r] = _mm512_insertf32x4(row[r], _mm_loadu_ps(from[r + 8] + at), 2);
+        row[r] = _mm512_insertf32x4(row[r], _mm_loadu_ps(from[r + 12] + at), 3);
+    }
+    vf ab = _mm512_unpacklo_ps(row[0], row[1]), cd = _mm512_unpacklo_ps(row[2], row[3]);
+    vf AB = _mm512_unpackhi_ps(row[0], row[1]), CD = _mm512_unpackhi_ps(row[2], row[3]);
+    vstore(to, _mm512_shuffle_ps(ab, cd, 0x44));
+    vstore(to + VN, _mm512_shuffle_ps(ab, cd, 0xEE));
+    vstore(to + 2 * VN, _mm512_shuffle_ps(AB, CD, 0x44));
+    vstore(to + 3 * VN, _mm512_shuffle_ps(AB, CD, 0xEE));
+}
+
 #include "kern/vec_rows_tmpl.h"
 #include "kern/vec_score_tmpl.h"
 /* These stand on the two above. */

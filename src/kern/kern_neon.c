@@ -30,6 +30,13 @@ static inline uint64_t vany_not_less(vf a, vf b, vf c, vf d, vf t)
     return ~vminvq_u32(less) & 0xFFFFFFFFu;
 }
 
+static inline void vtranspose4(const float *const *from, int64_t at, float *to)
+{
+    float32x4x4_t column; /* stored interleaved below: the transposition itself */
+    for (int r = 0; r < 4; r++) column.val[r] = vload(from[r] + at);
+    vst4q_f32(to, column);
+}
+
 #include "kern/vec_rows_tmpl.h"
 #include "kern/vec_score_tmpl.h"
 /* These stand on the two above. */

@@ -5,25 +5,9 @@
  * (4 rows x 2 columns, 8 chains for 6 loads) are read in a straight line. Left-looking: a tile takes away everything that
  * the rows above contribute while it is in registers. Cost d^3 / 6 fused multiply-adds of vectors. */
 
-typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
-typedef float quad_aligned __attribute__((vector_size(16)));
-
 enum { ROW_OF_PANEL = 4 * VN };
 
 static inline int64_t panel_at(int64_t p) { return p * (p + 1) / 2 * 4 * ROW_OF_PANEL; }
-
-/* to[c * VN + r] = from_r[c], c and r in 0..3. */
-static inline void transpose4(const float *const *from, int64_t at, float *to)
-{
-    quad_aligned a = *(const quad *)(const void *)(from[0] + at), b = *(const quad *)(const void *)(from[1] + at);
-    quad_aligned c = *(const quad *)(const void *)(from[2] + at), d = *(const quad *)(const void *)(from[3] + at);
-    quad_aligned ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
-    quad_aligned AB = __builtin_shufflevector(a, b, 2, 6, 3, 7), CD = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-    *(quad *)(void *)(to) = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
-    *(quad *)(void *)(to + VN) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
-    *(quad *)(void *)(to + 2 * VN) = __builtin_shufflevector(AB, CD, 0, 1, 4, 5);
-    *(quad *)(void *)(to + 3 * VN) = __builtin_shufflevector(AB, CD, 2, 3, 6, 7);
-}
 
 /* The upper triangles into panels, the right sides into y; rows and columns past d become those of the identity. */
 static void pack_lanes(const float *const *a, float *const *b, int n, int64_t d, float *u, float *y)
@@ -34,8 +18,8 @@ static void pack_lanes(const float *const *a, float *const *b, int n, int64_t d,
     for (int64_t p = 0; p < n_panels; p++) {
         float *to = u + panel_at(p);
         for (int64_t k = 0; k < 4 * p + 4; k++)
-            for (int s = 0; s < VN; s += 4) transpose4(as + s, k * ld + 4 * p, to + k * ROW_OF_PANEL + s);
-        for (int s = 0; s < VN; s += 4) transpose4(bs + s, 4 * p, y + p * ROW_OF_PANEL + s);
+            vtranspose4(as, k * ld + 4 * p, to + k * ROW_OF_PANEL);
+        vtranspose4(bs, 4 * p, y + p * ROW_OF_PANEL);
     }
     float *last = u + panel_at(n_panels - 1);
     for (int64_t j = d; j < 4 * n_panels; j++) {
