@@ -12,7 +12,7 @@
 #include "base/memory.h"
 #include "base/thread.h"
 
-enum { LANES_MOST = 128, GRAM_GRAIN = 2048, GRAM_MOST = 64, ROWS_GRAIN = 256 };
+enum { LANES_MOST = 160, GRAM_GRAIN = 2048, GRAM_MOST = 64, ROWS_GRAIN = 256 };
 
 /* ---- Q'Q ---- */
 

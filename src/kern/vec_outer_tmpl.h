@@ -119,35 +119,35 @@ typedef struct run {
     int64_t n;
 } run;
 
-/* copy_j = scale_j q_j, padded with zeros, and b += sum_j v_j q_j (not where b is NULL): 16 columns at a time, four rows in turn to
- * have chains enough. */
+/* nv vectors of columns at c of pack_run. */
+static inline __attribute__((always_inline)) void pack_columns(const int nv, const run *r, int64_t d, int64_t pad, int64_t c,
+                                                               float *copy, float *b)
+{
+    vf acc[4 * NV];
+#pragma GCC unroll 16
+    for (int x = 0; x < nv; x++) acc[x] = vset(0.0f);
+    for (int64_t j = 0; j < r->n; j++) {
+        const float *row = r->row[j] + c;
+        float *to = copy + j * pad + c;
+        vf scale = vset(r->scale[j]), v = vset(r->v[j]);
+#pragma GCC unroll 16
+        for (int x = 0; x < nv; x++) {
+            vf q = c + nv * VN <= d ? vload(row + x * VN) : load_first(row + x * VN, d - c - x * VN);
+            vstore(to + x * VN, scale * q);
+            acc[x] = vfma(v, q, acc[x]);
+        }
+    }
+#pragma GCC unroll 16
+    for (int x = 0; b && x < nv; x++) vstore(b + c + x * VN, vload(b + c + x * VN) + acc[x]);
+}
+
+/* copy_j = scale_j q_j, padded with zeros, and b += sum_j v_j q_j (not where b is NULL), 64 columns of a row at a time. */
 static void pack_run(const run *r, int64_t d, int64_t pad, float *copy, float *b)
 {
-    for (int64_t c = 0; c < pad; c += PEN_PANEL) {
-        vf acc[4][NV];
-#pragma GCC unroll 4
-        for (int t = 0; t < 4; t++)
-#pragma GCC unroll 4
-            for (int x = 0; x < NV; x++) acc[t][x] = vset(0.0f);
-        int64_t j = 0;
-        for (; j + 4 <= r->n && c + PEN_PANEL <= d; j += 4)
-#pragma GCC unroll 4
-            for (int t = 0; t < 4; t++)
-#pragma GCC unroll 4
-                for (int x = 0; x < NV; x++) {
-                    vf q = vload(r->row[j + t] + c + x * VN);
-                    vstore(copy + (j + t) * pad + c + x * VN, vset(r->scale[j + t]) * q);
-                    acc[t][x] = vfma(vset(r->v[j + t]), q, acc[t][x]);
-                }
-        for (; j < r->n; j++)
-            for (int x = 0; x < NV; x++) {
-                vf q = load_first(r->row[j] + c + x * VN, d - c - x * VN);
-                vstore(copy + j * pad + c + x * VN, vset(r->scale[j]) * q);
-                acc[0][x] = vfma(vset(r->v[j]), q, acc[0][x]);
-            }
-        for (int x = 0; b && x < NV; x++)
-            vstore(b + c + x * VN, vload(b + c + x * VN) + ((acc[0][x] + acc[1][x]) + (acc[2][x] + acc[3][x])));
-    }
+    int64_t c = 0;
+    for (; c + 4 * PEN_PANEL <= d; c += 4 * PEN_PANEL) pack_columns(4 * NV, r, d, pad, c, copy, b);
+    for (; c + PEN_PANEL <= d; c += PEN_PANEL) pack_columns(NV, r, d, pad, c, copy, b);
+    if (c < d) pack_columns(NV, r, d, pad, c, copy, b);
 }
 
 /* Both sides of a product are scaled by the root of the weight, so that one copy serves for both; where a weight is negative
