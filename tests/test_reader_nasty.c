@@ -76,6 +76,14 @@ static void bytes_in_ids(void **state)
     assert_int_equal(pen_dataset_find_item(d, "caf\xC3\xA9\xE2\x82\xAC", 8), 0);
     must_note(d, "\"encoding\": \"cp1252\"");
     pen_dataset_destroy(d);
+    static const char *const contexts[] = {"3"};
+    pen_read_options named = PEN_READ_OPTIONS_INIT;
+    named.context_columns = contexts, named.n_context_columns = 1;
+    must_fail(ctx, "x", "user,item,\xE9t\xE9\nu,i,1\n", 21, &named, PEN_E_INPUT, "a column's name in the header is not UTF-8");
+    named.encoding = "latin1";
+    d = must_read(ctx, "x", "user,item,\xE9t\xE9\nu,i,1\n", &named);
+    assert_string_equal(d->context[0].name, "\xC3\xA9t\xC3\xA9");
+    pen_dataset_destroy(d);
     d = must_read(ctx, "x", "user,item\nBob,\xE4\xB8\xAD\xE6\x96\x87\nbob,i\n Bob,I\n\xF0\x9F\x98\x80,0123456789abcdef0123456789\n", NULL);
     assert_int_equal(pen_dataset_users(d), 4);
     assert_int_equal(pen_dataset_find_item(d, "\xE4\xB8\xAD\xE6\x96\x87", 6), 0);

@@ -312,7 +312,7 @@ static void memory_an_event(void **state)
         if (read_log_bytes(ctx, "x", text, n, piped ? 1 << 20 : 0, NULL, &d, &error) != PEN_OK) fail_msg("%s", error.message);
         double peak = (double)pen_context_memory_peak(ctx) / EVENTS;
         printf("%s: %.1f bytes an event at the peak\n", piped ? "piped" : "mapped", peak);
-        double buffers = piped ? 18e6 / EVENTS : 0; /* of constant size, whatever the log's */
+        double buffers = piped ? 34e6 / EVENTS : 0; /* of constant size, whatever the log's */
         assert_true(peak < 32 + buffers);
         pen_dataset_destroy(d);
         pen_context_destroy(ctx);

@@ -35,7 +35,7 @@ typedef struct pen_read_options {
     const char *delimiter;              /* any text of 1 to 8 bytes: ",", "\t", "::" */
     const char *list_separator;         /* between the categories of one cell; guess: '|' or ';' or, in atomic files, ' ' */
     const char *encoding;               /* "utf-8", "latin1", "cp1252" */
-    const char *time_format;            /* "seconds", "milliseconds", "iso8601" */
+    const char *time_format;            /* "seconds", "milliseconds", "microseconds", "nanoseconds", "iso8601" */
     const char *comment;                /* lines that begin with this are passed over; guess: none, "" none */
     const char *items_path, *users_path; /* tables: the first column is the id unless a header names one */
     const char *triples_path, *links_path; /* knowledge: head relation tail; item entity */
@@ -51,15 +51,18 @@ typedef struct pen_read_options {
             NULL, NULL, NULL, -1, 0, 0, 0                                                                            \
     }
 
-/* Reads one log from `n_paths` files of the same form, in their order ("-" is standard input; .gz and .zst are unpacked,
- * known by their first bytes). PEN_E_INPUT messages say file:line:column. */
+/* Reads one log from `n_paths` files of the same form, in their order ("-" is standard input; gzip and zstd are unpacked,
+ * known by their first bytes). Among several paths RecBole's endings .item, .user, .kg and .link name tables and knowledge.
+ * PEN_E_INPUT messages say file:line:column (bytes, from 1). A log must be UTF-8 unless `encoding` says otherwise; for
+ * tables the encoding is guessed. */
 PEN_API pen_status pen_dataset_read(pen_context *ctx, const char *const *paths, size_t n_paths, const pen_read_options *options,
                                     pen_dataset **dataset, pen_error *error);
 
 /* Maps a .pds file; validated whole before this returns. */
 PEN_API pen_status pen_dataset_open(pen_context *ctx, const char *path, pen_dataset **dataset, pen_error *error);
 
-/* Either of the two: a file that begins as a container is mapped, anything else is read with `options`. */
+/* Either of the two: a file that begins as a container is mapped, anything else is read with `options`. PEN_E_ARGUMENT for a
+ * .pds among other files, or with tables beside it. */
 PEN_API pen_status pen_dataset_load(pen_context *ctx, const char *const *paths, size_t n_paths, const pen_read_options *options,
                                     pen_dataset **dataset, pen_error *error);
 
@@ -72,9 +75,14 @@ PEN_API int32_t pen_dataset_users(const pen_dataset *dataset);
 PEN_API int32_t pen_dataset_items(const pen_dataset *dataset);
 PEN_API int64_t pen_dataset_events(const pen_dataset *dataset);
 
-/* How it was read, as JSON: {"files": [...], "input", "delimiter", "encoding", "header", "columns": {"user": {"name",
- * "index"}, ...}, "rows", "skipped", "bad_rows": ["file:line:column: ...", ...], "blank_ids", "missing_times",
- * "negative_values", "sample": [[user, item, value, time, ...] x 5], "tables": {...}}. Lives as long as the data set. */
+/* How it was read, as JSON: {"files": [...], "input", "delimiter", "encoding", "header", "time_format", "columns": {"user":
+ * {"name", "index"}, ..., "context": {...}}, "rows", "skipped", "bad_rows": ["file:line:column: ...", at most 5], "blank_ids",
+ * "missing_times", "negative_values", "odd_quotes" (fields that begin with a quote which opens nothing), "alike_users",
+ * "alike_items" (ids that are another one but for case or blanks at their ends), "sample": [[user, item, value, time in
+ * milliseconds, type] x 5], "tables": {"items": {"file", "input", "encoding", "header", "rows", "matched", "without_events",
+ * "repeated", "skipped", "ids_without_row", "bad_numbers", "title", "columns": [{"name", "type"}]}, "users": {...},
+ * "knowledge": {"triples", "entities", "relations", "linked_items"}}}. Fields without meaning are absent or null. Lives as
+ * long as the data set. */
 PEN_API const char *pen_dataset_notes(const pen_dataset *dataset);
 
 /* The id's bytes (no NUL behind them) and their number; NULL when out of range. Live as long as the data set. */

@@ -9,6 +9,7 @@
 
 #include "base/strings.h"
 #include "data/cells.h"
+#include "data/encoding.h"
 #include "data/json.h"
 #include "data/roles.h"
 
@@ -374,6 +375,21 @@ static pen_status assign_roles(const sample *s, pen__layout *layout, const row *
     return PEN_OK;
 }
 
+/* A name of the header as UTF-8. */
+static pen_status keep_name(const pen__layout *layout, pen__span cell, char **name, pen_error *error)
+{
+    size_t n = cell.length;
+    PEN_TRY(PEN_NEW(layout->ctx, *name, 3 * n + 1));
+    if (layout->encoding == PEN_ENCODING_UTF8)
+        memcpy(*name, cell.text, n);
+    else
+        n = pen__encode_utf8(cell.text, n, layout->encoding == PEN_ENCODING_CP1252, *name);
+    (*name)[n] = 0;
+    PEN_CHECK(pen__utf8_invalid(*name, n) == n && !memchr(*name, 0, n), PEN_E_INPUT, "a column's name in the header is not UTF-8, or holds a NUL byte; "
+              "if the file is latin1 or cp1252, pass --encoding latin1 or --encoding cp1252");
+    return PEN_OK;
+}
+
 static pen_status keep_names(pen__layout *layout, const row *header, pen_error *error)
 {
     for (int role = 0; role < layout->n_roles && header->n; role++) {
@@ -383,8 +399,7 @@ static pen_status keep_names(pen__layout *layout, const row *header, pen_error *
             cell.length -= type.length + 1;
             layout->kind[role] = type.text[0];
         }
-        layout->name[role] = pen__strndup(layout->ctx, cell.text, cell.length);
-        PEN_CHECK(layout->name[role], PEN_E_MEMORY, "out of memory for column names");
+        PEN_TRY(keep_name(layout, cell, &layout->name[role], error));
     }
     return PEN_OK;
 }

@@ -203,6 +203,10 @@ pen_status pen_dataset_load(pen_context *ctx, const char *const *paths, size_t n
     size_t n = 0;
     for (size_t i = 0; i < n_paths; i++) n += is_container(paths[i]);
     if (!n) return pen_dataset_read(ctx, paths, n_paths, options, dataset, error);
+    if (options && options->struct_size >= sizeof *options) {
+        bool beside = options->items_path || options->users_path || options->triples_path || options->links_path;
+        PEN_CHECK(!beside, PEN_E_ARGUMENT, "'%s' holds its tables already; --items, --users and --knowledge go with text (import them together)", paths[0]);
+    }
     PEN_CHECK(n_paths == 1, PEN_E_ARGUMENT, "%zu files, %zu of them .pds: give one .pds, or text files alone", n_paths, n);
     return pen_dataset_open(ctx, paths[0], dataset, error);
 }

@@ -136,10 +136,15 @@ static void segment_close(reading *r, segment *s)
 
 /* ---- parsing a segment ---- */
 
+typedef struct filler filler;
+
 typedef struct work {
     reading *r;
     segment *s;
+    filler *filler; /* NULL: nothing more is to be unpacked */
 } work;
+
+static void fill_ahead(filler *f);
 
 static pen_status count_shard(void *arg, int64_t shard, int worker, pen_error *error)
 {
@@ -210,13 +215,23 @@ static pen_status parse_shard(void *arg, int64_t shard, int worker, pen_error *e
     return status;
 }
 
+/* One worker unpacks what comes next while the others parse; its failure is told when its turn comes. */
+static pen_status parse_or_fill(void *arg, int64_t shard, int worker, pen_error *error)
+{
+    work *w = arg;
+    if (!w->filler) return parse_shard(arg, shard, worker, error);
+    if (shard) return parse_shard(arg, shard - 1, worker, error);
+    fill_ahead(w->filler);
+    return PEN_OK;
+}
+
 /* Counts and parses the blocks from `first_block` to the last as one segment. */
-static pen_status run_segment(reading *r, int64_t first_block, int64_t *line, pen_error *error)
+static pen_status run_segment(reading *r, int64_t first_block, filler *f, int64_t *line, pen_error *error)
 {
     PEN_TRY(PEN_GROW(r->ctx, r->segment, &r->cap_segments, r->n_segments + 1));
     segment *s = &r->segment[r->n_segments++];
     *s = (segment){.first_block = first_block, .n_blocks = (int64_t)r->n_blocks - first_block};
-    work w = {r, s};
+    work w = {r, s, f};
     PEN_TRY(pen__parallel(r->ctx, s->n_blocks, count_shard, &w, error));
     for (int64_t b = first_block; b < (int64_t)r->n_blocks; b++) {
         pen__block *block = &r->block[b];
@@ -230,7 +245,7 @@ static pen_status run_segment(reading *r, int64_t first_block, int64_t *line, pe
     place at[MAX_PLACES];
     for (int i = 0, n = places(&s->columns, n_context(r), at); i < n; i++)
         if (*at[i].array) prefer_large_pages(*at[i].array, (size_t)s->room * at[i].size);
-    PEN_TRY(pen__parallel(r->ctx, s->n_blocks, parse_shard, &w, error));
+    PEN_TRY(pen__parallel(r->ctx, s->n_blocks + (f != NULL), parse_or_fill, &w, error));
     segment_close(r, s);
     return PEN_OK;
 }
@@ -264,31 +279,21 @@ static pen_status read_mapped(reading *r, const char *at, const char *end, int64
         next = cut(r, at, end);
         PEN_TRY(add_block(r, at, next, end, error));
     }
-    return run_segment(r, first_block, &line, error);
+    return run_segment(r, first_block, NULL, &line, error);
 }
 
 /* ---- input that is not mapped ---- */
 
-/* Buffers of a streamed segment: each holds one block; what follows its last whole record opens the next. */
+enum { MAX_BUFFERS = 16 };
+
+/* Buffers of a streamed segment: each holds one block; what follows its last whole record opens the next, at the end the
+ * buffer behind the last one. */
 typedef struct buffers {
-    char **bytes;
-    size_t *cap;
-    int n;
+    char *bytes[MAX_BUFFERS + 1];
+    size_t cap[MAX_BUFFERS + 1];
+    size_t length[MAX_BUFFERS]; /* of the block */
+    int used;
 } buffers;
-
-static void buffers_free(pen_context *ctx, buffers *b)
-{
-    for (int i = 0; i < b->n && b->bytes; i++) pen__free(ctx, b->bytes[i]);
-    pen__free(ctx, b->bytes);
-    pen__free(ctx, b->cap);
-}
-
-static pen_status buffers_make(pen_context *ctx, int n, buffers *b, pen_error *error)
-{
-    *b = (buffers){.n = n};
-    PEN_TRY(PEN_NEW_ZERO(ctx, b->bytes, n));
-    return PEN_NEW_ZERO(ctx, b->cap, n);
-}
 
 static pen_status buffer_room(pen_context *ctx, buffers *b, int i, size_t need, pen_error *error)
 {
@@ -318,37 +323,74 @@ static pen_status fill(reading *r, pen__stream *in, buffers *b, int i, size_t *h
     }
 }
 
+/* Two sets of buffers: one is parsed while the other is filled. */
+struct filler {
+    reading *r;
+    pen__stream *in;
+    buffers set[2];
+    int n, next;      /* buffers of a set; the set to fill */
+    const char *rest; /* `held` bytes that open it */
+    size_t held;
+    bool ended;
+    pen_status status;
+    pen_error error;
+};
+
+static pen_status fill_set(filler *f, buffers *b, pen_error *error)
+{
+    pen_context *ctx = f->r->ctx;
+    b->used = 0;
+    PEN_TRY(buffer_room(ctx, b, 0, f->held, error));
+    if (f->held) memcpy(b->bytes[0], f->rest, f->held);
+    f->rest = b->bytes[0];
+    for (int i = 0; i < f->n && (f->held || !f->ended); i++) {
+        size_t length = 0;
+        PEN_TRY(fill(f->r, f->in, b, i, &f->held, &length, &f->ended, error));
+        size_t rest = f->held - length;
+        PEN_TRY(buffer_room(ctx, b, i + 1, rest, error));
+        memcpy(b->bytes[i + 1], b->bytes[i] + length, rest);
+        memset(b->bytes[i] + length, '\n', PAD);
+        b->length[i] = length;
+        b->used = i + 1;
+        f->rest = b->bytes[i + 1];
+        f->held = rest;
+    }
+    return PEN_OK;
+}
+
+static void fill_ahead(filler *f)
+{
+    f->status = fill_set(f, &f->set[f->next], &f->error);
+}
+
 static pen_status read_streamed(reading *r, pen__stream *in, const char *sample, size_t n_sample, size_t skip, int64_t line, pen_error *error)
 {
-    buffers b;
-    int n = r->n_workers < 8 ? 2 * r->n_workers : 16;
-    pen_status status = buffers_make(r->ctx, n + 1, &b, error);
-    size_t held = n_sample - skip;
-    bool ended = n_sample < PEN_SAMPLE_BYTES;
-    if (status == PEN_OK) status = buffer_room(r->ctx, &b, 0, held, error);
-    if (status == PEN_OK && held) memcpy(b.bytes[0], sample + skip, held);
-    while (status == PEN_OK) {
+    filler *f;
+    PEN_TRY(PEN_NEW_ZERO(r->ctx, f, 1));
+    f->r = r;
+    f->in = in;
+    f->n = r->n_workers < MAX_BUFFERS / 2 ? 2 * r->n_workers : MAX_BUFFERS;
+    f->rest = sample + skip;
+    f->held = n_sample - skip;
+    f->ended = n_sample < PEN_SAMPLE_BYTES;
+    pen_status status = PEN_OK;
+    fill_ahead(f);
+    for (bool more = true; more;) {
+        buffers *b = &f->set[f->next];
         int64_t first_block = (int64_t)r->n_blocks;
-        int i = 0;
-        for (; i < n && status == PEN_OK && (held || !ended); i++) {
-            size_t cut_at = 0;
-            PEN_TRY_DONE(fill(r, in, &b, i, &held, &cut_at, &ended, error));
-            size_t rest = held - cut_at;
-            PEN_TRY_DONE(buffer_room(r->ctx, &b, i + 1, rest, error));
-            memcpy(b.bytes[i + 1], b.bytes[i] + cut_at, rest);
-            memset(b.bytes[i] + cut_at, '\n', PAD);
-            if (cut_at) PEN_TRY_DONE(add_block(r, b.bytes[i], b.bytes[i] + cut_at, b.bytes[i] + cut_at + PAD, error));
-            held = rest;
-        }
-        PEN_TRY_DONE(run_segment(r, first_block, &line, error));
-        if (!held && ended) break;
-        char *first = b.bytes[0]; /* what is left becomes the first block of the next segment */
-        size_t cap = b.cap[0];
-        b.bytes[0] = b.bytes[i], b.cap[0] = b.cap[i];
-        b.bytes[i] = first, b.cap[i] = cap;
+        status = f->status;
+        if (status != PEN_OK && error) *error = f->error;
+        for (int i = 0; i < b->used && status == PEN_OK; i++)
+            if (b->length[i]) status = add_block(r, b->bytes[i], b->bytes[i] + b->length[i], b->bytes[i] + b->length[i] + PAD, error);
+        if (status != PEN_OK) break;
+        more = f->held || !f->ended;
+        f->next = 1 - f->next;
+        status = run_segment(r, first_block, more ? f : NULL, &line, error);
+        if (status != PEN_OK) break;
     }
-done:
-    buffers_free(r->ctx, &b);
+    for (int k = 0; k < 2; k++)
+        for (int i = 0; i <= MAX_BUFFERS; i++) pen__free(r->ctx, f->set[k].bytes[i]);
+    pen__free(r->ctx, f);
     return status;
 }
 
