@@ -10,7 +10,7 @@
 #include "penchant/protocol.h"
 #include "penchant/query.h"
 #include "penchant/split.h"
-#include "penchant/synth.h"
 #include "penchant/status.h"
+#include "penchant/synth.h"
 
 #endif

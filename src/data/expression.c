@@ -169,6 +169,7 @@ void pen__split_counts(const pen__split_spec *spec, int64_t n, int64_t *n_valid,
     }
     *n_test = floored(n, spec->test);
     *n_valid = floored(n, spec->valid);
+    if (n > 0 && *n_test + *n_valid >= n) *n_test > *n_valid ? --*n_test : --*n_valid; /* a share of training that is next to nothing */
     if (*n_test == 0 && spec->test > 0 && n - *n_valid > 1) *n_test = 1;
     if (spec->one) *n_valid = floored(n - *n_test, 0.1);
     if (*n_valid == 0 && (spec->one || spec->valid > 0) && n - *n_test > 1) *n_valid = 1;
