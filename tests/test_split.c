@@ -82,7 +82,7 @@ static void specs_say_what_is_allowed(void **state)
         {"ratio:", "has no numbers"}, {"ratio:x", "'x' is not a share between 0 and 1"}, {"ratio:1.5", "'1.5' is not a share"},
         {"ratio:-0.5", "is not a share"}, {"ratio:nan", "is not a share"}, {"ratio:1", "nothing to test"}, {"ratio:0", "nothing for training"},
         {"ratio:0.8,0.2", "has two shares"}, {"ratio:0.8,0.1,0.2", "sum to 1.1"}, {"ratio:0.8,0.1,0.05,0.05", "more than three"},
-        {"ratio:0,0.5,0.5", "nothing for training"}, {"ratio:1,0,0", "nothing to validate or test on"}, {"ratio:0.8,,0.2", "'' is not a share"},
+        {"ratio:0,0.5,0.5", "nothing for training"}, {"ratio:0.8,,0.2", "'' is not a share"},
         {"last:0", "nothing to test"}, {"last:1.5", "'1.5' is not a number of events"}, {"last:-1", "is not a number"},
         {"last:1,1,1", "more than two numbers"}, {"folds:1", "from 2 to 1000"}, {"folds:x", "from 2 to 1000"}, {"folds:5,5", "from 2"},
         {"time:2020-13-01", "neither a share"}, {"time:2020-02-30", "neither a share"}, {"time:2020-01-02,2020-01-01", "must begin before"},

@@ -60,7 +60,6 @@ static pen_status shares(const char *text, pen__span numbers, pen__split_spec *s
     PEN_CHECK(fabs(sum - 1) < 1e-6, PEN_E_ARGUMENT, "the shares of split '%.100s' sum to %g; they must sum to 1", text, sum);
     spec->valid = share[1];
     spec->test = share[2];
-    PEN_CHECK(spec->valid > 0 || spec->test > 0, PEN_E_ARGUMENT, "split '%.100s' leaves nothing to validate or test on", text);
     return PEN_OK;
 }
 

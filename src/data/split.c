@@ -118,9 +118,11 @@ static pen_status run_family(pen__splitting *s, pen_error *error)
 static pen_status run_given(pen__splitting *s, pen_error *error)
 {
     pen__split_spec *spec = &s->spec;
+    int whole = !spec->one && spec->family <= PEN_SPLIT_RATIO_TIME && !(spec->valid > 0) && !(spec->test > 0); /* ratio:1,0,0 */
+    if (whole) return pen__split_given(s, error);
     PEN_CHECK(spec->one && spec->family != PEN_SPLIT_FOLDS && spec->family != PEN_SPLIT_USERS, PEN_E_ARGUMENT,
               "split '%.100s' beside a given test: it says how validation is taken from training, so it takes one number, as in "
-              "ratio:0.9, ratio-all:0.9, ratio-time:0.9, last:1 or time:0.9", s->text);
+              "ratio:0.9, ratio-all:0.9, ratio-time:0.9, last:1 or time:0.9 (or ratio:1,0,0: none)", s->text);
     PEN_TRY(pen__split_given(s, error));
     if (s->log->valid_from >= 0) return PEN_OK;
     spec->one = false;
