@@ -327,7 +327,7 @@ static void given_events_stand_apart(void **state)
 {
     (void)state;
     /* The last two were given as a test: they do not merge with the log's own, are not counted, not dropped. */
-    const row rows[] = {{0, 0, 1, 1}, {0, 1, 3, 2}, {1, 0, 4, 3}, {1, 1, 5, 4}, {0, 0, NAN, NONE}, {2, 0, NAN, NONE}};
+    const row rows[] = {{0, 0, 1, 1}, {0, 1, 3, 2}, {1, 0, 4, 3}, {1, 1, 5, 4}, {0, 2, NAN, NONE}, {2, 0, NAN, NONE}};
     pen_context *ctx = context_of(1);
     pen_dataset *d = dataset_of(ctx, rows, 6, 0);
     pen_protocol p = defaults(PEN_TASK_RANK);
@@ -338,6 +338,29 @@ static void given_events_stand_apart(void **state)
     const uint8_t positive[] = {0, 1, 1, 1};
     assert_memory_equal(log.positive, positive, 4);
     assert_int_equal(log.n_users, 2);
+    pen__log_free(&log);
+    pen_dataset_destroy(d);
+    pen_context_destroy(ctx);
+}
+
+static void given_pairs_inherit_values(void **state)
+{
+    (void)state;
+    const row rows[] = {{0, 0, 1, 1}, {0, 1, 3, 2}, {1, 1, 5, 4}, {0, 0, 4, 3}, {0, 0, NAN, NONE}, {0, 1, 2, 9}, {1, 1, NAN, NONE}, {2, 1, NAN, NONE}};
+    pen_context *ctx = context_of(1);
+    pen_dataset *d = dataset_of(ctx, rows, 8, 0);
+    pen_protocol p = defaults(PEN_TASK_RATE);
+    p.duplicates = "keep";
+    pen__log log;
+    assert_int_equal(pen__log_build_given(d, &p, -1, 4, &log, NULL), PEN_OK);
+    assert_string_equal(left(&log), "0:1 1:3 2:5 3:4 4:4 5:2 6:5"); /* the last has no rating anywhere */
+    pen__log_free(&log);
+    p = defaults(PEN_TASK_RANK);
+    p.duplicates = "keep", p.positive = 5;
+    assert_int_equal(pen__log_build_given(d, &p, -1, 4, &log, NULL), PEN_OK);
+    const uint8_t positive[] = {0, 0, 1, 0, 0, 0, 1, 1};
+    assert_int_equal(log.n, 8);
+    assert_memory_equal(log.positive, positive, 8);
     pen__log_free(&log);
     pen_dataset_destroy(d);
     pen_context_destroy(ctx);
@@ -398,7 +421,7 @@ int main(void)
         cmocka_unit_test(duplicates_need_times_only_among_themselves), cmocka_unit_test(refunds_cancel),
         cmocka_unit_test(positive_marks_but_keeps), cmocka_unit_test(a_missing_value_is_worth_one), cmocka_unit_test(event_types_weigh),
         cmocka_unit_test(items_before_users_once_each), cmocka_unit_test(k_core_is_the_fixed_point), cmocka_unit_test(steps_are_noted),
-        cmocka_unit_test(given_events_stand_apart), cmocka_unit_test(same_log_for_any_number_of_threads),
+        cmocka_unit_test(given_events_stand_apart), cmocka_unit_test(given_pairs_inherit_values), cmocka_unit_test(same_log_for_any_number_of_threads),
         cmocka_unit_test(movielens_has_its_published_counts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -82,11 +82,25 @@ static void ncf_leaves_994169_pairs(void **state)
     pen__train_free(&g.train);
     pen__parts_free(&g.parts);
     pen__log_free(&g.log);
-    /* Filters of values concern the log alone, where the test has none. */
-    p.min_value = 3, p.positive = 4;
+    /* Its pairs have the ratings that the log has for them: filters of values concern them too, and they can be rated. */
+    p.positive = 4;
     run(&g, &p);
+    int64_t positive = 0;
+    for (int64_t i = 0; i < g.log.n; i++) positive += g.parts.part[i] == PEN_PART_TEST && g.log.positive[i];
     assert_int_equal(count(&g, PEN_PART_TEST), 6040);
-    assert_true(g.train.n_events < 994169 && g.cases.n > 6000);
+    assert_in_range(positive, 3000, 5000);
+    assert_int_equal(g.cases.target.begin[g.cases.n], positive);
+    pen__cases_free(&g.cases);
+    pen__train_free(&g.train);
+    pen__parts_free(&g.parts);
+    pen__log_free(&g.log);
+    p = (pen_protocol){0};
+    pen_protocol_init(&p);
+    p.task = PEN_TASK_RATE;
+    run(&g, &p);
+    assert_int_equal(g.train.n_events, 994169);
+    assert_int_equal(g.cases.target.begin[g.cases.n], 6040);
+    for (int64_t i = 0; i < 6040; i++) assert_true(g.cases.target.value[i] >= 1 && g.cases.target.value[i] <= 5);
     drop(&g);
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/progress.h"
 #include "data/expression.h"
+#include "data/order.h"
 
 /* ---- steps ------------------------------------------------------------------------------------------------------ */
 
@@ -91,6 +92,32 @@ static pen_status begin(pen__filter *f, pen_error *error)
     if (log->time) memcpy(log->time, data->time, (size_t)log->n * sizeof *log->time);
     for (int64_t i = 0; i < log->n; i++) log->value[i] = data->value ? data->value[i] : 1;
     return note(f, "all", error);
+}
+
+/* A given pair without a value has the one that the log has for it (its last row). */
+static pen_status inherit_values(pen__filter *f, pen_error *error)
+{
+    pen__log *log = f->log;
+    int64_t missing = 0, *row_of = NULL; /* per item: 1 + the last row of the user at hand */
+    for (int64_t i = 0; i < log->n; i++) missing += isnan(log->value[i]) && pen__log_class(log, i);
+    if (!missing || !log->data->value) return PEN_OK;
+    pen__groups_of by_user = {0};
+    pen_status status = PEN_OK;
+    PEN_TRY_DONE(pen__group(log->ctx, log->user, NULL, log->n, log->data->users.n, &by_user, error));
+    PEN_TRY_DONE(PEN_NEW_ZERO(log->ctx, row_of, log->data->items.n));
+    for (int64_t u = 0; u < by_user.n_groups; u++) { /* the given rows of a user stand behind the log's own */
+        const int64_t *row = by_user.index + by_user.begin[u], n = by_user.begin[u + 1] - by_user.begin[u];
+        for (int64_t k = 0; k < n; k++) {
+            int64_t known = row_of[log->item[row[k]]];
+            if (!pen__log_class(log, row[k])) row_of[log->item[row[k]]] = row[k] + 1;
+            else if (isnan(log->value[row[k]]) && known) log->value[row[k]] = log->value[known - 1];
+        }
+        for (int64_t k = 0; k < n; k++) row_of[log->item[row[k]]] = 0;
+    }
+done:
+    pen__free(log->ctx, row_of);
+    pen__groups_free(&by_user);
+    return status;
 }
 
 /* A missing value is worth 1 in a ranking; a rating that is not there cannot be learned. NaN stays where a given test has no
@@ -267,6 +294,7 @@ pen_status pen__log_build_given(const pen_dataset *data, const pen_protocol *pro
     pen_status status = PEN_OK;
     PEN_TRY_DONE(check(protocol, error));
     PEN_TRY_DONE(begin(&f, error));
+    PEN_TRY_DONE(inherit_values(&f, error));
     PEN_TRY_DONE(missing_values(&f, error));
     PEN_TRY_DONE(min_value(&f, error));
     PEN_TRY_DONE(missing_times(&f, error));

@@ -43,7 +43,7 @@ pen_status pen__log_build(const pen_dataset *data, const pen_protocol *protocol,
 /* The same where events of the data set from `test_from` on came from `--test FILE`, and those of valid_from .. test_from from
  * `--valid FILE` (-1: there is no such file). Given events never merge with the log's own, are not counted by
  * --min-user-events, --min-item-events and --k-core and not dropped by them; filters of rows apply to them where they have
- * what is asked for. */
+ * what is asked for; one without a value has the value that the log has for its pair. */
 pen_status pen__log_build_given(const pen_dataset *data, const pen_protocol *protocol, int64_t valid_from, int64_t test_from,
                                 pen__log *out, pen_error *error);
 void pen__log_free(pen__log *log);
