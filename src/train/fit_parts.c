@@ -151,6 +151,7 @@ pen_status pen__fit_on_parts(pen_context *ctx, const pen__entrant *entrant, cons
     pen_status status = pen__train_build(log, parts, mask, protocol->task, train, error);
     o.train = train;
     o.valid = NULL;
+    o.metric = NULL; /* it was on the stack of choose */
     if (status == PEN_OK) status = pen__fit(ctx, &o, model, report, error);
     if (o.phase == 1) { /* what the report says of epochs is what validation chose */
         report->best_metric = o.chosen_metric;
