@@ -1,5 +1,5 @@
-/* What the fuzz targets of the readers share: a log is read mapped in one block, mapped in many, and through a pipe of short
- * reads; the three must agree to the last bit of the data set and of its notes, or in their refusal. */
+/* What the fuzz targets of the readers share: a log is read mapped in one block, mapped in many, and through a pipe of
+ * short reads; the three must agree to the last bit of the data set and of its notes, or in their refusal. */
 #ifndef PEN_FUZZ_READING_H
 #define PEN_FUZZ_READING_H
 
@@ -36,8 +36,8 @@ static inline void walk_dataset(const pen_dataset *d)
     if (pen__utf8_invalid(notes, strlen(notes)) < strlen(notes)) abort();
 }
 
-static inline pen_dataset *read_one_way(const uint8_t *data, size_t size, size_t largest_read, size_t block, const pen_read_options *options,
-                                        pen_error *error)
+static inline pen_dataset *read_one_way(const uint8_t *data, size_t size, size_t largest_read, size_t block,
+                                        const pen_read_options *options, pen_error *error)
 {
     pen__stream *stream;
     pen_dataset *d = NULL;
@@ -63,7 +63,8 @@ static inline void read_every_way(const uint8_t *data, size_t size, const pen_re
             said = error;
             continue;
         }
-        bool damaged = strstr(said.message, "data is damaged") != NULL; /* where that comes to light depends on the reads */
+        bool damaged =
+            strstr(said.message, "data is damaged") != NULL; /* where that comes to light depends on the reads */
         if (!first != !d || said.code != error.code || (!damaged && strcmp(said.message, error.message))) abort();
         if (d && (d->hash != first->hash || strcmp(pen_dataset_notes(d), pen_dataset_notes(first)))) abort();
         pen_dataset_destroy(d);

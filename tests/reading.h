@@ -8,13 +8,15 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include "data/read.h"
 
 /* Reads n bytes as a log, in reads of at most `largest_read` bytes (0: mapped). */
-static inline pen_status read_log_bytes(pen_context *ctx, const char *name, const char *text, size_t n, size_t largest_read,
-                                        const pen_read_options *options, pen_dataset **d, pen_error *error)
+static inline pen_status read_log_bytes(pen_context *ctx, const char *name, const char *text, size_t n,
+                                        size_t largest_read, const pen_read_options *options, pen_dataset **d,
+                                        pen_error *error)
 {
     static const pen_read_options defaults = PEN_READ_OPTIONS_INIT;
     pen__stream *stream;
@@ -27,17 +29,19 @@ static inline pen_status read_log_bytes(pen_context *ctx, const char *name, cons
     return status;
 }
 
-static inline pen_dataset *must_read(pen_context *ctx, const char *name, const char *text, const pen_read_options *options)
+static inline pen_dataset *must_read(pen_context *ctx, const char *name, const char *text,
+                                     const pen_read_options *options)
 {
     pen_dataset *d;
     pen_error error;
-    if (read_log_bytes(ctx, name, text, strlen(text), 0, options, &d, &error) != PEN_OK) fail_msg("%s: %s", text, error.message);
+    if (read_log_bytes(ctx, name, text, strlen(text), 0, options, &d, &error) != PEN_OK)
+        fail_msg("%s: %s", text, error.message);
     return d;
 }
 
 /* It must fail with this status and a message that holds `words`. */
-static inline void must_fail(pen_context *ctx, const char *name, const char *text, size_t n, const pen_read_options *options, pen_status code,
-                             const char *words)
+static inline void must_fail(pen_context *ctx, const char *name, const char *text, size_t n,
+                             const pen_read_options *options, pen_status code, const char *words)
 {
     pen_dataset *d;
     pen_error error;

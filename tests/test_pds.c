@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
 #include <cmocka.h>
 
 #include "base/thread.h"
@@ -22,9 +23,9 @@ static pen_status nothing(void *arg, int64_t shard, int worker, pen_error *error
 }
 static char folder[64];
 
-static const char log_text[] =
-    "user,item,rating,timestamp,event,hour,weight_kg\n"
-    "u1,i1,4,1000000000,view,3,1.5\nu2,i1,5,,buy,,2\nu1,\xC3\xA9t\xC3\xA9,3.5,1000000002,,4,\nu3,i3,-1,1000000003,view,3,0.25\n";
+static const char log_text[] = "user,item,rating,timestamp,event,hour,weight_kg\n"
+                               "u1,i1,4,1000000000,view,3,1.5\nu2,i1,5,,buy,,2\nu1,\xC3\xA9t\xC3\xA9,3.5,1000000002,,4,"
+                               "\nu3,i3,-1,1000000003,view,3,0.25\n";
 
 static pen_dataset *read_text(const char *text, const pen_read_options *given)
 {
@@ -36,7 +37,8 @@ static pen_dataset *read_text(const char *text, const pen_read_options *given)
     pen_dataset *d = NULL;
     pen_error error = {0};
     assert_int_equal(pen__stream_memory(ctx, "log.csv", text, strlen(text), 0, &stream, &error), PEN_OK);
-    if (pen__read_log(ctx, &stream, 1, NULL, given ? given : &options, &d, &error) != PEN_OK) fail_msg("%s", error.message);
+    if (pen__read_log(ctx, &stream, 1, NULL, given ? given : &options, &d, &error) != PEN_OK)
+        fail_msg("%s", error.message);
     pen__stream_close(stream);
     return d;
 }
@@ -83,8 +85,10 @@ static void the_hash_is_of_the_content(void **state)
 {
     (void)state;
     pen_read_options plain = PEN_READ_OPTIONS_INIT;
-    pen_dataset *a = read_text("user,item,rating\na,x,1\nb,y,2\n", &plain), *b = read_text("a\tx\t1\n\nb\ty\t2.0", &plain);
-    pen_dataset *c = read_text("user,item,rating\na,x,1\nb,y,3\n", &plain), *d = read_text("user,item,rating\nb,y,2\na,x,1\n", &plain);
+    pen_dataset *a = read_text("user,item,rating\na,x,1\nb,y,2\n", &plain),
+                *b = read_text("a\tx\t1\n\nb\ty\t2.0", &plain);
+    pen_dataset *c = read_text("user,item,rating\na,x,1\nb,y,3\n", &plain),
+                *d = read_text("user,item,rating\nb,y,2\na,x,1\n", &plain);
     assert_true(a->hash == b->hash);
     assert_true(a->hash != c->hash && a->hash != d->hash && c->hash != d->hash);
     pen_dataset_destroy(a);
@@ -106,7 +110,8 @@ static void joined_logs_keep_the_first_ones_numbers(void **state)
     assert_memory_equal(j->user, a->user, 4 * sizeof *a->user);
     assert_true(j->user[4] == 3 && j->item[4] == 2 && j->user[5] == 0 && j->item[5] == 3);
     assert_true(j->value[4] != j->value[4] && j->time[5] == PEN_TIME_MISSING && j->event[4] == -1);
-    assert_true(j->context[0].rows == 6 && j->context[0].code[5] == -1 && j->context[1].number[5] != j->context[1].number[5]);
+    assert_true(j->context[0].rows == 6 && j->context[0].code[5] == -1 &&
+                j->context[1].number[5] != j->context[1].number[5]);
     assert_int_equal(pen_dataset_find_user(j, "u9", 2), 3);
     pen_dataset_destroy(a);
     pen_dataset_destroy(b);
@@ -174,7 +179,8 @@ static int setup(void **state)
     pen_context_options options = PEN_CONTEXT_OPTIONS_INIT;
     options.n_threads = 2;
     strcpy(folder, "/tmp/penchant-pds-XXXXXX");
-    int failed = !mkdtemp(folder) || pen_context_create(&options, &ctx, NULL) || pen__parallel(ctx, 2, nothing, NULL, NULL);
+    int failed =
+        !mkdtemp(folder) || pen_context_create(&options, &ctx, NULL) || pen__parallel(ctx, 2, nothing, NULL, NULL);
     held = pen_context_memory(ctx);
     return failed;
 }

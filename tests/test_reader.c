@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include "base/thread.h"
@@ -18,7 +19,8 @@ static pen_status nothing(void *arg, int64_t shard, int worker, pen_error *error
 }
 
 /* Reads `n` bytes as a log; the status, with *d or the message. */
-static pen_status read_bytes(const char *name, const char *text, size_t n, const pen_read_options *options, pen_dataset **d, pen_error *error)
+static pen_status read_bytes(const char *name, const char *text, size_t n, const pen_read_options *options,
+                             pen_dataset **d, pen_error *error)
 {
     static const pen_read_options defaults = PEN_READ_OPTIONS_INIT;
     pen__stream *stream;
@@ -39,7 +41,8 @@ static pen_dataset *good(const char *name, const char *text, const pen_read_opti
 }
 
 /* The message must hold `words`. */
-static void bad(const char *name, const char *text, size_t n, const pen_read_options *options, pen_status code, const char *words)
+static void bad(const char *name, const char *text, size_t n, const pen_read_options *options, pen_status code,
+                const char *words)
 {
     pen_dataset *d = NULL;
     pen_error error;
@@ -61,7 +64,10 @@ static void assert_id(const pen__strings *ids, int64_t number, const char *id)
 static void header_names_roles(void **state)
 {
     (void)state;
-    pen_dataset *d = good("x.csv", "\xEF\xBB\xBFtimestamp,userId,movieId,price,rating\r\n964982703,a,\"x,\"\"1\"\"\",9,4.5\r\n\r\n,b,y,8,-1\r\n", NULL);
+    pen_dataset *d = good(
+        "x.csv",
+        "\xEF\xBB\xBFtimestamp,userId,movieId,price,rating\r\n964982703,a,\"x,\"\"1\"\"\",9,4.5\r\n\r\n,b,y,8,-1\r\n",
+        NULL);
     assert_int_equal(pen_dataset_events(d), 2);
     assert_id(&d->users, d->user[0], "a");
     assert_id(&d->items, d->item[0], "x,\"1\"");

@@ -8,7 +8,10 @@
 
 static pen_context *ctx;
 
-static void fails(const char *text, const char *words) { must_fail(ctx, "x.csv", text, strlen(text), NULL, PEN_E_INPUT, words); }
+static void fails(const char *text, const char *words)
+{
+    must_fail(ctx, "x.csv", text, strlen(text), NULL, PEN_E_INPUT, words);
+}
 
 static void nothing_to_read(void **state)
 {
@@ -25,7 +28,9 @@ static void nothing_to_read(void **state)
 static void one_of_everything(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"u,i", "u,i\n", "\n\nu,i\r\n\r\n", "\"u\",\"i\"", "user,item\nu,i", "u i", "{\"user\":\"u\",\"item\":\"i\"}", "u::i::5"};
+    static const char *const texts[] = {
+        "u,i",    "u,i\n", "\n\nu,i\r\n\r\n", "\"u\",\"i\"", "user,item\nu,i", "u i", "{\"user\":\"u\",\"item\":\"i\"}",
+        "u::i::5"};
     for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
         pen_dataset *d = must_read(ctx, "x", texts[k], NULL);
         assert_int_equal(pen_dataset_events(d), 1);
@@ -44,13 +49,15 @@ static void one_of_everything(void **state)
 static void values_that_are_none(void **state)
 {
     (void)state;
-    static const char *const values[] = {"nan", "inf", "-Infinity", "1e39", "-1e300", "1e999", "0x10", "1,5", "four", "", " ", "1 2", "--1", "."};
+    static const char *const values[] = {"nan", "inf",  "-Infinity", "1e39", "-1e300", "1e999", "0x10",
+                                         "1,5", "four", "",          " ",    "1 2",    "--1",   "."};
     for (size_t k = 0; k < sizeof values / sizeof *values; k++) {
         char text[100];
         snprintf(text, sizeof text, "user\titem\trating\na\tb\t1\nc\td\t%s\n", values[k]);
         must_fail(ctx, "x.tsv", text, strlen(text), NULL, PEN_E_INPUT, "x.tsv:3:5: ");
     }
-    pen_dataset *d = must_read(ctx, "x", "user\titem\trating\na\tb\t 3.4e38\na\tb\t+.5 \na\tb\t-0\na\tb\t5e-324\n", NULL);
+    pen_dataset *d =
+        must_read(ctx, "x", "user\titem\trating\na\tb\t 3.4e38\na\tb\t+.5 \na\tb\t-0\na\tb\t5e-324\n", NULL);
     assert_true(d->value[0] > 3.3e38f && d->value[1] == 0.5f && d->value[3] == 0);
     pen_dataset_destroy(d);
     pen_read_options comma = PEN_READ_OPTIONS_INIT;
@@ -58,7 +65,8 @@ static void values_that_are_none(void **state)
     d = must_read(ctx, "x", "user;item;rating\na;b;4,5\na;c;3\n", &comma);
     assert_true(d->value[0] == 4.5f && d->value[1] == 3);
     pen_dataset_destroy(d);
-    must_fail(ctx, "x", "user;item;rating\na;b;4.5\n", 25, &comma, PEN_E_INPUT, "a decimal point? leave --decimal-comma out");
+    must_fail(ctx, "x", "user;item;rating\na;b;4.5\n", 25, &comma, PEN_E_INPUT,
+              "a decimal point? leave --decimal-comma out");
 }
 
 static void bytes_in_ids(void **state)
@@ -79,12 +87,15 @@ static void bytes_in_ids(void **state)
     static const char *const contexts[] = {"3"};
     pen_read_options named = PEN_READ_OPTIONS_INIT;
     named.context_columns = contexts, named.n_context_columns = 1;
-    must_fail(ctx, "x", "user,item,\xE9t\xE9\nu,i,1\n", 21, &named, PEN_E_INPUT, "a column's name in the header is not UTF-8");
+    must_fail(ctx, "x", "user,item,\xE9t\xE9\nu,i,1\n", 21, &named, PEN_E_INPUT,
+              "a column's name in the header is not UTF-8");
     named.encoding = "latin1";
     d = must_read(ctx, "x", "user,item,\xE9t\xE9\nu,i,1\n", &named);
     assert_string_equal(d->context[0].name, "\xC3\xA9t\xC3\xA9");
     pen_dataset_destroy(d);
-    d = must_read(ctx, "x", "user,item\nBob,\xE4\xB8\xAD\xE6\x96\x87\nbob,i\n Bob,I\n\xF0\x9F\x98\x80,0123456789abcdef0123456789\n", NULL);
+    d = must_read(
+        ctx, "x",
+        "user,item\nBob,\xE4\xB8\xAD\xE6\x96\x87\nbob,i\n Bob,I\n\xF0\x9F\x98\x80,0123456789abcdef0123456789\n", NULL);
     assert_int_equal(pen_dataset_users(d), 4);
     assert_int_equal(pen_dataset_find_item(d, "\xE4\xB8\xAD\xE6\x96\x87", 6), 0);
     must_note(d, "\"alike_users\": 2, \"alike_items\": 1");
@@ -94,8 +105,9 @@ static void bytes_in_ids(void **state)
 static void quotes(void **state)
 {
     (void)state;
-    pen_dataset *d = must_read(ctx, "x", "user,item,rating\n\"a\nb\",\"x,\"\"y\",3\n\"Weird Al\" Yankovic,5\" disk,4\n\"\",z,1\n"
-                                         , &(pen_read_options){sizeof(pen_read_options), .skip_bad_rows = 1, .header = -1});
+    pen_dataset *d =
+        must_read(ctx, "x", "user,item,rating\n\"a\nb\",\"x,\"\"y\",3\n\"Weird Al\" Yankovic,5\" disk,4\n\"\",z,1\n",
+                  &(pen_read_options){sizeof(pen_read_options), .skip_bad_rows = 1, .header = -1});
     assert_int_equal(pen_dataset_events(d), 2);
     assert_int_equal(pen_dataset_find_user(d, "a\nb", 3), 0);
     assert_int_equal(pen_dataset_find_item(d, "x,\"y", 4), 0);
@@ -113,7 +125,8 @@ static void columns(void **state)
 {
     (void)state;
     fails("user,item,user\n1,2,3\n", "x.csv:1:11: the column name \"user\" stands twice (columns 1 and 3)");
-    fails("user,item,rating,score\n1,2,3,4\n", "both 'rating' (column 3) and 'score' (column 4) may be the value column; pass --value-column rating");
+    fails("user,item,rating,score\n1,2,3,4\n",
+          "both 'rating' (column 3) and 'score' (column 4) may be the value column; pass --value-column rating");
     fails("a,b,c\nx,y,1\n", "pass --user-column");
     fails("user,item,rating\na,b\n", "x.csv:2:1: the row has 2 columns; the header has 3, and column 3 is needed");
     fails("user,item\na,b,c\n", "x.csv:2:1: the row has 3 columns; the header has 2");
@@ -166,22 +179,39 @@ static void times(void **state)
         const char *text;
         int64_t ms;
     } cases[] = {
-        {"881250949", 881250949000}, {"1719834000123", 1719834000123}, {"1719834000.5", 1719834000500}, {"1719834000123456", 1719834000123},
-        {"2024-07-01", 1719792000000}, {"2024-07-01T11:40:00Z", 1719834000000}, {"2024-07-01 11:40:00.123", 1719834000123},
-        {"2024-07-01T13:40:00+02:00", 1719834000000}, {"2024-07-01T06:40-0500", 1719834000000}, {"20240701T114000Z", 1719834000000},
-        {"1969-12-31T23:59:59Z", -1000}, {"2000-02-29", 951782400000}, {"2016-12-31T23:59:60Z", 1483228800000}, {"-5", -5000},
+        {"881250949", 881250949000},
+        {"1719834000123", 1719834000123},
+        {"1719834000.5", 1719834000500},
+        {"1719834000123456", 1719834000123},
+        {"2024-07-01", 1719792000000},
+        {"2024-07-01T11:40:00Z", 1719834000000},
+        {"2024-07-01 11:40:00.123", 1719834000123},
+        {"2024-07-01T13:40:00+02:00", 1719834000000},
+        {"2024-07-01T06:40-0500", 1719834000000},
+        {"20240701T114000Z", 1719834000000},
+        {"1969-12-31T23:59:59Z", -1000},
+        {"2000-02-29", 951782400000},
+        {"2016-12-31T23:59:60Z", 1483228800000},
+        {"-5", -5000},
         {"2024-07-01 11:40:00 UTC", 1719834000000},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[100];
         snprintf(text, sizeof text, "user,item,timestamp\nu,i,%s\nu,j,\n", cases[i].text);
         pen_dataset *d = must_read(ctx, "x", text, NULL);
-        if (d->time[0] != cases[i].ms) fail_msg("%s is %lld, not %lld", cases[i].text, (long long)d->time[0], (long long)cases[i].ms);
+        if (d->time[0] != cases[i].ms)
+            fail_msg("%s is %lld, not %lld", cases[i].text, (long long)d->time[0], (long long)cases[i].ms);
         assert_true(d->time[1] == PEN_TIME_MISSING);
         must_note(d, "\"missing_times\": 1");
         pen_dataset_destroy(d);
     }
-    static const char *const wrong[] = {"2024-02-30", "2023-02-29", "2024-13-01", "2024-01-01T25:00", "yesterday", "2024-01-01T10:00+99:00", "99999999999999999999999"};
+    static const char *const wrong[] = {"2024-02-30",
+                                        "2023-02-29",
+                                        "2024-13-01",
+                                        "2024-01-01T25:00",
+                                        "yesterday",
+                                        "2024-01-01T10:00+99:00",
+                                        "99999999999999999999999"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         char text[100];
         snprintf(text, sizeof text, "user,item,timestamp\nu,i,2024-01-01\nu,i,%s\n", wrong[i]);
@@ -192,8 +222,11 @@ static void times(void **state)
 static void json_lines(void **state)
 {
     (void)state;
-    pen_dataset *d = must_read(ctx, "x", "{\"userId\": 7, \"movieId\": \"a\\n\\u00e9\\ud83d\\ude00\", \"rating\": 4.5, \"deep\": {\"a\": [1, {\"b\": \"}\"}]}}\n\n"
-                                         "{\"rating\": 1e0, \"movieId\": \"b\", \"userId\": 8, \"new\": null}\r\n", NULL);
+    pen_dataset *d = must_read(ctx, "x",
+                               "{\"userId\": 7, \"movieId\": \"a\\n\\u00e9\\ud83d\\ude00\", \"rating\": 4.5, \"deep\": "
+                               "{\"a\": [1, {\"b\": \"}\"}]}}\n\n"
+                               "{\"rating\": 1e0, \"movieId\": \"b\", \"userId\": 8, \"new\": null}\r\n",
+                               NULL);
     assert_int_equal(pen_dataset_events(d), 2);
     assert_int_equal(pen_dataset_find_item(d, "a\n\xC3\xA9\xF0\x9F\x98\x80", 8), 0);
     assert_true(d->value[0] == 4.5f && d->value[1] == 1);
@@ -201,12 +234,19 @@ static void json_lines(void **state)
     static const struct {
         const char *line, *words;
     } cases[] = {
-        {"{\"user\": 1, \"item\": 2", "x.csv:2:22: a comma or a closing brace is missing"}, {"[1, 2]", "x.csv:2:1: the line is not a JSON object"},
-        {"{\"user\": 1, \"item\": 2} x", "something stands behind the object"}, {"{\"user\": \"a}", "a string has no end"},
-        {"{\"user\": \"\\x\", \"item\": 2}", "an escape"}, {"{\"user\": \"\\ud800\", \"item\": 2}", "surrogate"},
-        {"{\"user\": [1], \"item\": 2}", "is a list or an object"}, {"{\"user\": null, \"item\": 2}", "the user is blank"},
-        {"{\"user\": 'a', \"item\": 2}", "there is no value"}, {"{\"user\": 1}", "the item is blank"}, {"{\"user\": \"\\u0000\", \"item\": 1}", "NUL byte"},
-        {"{user: 1}", "a name in double quotes"}, {"{\"user\": [[[[", "a bracket is not closed"},
+        {"{\"user\": 1, \"item\": 2", "x.csv:2:22: a comma or a closing brace is missing"},
+        {"[1, 2]", "x.csv:2:1: the line is not a JSON object"},
+        {"{\"user\": 1, \"item\": 2} x", "something stands behind the object"},
+        {"{\"user\": \"a}", "a string has no end"},
+        {"{\"user\": \"\\x\", \"item\": 2}", "an escape"},
+        {"{\"user\": \"\\ud800\", \"item\": 2}", "surrogate"},
+        {"{\"user\": [1], \"item\": 2}", "is a list or an object"},
+        {"{\"user\": null, \"item\": 2}", "the user is blank"},
+        {"{\"user\": 'a', \"item\": 2}", "there is no value"},
+        {"{\"user\": 1}", "the item is blank"},
+        {"{\"user\": \"\\u0000\", \"item\": 1}", "NUL byte"},
+        {"{user: 1}", "a name in double quotes"},
+        {"{\"user\": [[[[", "a bracket is not closed"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[200];
@@ -298,10 +338,18 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_to_read), cmocka_unit_test(one_of_everything), cmocka_unit_test(values_that_are_none),
-        cmocka_unit_test(bytes_in_ids),    cmocka_unit_test(quotes),            cmocka_unit_test(columns),
-        cmocka_unit_test(times),           cmocka_unit_test(json_lines),        cmocka_unit_test(a_line_of_a_million_columns),
-        cmocka_unit_test(comments_and_lists), cmocka_unit_test(options_are_checked), cmocka_unit_test(files_that_are_none),
+        cmocka_unit_test(nothing_to_read),
+        cmocka_unit_test(one_of_everything),
+        cmocka_unit_test(values_that_are_none),
+        cmocka_unit_test(bytes_in_ids),
+        cmocka_unit_test(quotes),
+        cmocka_unit_test(columns),
+        cmocka_unit_test(times),
+        cmocka_unit_test(json_lines),
+        cmocka_unit_test(a_line_of_a_million_columns),
+        cmocka_unit_test(comments_and_lists),
+        cmocka_unit_test(options_are_checked),
+        cmocka_unit_test(files_that_are_none),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

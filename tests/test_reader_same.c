@@ -1,5 +1,5 @@
-/* The same log is the same data set: on any number of threads, in blocks of any size, mapped, through a pipe, packed; and
- * what fails for want of memory leaves nothing behind. With PENCHANT_DATA also on real logs. */
+/* The same log is the same data set: on any number of threads, in blocks of any size, mapped, through a pipe, packed;
+ * and what fails for want of memory leaves nothing behind. With PENCHANT_DATA also on real logs. */
 #include <stdio.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -23,11 +23,14 @@ static char *make_log(size_t *n, int form)
         state = state * 1664525 + 1013904223;
         unsigned u = (state >> 8) % 97, v = (state >> 16) % 211, r = state >> 28;
         if (form == 1) {
-            at += (size_t)sprintf(text + at, "{\"user\": \"u%u\", \"item\": \"a\\u00e9 %u\", \"rating\": %u, \"time\": %d}\n", u, v, r, 1000000 + i);
+            at += (size_t)sprintf(text + at,
+                                  "{\"user\": \"u%u\", \"item\": \"a\\u00e9 %u\", \"rating\": %u, \"time\": %d}\n", u,
+                                  v, r, 1000000 + i);
         } else if (form == 2) {
             at += (size_t)sprintf(text + at, "u%u i%u i%u%s", u, v, r, i % 3 ? "\n" : " x y z\n");
         } else if (r == 3)
-            at += (size_t)sprintf(text + at, "\"u%u\n\"\"of two, lines\",\"a very long item id %u\",%u.5,%d,view\n\n", u, v, r, 1000000 + i);
+            at += (size_t)sprintf(text + at, "\"u%u\n\"\"of two, lines\",\"a very long item id %u\",%u.5,%d,view\n\n",
+                                  u, v, r, 1000000 + i);
         else if (r == 5)
             at += (size_t)sprintf(text + at, "u%u,\"odd\" %u,%u,,\n", u, v, r);
         else if (r == 7 && i % 5 == 0)
@@ -118,7 +121,8 @@ static void packed_is_the_same(void **state)
     pen_dataset_destroy(c);
     z_stream gz = {0};
     assert_int_equal(deflateInit2(&gz, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
-    gz.next_in = (unsigned char *)text, gz.avail_in = (uInt)n, gz.next_out = (unsigned char *)packed, gz.avail_out = (uInt)room;
+    gz.next_in = (unsigned char *)text, gz.avail_in = (uInt)n, gz.next_out = (unsigned char *)packed,
+    gz.avail_out = (uInt)room;
     assert_int_equal(deflate(&gz, Z_FINISH), Z_STREAM_END);
     b = read_so(ctx, packed, gz.total_out, 0, 4 << 20), c = read_so(ctx, packed, gz.total_out, 1, 50);
     assert_same(a, b);
@@ -149,7 +153,9 @@ static void two_files_are_one_log(void **state)
     pen_error error;
     pen_read_options options = PEN_READ_OPTIONS_INIT;
     for (int piped = 0; piped < 2; piped++) {
-        for (int i = 0; i < 2; i++) assert_int_equal(pen__stream_memory(ctx, "x", texts[i], strlen(texts[i]), (size_t)piped, &streams[i], &error), PEN_OK);
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(
+                pen__stream_memory(ctx, "x", texts[i], strlen(texts[i]), (size_t)piped, &streams[i], &error), PEN_OK);
         assert_int_equal(pen__read_log(ctx, streams, 2, NULL, &options, &d, &error), PEN_OK);
         assert_true(d->hash == whole->hash);
         pen_dataset_destroy(d);
@@ -170,14 +176,18 @@ static void two_files_are_one_log(void **state)
 static long left; /* allocations until one fails; below 0: none does */
 
 static void *obtain(void *user, size_t bytes) { return (void)user, left-- == 0 ? NULL : malloc(bytes); }
-static void *resize(void *user, void *block, size_t bytes) { return (void)user, left-- == 0 ? NULL : realloc(block, bytes); }
+static void *resize(void *user, void *block, size_t bytes)
+{
+    return (void)user, left-- == 0 ? NULL : realloc(block, bytes);
+}
 static void release(void *user, void *block) { (void)user, free(block); }
 
 static void each_allocation_may_fail(void **state)
 {
     (void)state;
-    static const char *const logs[] = {"user,item,rating,time,event,hour\nu,\"i\"\"1\"\"\",3,2024-01-01,view,3\nv,j,x,,buy,4\nw,k,1,,,\n",
-                                       "{\"user\": \"u\\n\", \"item\": 1, \"rating\": 2}\n{\"user\": 1}\n", "u a b\nv c\n"};
+    static const char *const logs[] = {
+        "user,item,rating,time,event,hour\nu,\"i\"\"1\"\"\",3,2024-01-01,view,3\nv,j,x,,buy,4\nw,k,1,,,\n",
+        "{\"user\": \"u\\n\", \"item\": 1, \"rating\": 2}\n{\"user\": 1}\n", "u a b\nv c\n"};
     static const char *const contexts[] = {"hour"};
     static const pen_allocator allocator = {obtain, resize, release, NULL};
     for (int form = 0; form < 3; form++)
@@ -197,11 +207,17 @@ static void each_allocation_may_fail(void **state)
                 assert_int_equal(pen_context_create(&options, &ctx, NULL), PEN_OK);
                 if (form == 0) reading.context_columns = contexts, reading.n_context_columns = 1;
                 left = n;
-                pen_status status = pen__stream_memory(ctx, "x", logs[form], strlen(logs[form]), (size_t)piped, &log, &error);
-                static const char items[] = "item,title,genres\nj,\"a \"\"b\"\" (1990)\",A|B\nk,\"c (1990)\",B\n1,d,A|B\n";
-                if (status == PEN_OK) status = pen__stream_memory(ctx, "items", items, strlen(items), 0, &beside.items, &error);
-                if (status == PEN_OK) status = pen__stream_memory(ctx, "users", "{\"user\": \"v\", \"tags\": [\"x\", \"y\"]}\n", 35, 0, &beside.users, &error);
-                if (status == PEN_OK) status = pen__stream_memory(ctx, "kg", "k\tr\te\ne\tq\tj\n", 12, 0, &beside.triples, &error);
+                pen_status status =
+                    pen__stream_memory(ctx, "x", logs[form], strlen(logs[form]), (size_t)piped, &log, &error);
+                static const char items[] =
+                    "item,title,genres\nj,\"a \"\"b\"\" (1990)\",A|B\nk,\"c (1990)\",B\n1,d,A|B\n";
+                if (status == PEN_OK)
+                    status = pen__stream_memory(ctx, "items", items, strlen(items), 0, &beside.items, &error);
+                if (status == PEN_OK)
+                    status = pen__stream_memory(ctx, "users", "{\"user\": \"v\", \"tags\": [\"x\", \"y\"]}\n", 35, 0,
+                                                &beside.users, &error);
+                if (status == PEN_OK)
+                    status = pen__stream_memory(ctx, "kg", "k\tr\te\ne\tq\tj\n", 12, 0, &beside.triples, &error);
                 if (status == PEN_OK) status = pen__stream_memory(ctx, "link", "j\te\n", 4, 0, &beside.links, &error);
                 if (status == PEN_OK) status = pen__read_log(ctx, &log, 1, &beside, &reading, &d, &error);
                 if (status == PEN_OK) status = pen__dataset_join(d, d, &joined, &error);
@@ -215,7 +231,8 @@ static void each_allocation_may_fail(void **state)
                 pen__stream_close(beside.users);
                 pen__stream_close(beside.triples);
                 pen__stream_close(beside.links);
-                if (pen_context_memory(ctx)) fail_msg("allocation %ld: %llu bytes left", n, (unsigned long long)pen_context_memory(ctx));
+                if (pen_context_memory(ctx))
+                    fail_msg("allocation %ld: %llu bytes left", n, (unsigned long long)pen_context_memory(ctx));
                 pen_context_destroy(ctx);
                 assert_true(n < 10000);
             }
@@ -232,7 +249,8 @@ static char *make_long_log(size_t *n)
     assert_non_null(text);
     *n = 0;
     for (int i = 0; i < EVENTS; i++)
-        *n += (size_t)sprintf(text + *n, "%d\t%u\t%d\t%d\n", i / 50, (unsigned)i * 7919u % 20011u, i % 5 + 1, 1000000000 + i);
+        *n += (size_t)sprintf(text + *n, "%d\t%u\t%d\t%d\n", i / 50, (unsigned)i * 7919u % 20011u, i % 5 + 1,
+                              1000000000 + i);
     return text;
 }
 
@@ -272,10 +290,14 @@ static void real_logs(void **state)
         int32_t users, items;
         int64_t events;
     } cases[] = {
-        {"ml-100k/u.data", NULL, 943, 1682, 100000},          {"ml-1m/ratings.csv.gz", "order", 6040, 3706, 1000209},
-        {"ml-latest-small/ratings.csv", NULL, 610, 9724, 100836}, {"gowalla/train.txt.gz", NULL, 29858, 40981, 810128},
-        {"lastfm/user_artists.dat", NULL, 1892, 17632, 92834}, {"frappe/frappe.csv.gz", NULL, 957, 4082, 96203},
-        {"amazon-beauty/beauty.txt.gz", NULL, 40226, 54542, 353962}, {"amazon-beauty-5core/Beauty.txt", NULL, 22363, 12101, 198502},
+        {"ml-100k/u.data", NULL, 943, 1682, 100000},
+        {"ml-1m/ratings.csv.gz", "order", 6040, 3706, 1000209},
+        {"ml-latest-small/ratings.csv", NULL, 610, 9724, 100836},
+        {"gowalla/train.txt.gz", NULL, 29858, 40981, 810128},
+        {"lastfm/user_artists.dat", NULL, 1892, 17632, 92834},
+        {"frappe/frappe.csv.gz", NULL, 957, 4082, 96203},
+        {"amazon-beauty/beauty.txt.gz", NULL, 40226, 54542, 353962},
+        {"amazon-beauty-5core/Beauty.txt", NULL, 22363, 12101, 198502},
     };
     pen_context *ctx = make_context(2), *one = make_context(1);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -309,7 +331,8 @@ static void memory_an_event(void **state)
         pen_context *ctx = make_context(2);
         pen_dataset *d;
         pen_error error;
-        if (read_log_bytes(ctx, "x", text, n, piped ? 1 << 20 : 0, NULL, &d, &error) != PEN_OK) fail_msg("%s", error.message);
+        if (read_log_bytes(ctx, "x", text, n, piped ? 1 << 20 : 0, NULL, &d, &error) != PEN_OK)
+            fail_msg("%s", error.message);
         double peak = (double)pen_context_memory_peak(ctx) / EVENTS;
         printf("%s: %.1f bytes an event at the peak\n", piped ? "piped" : "mapped", peak);
         double buffers = piped ? 34e6 / EVENTS : 0; /* of constant size, whatever the log's */
@@ -323,8 +346,9 @@ static void memory_an_event(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(any_threads_any_blocks),   cmocka_unit_test(packed_is_the_same),        cmocka_unit_test(two_files_are_one_log),
-        cmocka_unit_test(each_allocation_may_fail), cmocka_unit_test(cancelling_leaves_nothing), cmocka_unit_test(real_logs),
+        cmocka_unit_test(any_threads_any_blocks),    cmocka_unit_test(packed_is_the_same),
+        cmocka_unit_test(two_files_are_one_log),     cmocka_unit_test(each_allocation_may_fail),
+        cmocka_unit_test(cancelling_leaves_nothing), cmocka_unit_test(real_logs),
         cmocka_unit_test(memory_an_event),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include "data/read.h"
@@ -27,8 +28,8 @@ static pen_status read_texts(const texts *t, const pen_read_options *given, pen_
 {
     pen_read_options options = PEN_READ_OPTIONS_INIT;
     pen__stream *log = stream_of("log.csv", t->log);
-    pen__beside beside = {stream_of(t->items_name ? t->items_name : "items", t->items), stream_of("users", t->users), stream_of("triples", t->triples),
-                          stream_of("links", t->links)};
+    pen__beside beside = {stream_of(t->items_name ? t->items_name : "items", t->items), stream_of("users", t->users),
+                          stream_of("triples", t->triples), stream_of("links", t->links)};
     *error = (pen_error){0};
     pen_status status = pen__read_log(ctx, &log, 1, &beside, given ? given : &options, d, error);
     pen__stream_close(log);
@@ -69,12 +70,14 @@ static void types_come_from_the_content(void **state)
 {
     (void)state;
     texts t = {.log = "user,item\nu,1\nu,2\nu,3\nv,9\n",
-               .items = "movieId,title,genres,year,zip,kind\n2,\"B \"\"two\"\", the (1995)\",Drama|Comedy,1995,01234,x\n"
-                        "1,A (1990),Drama,1990,02345,x\n7,none,,,,\n3,C,(no genres listed),,,y\n1,again,,,,\n"};
+               .items =
+                   "movieId,title,genres,year,zip,kind\n2,\"B \"\"two\"\", the (1995)\",Drama|Comedy,1995,01234,x\n"
+                   "1,A (1990),Drama,1990,02345,x\n7,none,,,,\n3,C,(no genres listed),,,y\n1,again,,,,\n"};
     pen_dataset *d = good(&t);
     const pen__table *table = &d->item_table;
     assert_int_equal(table->rows, 4);
-    const pen__column *genre = column(table, "genres", PEN_COLUMN_CATEGORIES), *year = column(table, "year", PEN_COLUMN_NUMBER);
+    const pen__column *genre = column(table, "genres", PEN_COLUMN_CATEGORIES),
+                      *year = column(table, "year", PEN_COLUMN_NUMBER);
     column(table, "zip", PEN_COLUMN_CATEGORY); /* leading zeros: no number */
     assert_true(year->number[0] == 1990 && year->number[2] != year->number[2]);
     assert_int_equal(genre->begin[1], 1);
@@ -104,7 +107,10 @@ static void movielens_forms(void **state)
     pen__span title = pen__dataset_title(d, 0);
     assert_memory_equal(title.text, "Am\xC3\xA9lie", 7); /* latin1, seen */
     pen_dataset_destroy(d);
-    t = (texts){.log = "1::1::5::1\n", .items_name = "movies.dat", .items = "1::A, B (1995)::Drama|War\n", .users = "1::F::18::4::01234\n"};
+    t = (texts){.log = "1::1::5::1\n",
+                .items_name = "movies.dat",
+                .items = "1::A, B (1995)::Drama|War\n",
+                .users = "1::F::18::4::01234\n"};
     d = good(&t);
     column(&d->item_table, "genre", PEN_COLUMN_CATEGORIES);
     assert_memory_equal(pen__dataset_title(d, 0).text, "A, B (1995)", 11);
@@ -114,14 +120,16 @@ static void movielens_forms(void **state)
 static void atomic_headers_say_the_types(void **state)
 {
     (void)state;
-    texts t = {.log = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n1\ta\t4\t5\n2\tb\t3\t6\n",
-               .items = "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\tprice:float\tv:float_seq\n"
-                        "b\tB it is\t1995\tDrama War\t2.5\t1 2\na\tA\t\tWar\t\t3 4\n",
-               .triples = "head_id:token\trelation_id:token\ttail_id:token\nm1\tr\tm2\nm2\tq\tm1\n",
-               .links = "item_id:token\tentity_id:token\nb\tm2\nzzz\tm1\n"};
+    texts t = {
+        .log = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n1\ta\t4\t5\n2\tb\t3\t6\n",
+        .items = "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\tprice:float\tv:float_seq\n"
+                 "b\tB it is\t1995\tDrama War\t2.5\t1 2\na\tA\t\tWar\t\t3 4\n",
+        .triples = "head_id:token\trelation_id:token\ttail_id:token\nm1\tr\tm2\nm2\tq\tm1\n",
+        .links = "item_id:token\tentity_id:token\nb\tm2\nzzz\tm1\n"};
     pen_dataset *d = good(&t);
     column(&d->item_table, "release_year", PEN_COLUMN_CATEGORY);
-    const pen__column *class = column(&d->item_table, "class", PEN_COLUMN_CATEGORIES), *v = column(&d->item_table, "v", PEN_COLUMN_VECTOR);
+    const pen__column *class = column(&d->item_table, "class", PEN_COLUMN_CATEGORIES),
+                      *v = column(&d->item_table, "v", PEN_COLUMN_VECTOR);
     assert_int_equal(class->begin[2], 3);
     assert_true(v->width == 2 && v->number[0] == 3 && v->number[3] == 2);
     assert_memory_equal(pen__dataset_title(d, 1).text, "B it is", 7);
@@ -137,7 +145,8 @@ static void json_tables(void **state)
 {
     (void)state;
     texts t = {.log = "{\"user\": 1, \"item\": \"a\"}\n{\"user\": 1, \"item\": \"b\"}\n",
-               .items = "{\"name\": \"B \\u00e9\", \"item\": \"b\", \"tags\": [\"x\", \"y, z\", null, 3]}\n{\"item\": \"a\", \"tags\": []}\n"};
+               .items = "{\"name\": \"B \\u00e9\", \"item\": \"b\", \"tags\": [\"x\", \"y, z\", null, 3]}\n{\"item\": "
+                        "\"a\", \"tags\": []}\n"};
     pen_dataset *d = good(&t);
     const pen__column *tags = column(&d->item_table, "tags", PEN_COLUMN_CATEGORIES);
     assert_int_equal(tags->begin[1], 0);
@@ -164,7 +173,8 @@ static void bad_tables_say_where(void **state)
         pen_dataset *d = NULL;
         pen_error error;
         assert_int_equal(read_texts(&cases[i].t, NULL, &d, &error), PEN_E_INPUT);
-        if (!strstr(error.message, cases[i].words)) fail_msg("\"%s\" does not say \"%s\"", error.message, cases[i].words);
+        if (!strstr(error.message, cases[i].words))
+            fail_msg("\"%s\" does not say \"%s\"", error.message, cases[i].words);
     }
     pen_read_options options = PEN_READ_OPTIONS_INIT;
     options.encoding = "utf-8";
@@ -194,8 +204,9 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(types_come_from_the_content), cmocka_unit_test(movielens_forms), cmocka_unit_test(atomic_headers_say_the_types),
-        cmocka_unit_test(json_tables),                 cmocka_unit_test(bad_tables_say_where),
+        cmocka_unit_test(types_come_from_the_content),  cmocka_unit_test(movielens_forms),
+        cmocka_unit_test(atomic_headers_say_the_types), cmocka_unit_test(json_tables),
+        cmocka_unit_test(bad_tables_say_where),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,6 +1,6 @@
-/* Input streams. The form is told by the first bytes (RFC 1952: 1F 8B; RFC 8878: 28 B5 2F FD), never by the name. Several
- * gzip members or zstd frames end to end are one input, as their tools write them. A plain regular file is mapped, so that
- * its pages belong to the system's cache and not to this process. */
+/* Input streams. The form is told by the first bytes (RFC 1952: 1F 8B; RFC 8878: 28 B5 2F FD), never by the name.
+ * Several gzip members or zstd frames end to end are one input, as their tools write them. A plain regular file is
+ * mapped, so that its pages belong to the system's cache and not to this process. */
 #include "base/stream.h"
 
 #include <errno.h>

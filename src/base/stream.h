@@ -24,11 +24,12 @@ pen_status pen__stream_open(pen_context *ctx, const char *path, pen__stream **st
 pen_status pen__stream_memory(pen_context *ctx, const char *name, const void *bytes, size_t n, size_t largest_read,
                               pen__stream **stream, pen_error *error);
 
-/* The whole input where it is mapped, plain and uncompressed (an empty file: text not NULL, length 0); else text NULL. */
+/* The whole input where it is mapped, plain and uncompressed (an empty file: text not NULL, length 0); else text NULL.
+ */
 pen__span pen__stream_whole(const pen__stream *stream);
 
-/* Fills `buffer` with the next `room` bytes (unpacked); *n < room only at the end of the input. Damaged or cut compressed
- * data fails with PEN_E_INPUT. */
+/* Fills `buffer` with the next `room` bytes (unpacked); *n < room only at the end of the input. Damaged or cut
+ * compressed data fails with PEN_E_INPUT. */
 pen_status pen__stream_read(pen__stream *stream, void *buffer, size_t room, size_t *n, pen_error *error);
 
 /* What people call it: the path, or "standard input". */

@@ -135,6 +135,8 @@ int pen__guess_unit(pen__span text, bool decimal_comma)
     if (parse_iso(text, &time) && !(text.length == 8 && !memchr(text.text, '-', 8))) return PEN_UNIT_ISO8601;
     if (!pen__parse_number(text, decimal_comma, &value) || !isfinite(value)) return -1;
     value = fabs(value);
-    return value >= 1e17 ? PEN_UNIT_NANOSECONDS : value >= 1e14 ? PEN_UNIT_MICROSECONDS : value >= 1e11 ? PEN_UNIT_MILLISECONDS
-                                                                                                        : PEN_UNIT_SECONDS;
+    return value >= 1e17   ? PEN_UNIT_NANOSECONDS
+           : value >= 1e14 ? PEN_UNIT_MICROSECONDS
+           : value >= 1e11 ? PEN_UNIT_MILLISECONDS
+                           : PEN_UNIT_SECONDS;
 }

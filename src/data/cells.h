@@ -14,7 +14,8 @@ enum pen__time_unit {
 
 extern const char *const pen__time_units[]; /* names, NULL behind the last */
 
-/* A time as milliseconds since 1970; false where it is not one of that form or leaves the years -290,000,000..290,000,000. */
+/* A time as milliseconds since 1970; false where it is not one of that form or leaves the years
+ * -290,000,000..290,000,000. */
 bool pen__parse_time(pen__span text, int unit, bool decimal_comma, int64_t *out);
 
 /* A number with a decimal point, or comma if so asked. Accepts nan and inf, as pen__parse_double. */

@@ -1,5 +1,6 @@
-/* Cells of a table: delimited or atomic text here, JSON lines through json.c. Rows are placed by their id; those whose id
- * no event has are counted and left out. MovieLens's own files without header get the names of their documentation. */
+/* Cells of a table: delimited or atomic text here, JSON lines through json.c. Rows are placed by their id; those whose
+ * id no event has are counted and left out. MovieLens's own files without header get the names of their documentation.
+ */
 #include "data/cells_table.h"
 
 #include <stdio.h>
@@ -28,7 +29,8 @@ static const known *find_known(const char *path, int32_t n_columns)
     const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
     for (size_t i = 0; i < sizeof movielens / sizeof *movielens; i++) {
         size_t n = strlen(movielens[i].file);
-        if (!strncmp(file, movielens[i].file, n) && (!file[n] || file[n] == '.') && n_columns == movielens[i].whole) return &movielens[i];
+        if (!strncmp(file, movielens[i].file, n) && (!file[n] || file[n] == '.') && n_columns == movielens[i].whole)
+            return &movielens[i];
     }
     return NULL;
 }
@@ -53,7 +55,8 @@ static char kind_of(pen__span *name)
     } kinds[] = {{":token", 't'}, {":token_seq", 'T'}, {":float", 'f'}, {":float_seq", 'F'}};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         size_t n = strlen(kinds[i].ending);
-        if (name->length > n && !memcmp(name->text + name->length - n, kinds[i].ending, n)) return name->length -= n, kinds[i].kind;
+        if (name->length > n && !memcmp(name->text + name->length - n, kinds[i].ending, n))
+            return name->length -= n, kinds[i].kind;
     }
     return 0;
 }
@@ -73,9 +76,11 @@ static int32_t id_column(const pen__span *name, int32_t n, bool item)
     return best;
 }
 
-static pen_status bad_row(pen__cells *t, const pen__layout *layout, const char *file, int64_t line, const char *what, pen_error *error)
+static pen_status bad_row(pen__cells *t, const pen__layout *layout, const char *file, int64_t line, const char *what,
+                          pen_error *error)
 {
-    if (!layout->skip_bad_rows) return pen__fail_at(error, PEN_E_INPUT, line, "%s:%lld:1: %s", file, (long long)line, what);
+    if (!layout->skip_bad_rows)
+        return pen__fail_at(error, PEN_E_INPUT, line, "%s:%lld:1: %s", file, (long long)line, what);
     if (!t->n_skipped++) {
         pen__text text = {.ctx = t->ctx};
         pen__text_printf(&text, "%s:%lld:1: %s", file, (long long)line, what);
@@ -137,7 +142,8 @@ static bool next_record(scan *s, int64_t *line)
     }
     s->line += pen__count_byte(begin, s->at, '\n');
     for (int32_t c = 0; c < s->n && c < s->layout->n_columns; c++)
-        if (s->field[c].length >> 63) s->field[c] = undouble_in_place((pen__span){s->field[c].text, s->field[c].length & ~((size_t)1 << 63)});
+        if (s->field[c].length >> 63)
+            s->field[c] = undouble_in_place((pen__span){s->field[c].text, s->field[c].length & ~((size_t)1 << 63)});
     return true;
 }
 
@@ -164,13 +170,15 @@ static pen_status read_rows(pen__cells *t, scan *s, const pen__strings *ids, int
     char what[200];
     while (next_record(s, &line)) {
         if (s->n > s->layout->n_columns) {
-            snprintf(what, sizeof what, "the row has %d columns; the %s has %d (a delimiter within a field needs quotes around the field)", s->n,
-                     t->header ? "header" : "first row", s->layout->n_columns);
+            snprintf(what, sizeof what,
+                     "the row has %d columns; the %s has %d (a delimiter within a field needs quotes around the field)",
+                     s->n, t->header ? "header" : "first row", s->layout->n_columns);
             PEN_TRY(bad_row(t, s->layout, s->file, line, what, error));
             continue;
         }
         if (s->n <= id || pen__is_blank(s->field[id])) {
-            PEN_TRY(bad_row(t, s->layout, s->file, line, "the id is blank; correct it or skip it (--on-error skip)", error));
+            PEN_TRY(bad_row(t, s->layout, s->file, line, "the id is blank; correct it or skip it (--on-error skip)",
+                            error));
             continue;
         }
         int64_t row = row_of(t, ids, s->field[id], seen);
@@ -183,13 +191,13 @@ static pen_status read_rows(pen__cells *t, scan *s, const pen__strings *ids, int
 static pen_status make_cells(pen__cells *t, pen_error *error)
 {
     size_t n;
-    PEN_CHECK(pen__mul((size_t)t->n_columns, (size_t)t->rows, &n), PEN_E_LIMIT, "a table of %d columns and %lld rows is too large", t->n_columns,
-              (long long)t->rows);
+    PEN_CHECK(pen__mul((size_t)t->n_columns, (size_t)t->rows, &n), PEN_E_LIMIT,
+              "a table of %d columns and %lld rows is too large", t->n_columns, (long long)t->rows);
     return PEN_NEW_ZERO(t->ctx, t->cell, n);
 }
 
-static pen_status read_delimited(pen__cells *t, pen__whole *whole, const char *file, const pen__layout *layout, const pen__strings *ids,
-                                 bool item, bool *seen, pen_error *error)
+static pen_status read_delimited(pen__cells *t, pen__whole *whole, const char *file, const pen__layout *layout,
+                                 const pen__strings *ids, bool item, bool *seen, pen_error *error)
 {
     scan s = {.at = whole->bytes, .end = whole->bytes + whole->n, .file = file, .layout = layout, .line = 1};
     pen_status status = PEN_OK;
@@ -276,8 +284,8 @@ static pen_status walk_objects(objects *o, pen_error *error)
     return PEN_OK;
 }
 
-static pen_status read_json(pen__cells *t, pen__whole *whole, const char *file, const pen__layout *layout, const pen__strings *ids, bool item,
-                            bool *seen, pen_error *error)
+static pen_status read_json(pen__cells *t, pen__whole *whole, const char *file, const pen__layout *layout,
+                            const pen__strings *ids, bool item, bool *seen, pen_error *error)
 {
     objects o = {.t = t, .whole = whole, .file = file, .layout = layout, .ids = ids, .seen = seen, .names.ctx = t->ctx};
     pen__span *list = NULL;
@@ -286,8 +294,8 @@ static pen_status read_json(pen__cells *t, pen__whole *whole, const char *file, 
     PEN_TRY_DONE(PEN_NEW(t->ctx, t->text, whole->n + 1));
     o.scratch = t->text;
     PEN_TRY_DONE(walk_objects(&o, error));
-    PEN_CHECK_DONE(o.names.n && o.names.n <= PEN_MAX_COLUMNS, PEN_E_INPUT, "%s: its objects have %lld names; allowed are 1 to %d", file,
-                   (long long)o.names.n, PEN_MAX_COLUMNS);
+    PEN_CHECK_DONE(o.names.n && o.names.n <= PEN_MAX_COLUMNS, PEN_E_INPUT,
+                   "%s: its objects have %lld names; allowed are 1 to %d", file, (long long)o.names.n, PEN_MAX_COLUMNS);
     PEN_TRY_DONE(PEN_NEW(t->ctx, list, o.names.n));
     for (int64_t c = 0; c < o.names.n; c++) list[c] = pen__strings_at(&o.names, c);
     o.id = id_column(list, (int32_t)o.names.n, item);
@@ -305,13 +313,14 @@ done:
     return status;
 }
 
-pen_status pen__cells_read(pen__whole *whole, const char *name, const pen_read_options *options, const pen__strings *ids, bool item,
-                           pen__layout *layout, pen__cells *cells, pen_error *error)
+pen_status pen__cells_read(pen__whole *whole, const char *name, const pen_read_options *options,
+                           const pen__strings *ids, bool item, pen__layout *layout, pen__cells *cells, pen_error *error)
 {
     pen_context *ctx = ids->ctx;
     bool *seen = NULL;
     *cells = (pen__cells){.ctx = ctx, .rows = ids->n};
-    pen_status status = pen__layout_guess_table(ctx, name, (pen__span){whole->bytes, whole->n}, options, false, layout, error);
+    pen_status status =
+        pen__layout_guess_table(ctx, name, (pen__span){whole->bytes, whole->n}, options, false, layout, error);
     if (status == PEN_OK) status = PEN_NEW_ZERO(ctx, seen, ids->n);
     if (status == PEN_OK && layout->input == PEN_INPUT_JSONL)
         status = read_json(cells, whole, name, layout, ids, item, seen, error);

@@ -18,10 +18,10 @@ static pen_status check_options(const pen_read_options *given, pen_read_options 
     PEN_CHECK(given->struct_size >= sizeof given->struct_size && given->struct_size <= sizeof *options, PEN_E_ARGUMENT,
               "pen_read_options.struct_size is %zu; this library knows up to %zu", given->struct_size, sizeof *options);
     memcpy(options, given, given->struct_size);
-    PEN_CHECK(options->header >= -1 && options->header <= 1, PEN_E_ARGUMENT, "header is %d; allowed are 1 (there is one), 0 (none), -1 (guess)",
-              options->header);
-    PEN_CHECK(!options->n_context_columns || options->context_columns, PEN_E_ARGUMENT, "context_columns is NULL, n_context_columns %zu",
-              options->n_context_columns);
+    PEN_CHECK(options->header >= -1 && options->header <= 1, PEN_E_ARGUMENT,
+              "header is %d; allowed are 1 (there is one), 0 (none), -1 (guess)", options->header);
+    PEN_CHECK(!options->n_context_columns || options->context_columns, PEN_E_ARGUMENT,
+              "context_columns is NULL, n_context_columns %zu", options->n_context_columns);
     return PEN_OK;
 }
 
@@ -48,7 +48,8 @@ static pen_status open_one(pen_context *ctx, const char *path, const char *what,
     return pen__stream_open(ctx, path, stream, error);
 }
 
-static pen_status open_inputs(pen_context *ctx, const char *const *paths, size_t n, const pen_read_options *options, inputs *in, pen_error *error)
+static pen_status open_inputs(pen_context *ctx, const char *const *paths, size_t n, const pen_read_options *options,
+                              inputs *in, pen_error *error)
 {
     PEN_TRY(open_one(ctx, options->items_path, "items", &in->beside.items, error));
     PEN_TRY(open_one(ctx, options->users_path, "users", &in->beside.users, error));
@@ -71,17 +72,19 @@ static pen_status open_inputs(pen_context *ctx, const char *const *paths, size_t
         }
     }
     PEN_CHECK(in->n, PEN_E_ARGUMENT, "no log among the %zu files, only tables", n);
-    PEN_CHECK(in->beside.triples || !in->beside.links, PEN_E_ARGUMENT, "'%s' links items to entities, but there are no triples (--knowledge TRIPLES,LINKS)",
+    PEN_CHECK(in->beside.triples || !in->beside.links, PEN_E_ARGUMENT,
+              "'%s' links items to entities, but there are no triples (--knowledge TRIPLES,LINKS)",
               pen__stream_name(in->beside.links));
     return PEN_OK;
 }
 
-pen_status pen_dataset_read(pen_context *ctx, const char *const *paths, size_t n_paths, const pen_read_options *given, pen_dataset **dataset,
-                            pen_error *error)
+pen_status pen_dataset_read(pen_context *ctx, const char *const *paths, size_t n_paths, const pen_read_options *given,
+                            pen_dataset **dataset, pen_error *error)
 {
     pen_read_options options;
     inputs in = {0};
-    PEN_CHECK(ctx && dataset && paths && n_paths, PEN_E_ARGUMENT, "pen_dataset_read: a context, at least one path and a place for the data set are needed");
+    PEN_CHECK(ctx && dataset && paths && n_paths, PEN_E_ARGUMENT,
+              "pen_dataset_read: a context, at least one path and a place for the data set are needed");
     *dataset = NULL;
     pen__cancel_clear(ctx);
     PEN_TRY(check_options(given, &options, error));
@@ -116,10 +119,18 @@ void pen_dataset_destroy(pen_dataset *d)
     if (!d) return;
     pen_context *ctx = d->ctx;
     bool borrowed = d->container != NULL;
-    const void *const arrays[] = {d->user, d->item, d->value, d->time, d->event, d->knowledge.head, d->knowledge.relation,
-                                  d->knowledge.tail, d->knowledge.item_entity};
+    const void *const arrays[] = {d->user,
+                                  d->item,
+                                  d->value,
+                                  d->time,
+                                  d->event,
+                                  d->knowledge.head,
+                                  d->knowledge.relation,
+                                  d->knowledge.tail,
+                                  d->knowledge.item_entity};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays && !borrowed; i++) release(ctx, arrays[i]);
-    pen__strings *const strings[] = {&d->users, &d->items, &d->event_types, &d->knowledge.entities, &d->knowledge.relations};
+    pen__strings *const strings[] = {&d->users, &d->items, &d->event_types, &d->knowledge.entities,
+                                     &d->knowledge.relations};
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) pen__strings_free(strings[i]);
     pen__columns_free(ctx, d->context, d->n_context, borrowed);
     pen__columns_free(ctx, d->item_table.column, d->item_table.n_columns, borrowed);
@@ -143,11 +154,23 @@ static const char *id_at(const pen__strings *ids, int32_t number, size_t *length
     return id.text;
 }
 
-const char *pen_dataset_user_id(const pen_dataset *d, int32_t user, size_t *length) { return id_at(&d->users, user, length); }
-const char *pen_dataset_item_id(const pen_dataset *d, int32_t item, size_t *length) { return id_at(&d->items, item, length); }
+const char *pen_dataset_user_id(const pen_dataset *d, int32_t user, size_t *length)
+{
+    return id_at(&d->users, user, length);
+}
+const char *pen_dataset_item_id(const pen_dataset *d, int32_t item, size_t *length)
+{
+    return id_at(&d->items, item, length);
+}
 
-int32_t pen_dataset_find_user(const pen_dataset *d, const char *id, size_t length) { return pen__strings_find(&d->users, (pen__span){id, length}); }
-int32_t pen_dataset_find_item(const pen_dataset *d, const char *id, size_t length) { return pen__strings_find(&d->items, (pen__span){id, length}); }
+int32_t pen_dataset_find_user(const pen_dataset *d, const char *id, size_t length)
+{
+    return pen__strings_find(&d->users, (pen__span){id, length});
+}
+int32_t pen_dataset_find_item(const pen_dataset *d, const char *id, size_t length)
+{
+    return pen__strings_find(&d->items, (pen__span){id, length});
+}
 
 pen__span pen__dataset_title(const pen_dataset *d, int32_t item)
 {

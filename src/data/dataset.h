@@ -33,7 +33,7 @@ typedef struct pen__column {
 typedef struct pen__table {
     int64_t rows; /* 0: there is no table; else as many as there are users (items) */
     int32_t n_columns;
-    int32_t title; /* the column that people read (title, name), -1 where there is none */
+    int32_t title;    /* the column that people read (title, name), -1 where there is none */
     int32_t borrowed; /* 1: the columns' arrays (not their names) belong to a mapped container */
     int32_t reserved;
     pen__column *column;
@@ -53,18 +53,19 @@ struct pen_dataset {
     pen_context *ctx;
     pen__strings users, items; /* indexed */
     int64_t n_events;
-    const int32_t *user, *item;  /* n_events each */
-    const float *value;          /* NULL: no values */
-    const int64_t *time;         /* milliseconds since 1970 (or whatever whole number the column held, times 1000); NULL: none */
-    const int16_t *event;        /* number into event_types, -1 missing; NULL: no types */
+    const int32_t *user, *item; /* n_events each */
+    const float *value;         /* NULL: no values */
+    const int64_t
+        *time; /* milliseconds since 1970 (or whatever whole number the column held, times 1000); NULL: none */
+    const int16_t *event; /* number into event_types, -1 missing; NULL: no types */
     pen__strings event_types;
     pen__column *context; /* n_context columns of n_events rows */
     int32_t n_context;
     pen__table item_table, user_table;
     pen__knowledge knowledge;
-    char *notes;   /* JSON, see pen_dataset_notes */
-    char *source;  /* the path or paths it came from, for reports */
-    uint64_t hash; /* of the content: the same for the same events however they were stored */
+    char *notes;                      /* JSON, see pen_dataset_notes */
+    char *source;                     /* the path or paths it came from, for reports */
+    uint64_t hash;                    /* of the content: the same for the same events however they were stored */
     struct pen__container *container; /* owns the borrowed arrays, or NULL */
 };
 
@@ -72,12 +73,13 @@ struct pen_dataset {
 pen__span pen__dataset_title(const pen_dataset *dataset, int32_t item);
 
 /* The events of both, in order, over the union of their ids (a's numbers stay as they are). Context columns, tables and
- * knowledge are a's, missing for what b adds. Where only one of the two has values the other's events are worth 1; times
- * and types are missing where one has none. For test files beside a log. */
+ * knowledge are a's, missing for what b adds. Where only one of the two has values the other's events are worth 1;
+ * times and types are missing where one has none. For test files beside a log. */
 pen_status pen__dataset_join(const pen_dataset *a, const pen_dataset *b, pen_dataset **out, pen_error *error);
 
 /* A data set over an open container, which it owns from now on (closed on failure too). */
-pen_status pen__dataset_from_container(pen_context *ctx, struct pen__container *container, pen_dataset **out, pen_error *error);
+pen_status pen__dataset_from_container(pen_context *ctx, struct pen__container *container, pen_dataset **out,
+                                       pen_error *error);
 
 /* A shell to fill: everything zero, ctx set. */
 pen_status pen__dataset_new(pen_context *ctx, pen_dataset **out, pen_error *error);

@@ -1,6 +1,7 @@
-/* Delimited text: the fast way. A field that begins within eight readable bytes of its delimiter or line's end is found by
- * one 64-bit comparison of all eight (Mycroft's zero-byte test, exact for the first hit); longer fields go on eight bytes
- * at a time. A field that opens with a quote, and a delimiter of several bytes, take the careful way of fields.c. */
+/* Delimited text: the fast way. A field that begins within eight readable bytes of its delimiter or line's end is found
+ * by one 64-bit comparison of all eight (Mycroft's zero-byte test, exact for the first hit); longer fields go on eight
+ * bytes at a time. A field that opens with a quote, and a delimiter of several bytes, take the careful way of fields.c.
+ */
 #include <string.h>
 
 #include "data/rows.h"
@@ -18,7 +19,8 @@ static uint64_t load8(const char *at)
 static uint64_t zero_bytes(uint64_t v) { return (v - 0x0101010101010101u) & ~v & 0x8080808080808080u; }
 
 /* The first delimiter or line feed at or after `at`, or `end`. */
-static const char *find_stop(const char *at, const char *end, const char *readable_end, uint64_t delimiters, char delimiter)
+static const char *find_stop(const char *at, const char *end, const char *readable_end, uint64_t delimiters,
+                             char delimiter)
 {
     const uint64_t feeds = 0x0101010101010101u * '\n';
     for (; at + 8 <= readable_end; at += 8) {
@@ -81,7 +83,8 @@ static pen_status parse_record(parser *p, const char **from)
 {
     pen__rows *rows = p->rows;
     const pen__layout *layout = rows->layout;
-    const char *at = *from, *const record = at, *const end = rows->block->end, *const readable_end = rows->block->readable_end;
+    const char *at = *from, *const record = at, *const end = rows->block->end,
+               *const readable_end = rows->block->readable_end;
     const bool simple = layout->delimiter_length == 1;
     const char delimiter = layout->delimiter[0];
     const uint64_t delimiters = 0x0101010101010101u * (unsigned char)delimiter;
@@ -101,7 +104,9 @@ static pen_status parse_record(parser *p, const char **from)
         at = stop < end ? stop + 1 : end;
     }
     *from = at;
-    int fault = c <= layout->last_column ? PEN_ROW_FEW : c > n_columns ? PEN_ROW_MANY : pen__rows_put(rows, p->field, record);
+    int fault = c <= layout->last_column ? PEN_ROW_FEW
+                : c > n_columns          ? PEN_ROW_MANY
+                                         : pen__rows_put(rows, p->field, record);
     if (fault) PEN_TRY(pen__rows_fault(rows, fault, p->field, record, c));
     if (rows->source) {
         memset(p->source, 0, sizeof p->source);
@@ -117,8 +122,9 @@ static bool is_common(const pen__rows *rows)
 {
     const pen__layout *layout = rows->layout;
     int n = 2 + (rows->to.value != NULL) + (rows->to.time != NULL);
-    return layout->delimiter_length == 1 && !layout->comment_length && !rows->one_by_one && !layout->decimal_comma && layout->n_columns == n &&
-           layout->column[PEN_ROLE_USER] == 0 && layout->column[PEN_ROLE_ITEM] == 1 && (!rows->to.value || layout->column[PEN_ROLE_VALUE] == 2) &&
+    return layout->delimiter_length == 1 && !layout->comment_length && !rows->one_by_one && !layout->decimal_comma &&
+           layout->n_columns == n && layout->column[PEN_ROLE_USER] == 0 && layout->column[PEN_ROLE_ITEM] == 1 &&
+           (!rows->to.value || layout->column[PEN_ROLE_VALUE] == 2) &&
            (!rows->to.time || (layout->column[PEN_ROLE_TIME] == n - 1 && layout->time_unit <= PEN_UNIT_MILLISECONDS));
 }
 
@@ -154,7 +160,8 @@ static pen_status common_rows(pen__rows *rows, const char **from)
     const char delimiter = rows->layout->delimiter[0];
     const uint64_t delimiters = 0x0101010101010101u * (unsigned char)delimiter;
     const int unit = rows->layout->time_unit;
-    const char behind_item = rows->to.value || rows->to.time ? delimiter : '\n', behind_value = rows->to.time ? delimiter : '\n';
+    const char behind_item = rows->to.value || rows->to.time ? delimiter : '\n',
+               behind_value = rows->to.time ? delimiter : '\n';
     float *const value = rows->to.value;
     int64_t *const time = rows->to.time;
     pen_status status = PEN_OK;

@@ -1,5 +1,5 @@
-/* The content's hash: docs/formats/pds.md, "The content's hash". Every array is hashed in pieces of 4 MiB by all workers,
- * and the pieces' hashes, with each array's place and length, are hashed once more. */
+/* The content's hash: docs/formats/pds.md, "The content's hash". Every array is hashed in pieces of 4 MiB by all
+ * workers, and the pieces' hashes, with each array's place and length, are hashed once more. */
 #include "data/digest.h"
 
 #include "base/thread.h"

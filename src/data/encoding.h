@@ -8,9 +8,8 @@
  * room for 3 * n bytes; returns the number written. */
 size_t pen__encode_utf8(const char *text, size_t n, int cp1252, char *to);
 
-
-/* What a text's high bytes look like: an enum pen__encoding. UTF-8 unless more of its high bytes are malformed than there
- * are well-formed characters; then cp1252 where bytes 80 to 9F are among them, else latin1. */
+/* What a text's high bytes look like: an enum pen__encoding. UTF-8 unless more of its high bytes are malformed than
+ * there are well-formed characters; then cp1252 where bytes 80 to 9F are among them, else latin1. */
 int pen__guess_encoding(const char *text, size_t n);
 
 #endif

@@ -1,9 +1,9 @@
 /* Fields and records of delimited text, the careful way: what a quote means, where a record ends. The fast way of
  * delimited.c falls back to these.
  *
- * A quote at a field's start opens it only if its closing quote stands before a delimiter, a line's end or the end of the
- * text: `"Weird Al" Yankovic` in a tab-separated file is a name with quotes, as people write them. The search for the
- * closing quote is bounded, so that the cost is linear and a forgotten quote swallows no file. */
+ * A quote at a field's start opens it only if its closing quote stands before a delimiter, a line's end or the end of
+ * the text: `"Weird Al" Yankovic` in a tab-separated file is a name with quotes, as people write them. The search for
+ * the closing quote is bounded, so that the cost is linear and a forgotten quote swallows no file. */
 #include <string.h>
 
 #include "data/layout.h"
@@ -72,8 +72,8 @@ const char *pen__record_end(const char *at, const char *cut, const char *end, co
             if (at > record && at[-1] == '\n') return at;
             continue;
         }
-        bool starts = quote == record || quote[-1] == '\n' ||
-                      ((size_t)(quote - record) >= n && !memcmp(quote - n, delimiter, n));
+        bool starts =
+            quote == record || quote[-1] == '\n' || ((size_t)(quote - record) >= n && !memcmp(quote - n, delimiter, n));
         bool doubled;
         const char *close = starts ? closing_quote(quote, end, delimiter, n, &doubled) : NULL;
         at = close ? close + 1 : quote + 1;

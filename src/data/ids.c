@@ -1,5 +1,5 @@
-/* Ids to local numbers, and the merge of the workers' tables by first sight. Cost: 16 bytes a slot at most half full, 16
- * bytes and the id itself for each id, in each worker that met it; a merge looks each of them up once. */
+/* Ids to local numbers, and the merge of the workers' tables by first sight. Cost: 16 bytes a slot at most half full,
+ * 16 bytes and the id itself for each id, in each worker that met it; a merge looks each of them up once. */
 #include "data/ids.h"
 
 enum { FIRST_SLOTS_LOG2 = 10 };
@@ -60,7 +60,8 @@ static int earliest(pen__ids *const *table, int n_tables, const int64_t *next)
 {
     int best = -1;
     for (int t = 0; t < n_tables; t++)
-        if (next[t] < table[t]->strings.n && (best < 0 || table[t]->first[next[t]] < table[best]->first[next[best]])) best = t;
+        if (next[t] < table[t]->strings.n && (best < 0 || table[t]->first[next[t]] < table[best]->first[next[best]]))
+            best = t;
     return best;
 }
 

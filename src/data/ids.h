@@ -1,9 +1,9 @@
 /* Ids to local numbers while reading: one table a worker, so that nobody waits for anybody.
  *
- * A slot is a 64-bit tag and a number. An id of at most 7 bytes is its own tag (its bytes, its length in the top byte): it
- * is compared as one integer. A longer one's tag is its XXH3 with the top bit set, and its bytes are compared as well.
- * Numbers rise with the place of the first sight, which `first` keeps: a worker takes its blocks in rising order, and so
- * the tables of all workers merge into the order of first sight in the file, whoever read what.
+ * A slot is a 64-bit tag and a number. An id of at most 7 bytes is its own tag (its bytes, its length in the top byte):
+ * it is compared as one integer. A longer one's tag is its XXH3 with the top bit set, and its bytes are compared as
+ * well. Numbers rise with the place of the first sight, which `first` keeps: a worker takes its blocks in rising order,
+ * and so the tables of all workers merge into the order of first sight in the file, whoever read what.
  */
 #ifndef PEN_DATA_IDS_H
 #define PEN_DATA_IDS_H
@@ -67,7 +67,8 @@ static inline int32_t pen__ids_tagged(pen__ids *ids, pen__span id, uint64_t tag,
     }
 }
 
-static inline int32_t pen__ids_number(pen__ids *ids, pen__span id, const char *readable_end, int64_t place, pen_error *error)
+static inline int32_t pen__ids_number(pen__ids *ids, pen__span id, const char *readable_end, int64_t place,
+                                      pen_error *error)
 {
     return pen__ids_tagged(ids, id, pen__id_tag(id.text, id.length, readable_end), place, error);
 }

@@ -1,5 +1,5 @@
-/* Two data sets as one: the first's ids keep their numbers, the second's new ids follow in the order of their first sight
- * there. For files of test events beside a log. */
+/* Two data sets as one: the first's ids keep their numbers, the second's new ids follow in the order of their first
+ * sight there. For files of test events beside a log. */
 #include <math.h>
 #include <string.h>
 
@@ -7,7 +7,8 @@
 #include "data/digest.h"
 
 /* A copy of `from` with an index, and map[i] the number of b's i-th string in it. */
-static pen_status join_strings(pen_context *ctx, const pen__strings *a, const pen__strings *b, pen__strings *out, int32_t **map, pen_error *error)
+static pen_status join_strings(pen_context *ctx, const pen__strings *a, const pen__strings *b, pen__strings *out,
+                               int32_t **map, pen_error *error)
 {
     int32_t number;
     out->ctx = ctx;
@@ -17,8 +18,8 @@ static pen_status join_strings(pen_context *ctx, const pen__strings *a, const pe
     return PEN_OK;
 }
 
-static pen_status join_numbers(pen_context *ctx, const int32_t *a, int64_t n, const int32_t *b, int64_t m, const int32_t *map, const int32_t **out,
-                               pen_error *error)
+static pen_status join_numbers(pen_context *ctx, const int32_t *a, int64_t n, const int32_t *b, int64_t m,
+                               const int32_t *map, const int32_t **out, pen_error *error)
 {
     int32_t *joined;
     PEN_TRY(PEN_NEW(ctx, joined, n + m));
@@ -28,8 +29,10 @@ static pen_status join_numbers(pen_context *ctx, const int32_t *a, int64_t n, co
     return PEN_OK;
 }
 
-/* Where one of them has no values, its values are missing (not 1: a filter by value must not drop a test that has none). */
-static pen_status join_values(pen_context *ctx, const pen_dataset *a, const pen_dataset *b, pen_dataset *out, pen_error *error)
+/* Where one of them has no values, its values are missing (not 1: a filter by value must not drop a test that has
+ * none). */
+static pen_status join_values(pen_context *ctx, const pen_dataset *a, const pen_dataset *b, pen_dataset *out,
+                              pen_error *error)
 {
     if (!a->value && !b->value) return PEN_OK;
     float *value;
@@ -41,7 +44,8 @@ static pen_status join_values(pen_context *ctx, const pen_dataset *a, const pen_
     return PEN_OK;
 }
 
-static pen_status join_times(pen_context *ctx, const pen_dataset *a, const pen_dataset *b, pen_dataset *out, pen_error *error)
+static pen_status join_times(pen_context *ctx, const pen_dataset *a, const pen_dataset *b, pen_dataset *out,
+                             pen_error *error)
 {
     if (!a->time && !b->time) return PEN_OK;
     int64_t *time, n = a->n_events, m = b->n_events;
@@ -52,7 +56,8 @@ static pen_status join_times(pen_context *ctx, const pen_dataset *a, const pen_d
     return PEN_OK;
 }
 
-static pen_status join_types(pen_context *ctx, const pen_dataset *a, const pen_dataset *b, pen_dataset *out, pen_error *error)
+static pen_status join_types(pen_context *ctx, const pen_dataset *a, const pen_dataset *b, pen_dataset *out,
+                             pen_error *error)
 {
     if (!a->event && !b->event) return PEN_OK;
     int32_t *map = NULL;
@@ -71,14 +76,17 @@ done:
 }
 
 /* A column with rows behind its own that are missing. */
-static pen_status extend_column(pen_context *ctx, const pen__column *from, int64_t rows, pen__column *to, pen_error *error)
+static pen_status extend_column(pen_context *ctx, const pen__column *from, int64_t rows, pen__column *to,
+                                pen_error *error)
 {
     *to = (pen__column){.type = from->type, .width = from->width, .rows = rows, .words.ctx = ctx};
-    PEN_CHECK((to->name = pen__strndup(ctx, from->name, strlen(from->name))), PEN_E_MEMORY, "out of memory for a column's name");
+    PEN_CHECK((to->name = pen__strndup(ctx, from->name, strlen(from->name))), PEN_E_MEMORY,
+              "out of memory for a column's name");
     int32_t *code = NULL;
     int64_t *begin = NULL;
     float *number = NULL;
-    for (int64_t i = 0; i < from->words.n; i++) PEN_TRY(pen__strings_append(&to->words, pen__strings_at(&from->words, i), error));
+    for (int64_t i = 0; i < from->words.n; i++)
+        PEN_TRY(pen__strings_append(&to->words, pen__strings_at(&from->words, i), error));
     for (int64_t i = from->rows; i < rows && from->type == PEN_COLUMN_TEXT; i++)
         PEN_TRY(pen__strings_append(&to->words, (pen__span){"", 0}, error));
     if (from->begin) {
@@ -101,7 +109,8 @@ static pen_status extend_column(pen_context *ctx, const pen__column *from, int64
     return PEN_OK;
 }
 
-static pen_status extend_columns(pen_context *ctx, const pen__column *from, int32_t n, int64_t rows, pen__column **to, int32_t *n_to, pen_error *error)
+static pen_status extend_columns(pen_context *ctx, const pen__column *from, int32_t n, int64_t rows, pen__column **to,
+                                 int32_t *n_to, pen_error *error)
 {
     if (!n) return PEN_OK;
     PEN_TRY(PEN_NEW_ZERO(ctx, *to, n));
@@ -120,7 +129,8 @@ static pen_status extend_table(pen_context *ctx, const pen__table *from, int64_t
     return extend_columns(ctx, from->column, from->n_columns, rows, &to->column, &to->n_columns, error);
 }
 
-static pen_status copy_numbers(pen_context *ctx, const int32_t *from, int64_t n, int64_t m, const int32_t **to, pen_error *error)
+static pen_status copy_numbers(pen_context *ctx, const int32_t *from, int64_t n, int64_t m, const int32_t **to,
+                               pen_error *error)
 {
     int32_t *copy;
     PEN_TRY(PEN_NEW(ctx, copy, n + m));
@@ -140,8 +150,10 @@ static pen_status copy_knowledge(pen_context *ctx, const pen_dataset *a, pen_dat
     PEN_TRY(copy_numbers(ctx, from->relation, from->n_triples, 0, &to->relation, error));
     PEN_TRY(copy_numbers(ctx, from->tail, from->n_triples, 0, &to->tail, error));
     PEN_TRY(copy_numbers(ctx, from->item_entity, a->items.n, out->items.n - a->items.n, &to->item_entity, error));
-    for (int64_t i = 0; i < from->entities.n; i++) PEN_TRY(pen__strings_add(&to->entities, pen__strings_at(&from->entities, i), &number, error));
-    for (int64_t i = 0; i < from->relations.n; i++) PEN_TRY(pen__strings_add(&to->relations, pen__strings_at(&from->relations, i), &number, error));
+    for (int64_t i = 0; i < from->entities.n; i++)
+        PEN_TRY(pen__strings_add(&to->entities, pen__strings_at(&from->entities, i), &number, error));
+    for (int64_t i = 0; i < from->relations.n; i++)
+        PEN_TRY(pen__strings_add(&to->relations, pen__strings_at(&from->relations, i), &number, error));
     return PEN_OK;
 }
 

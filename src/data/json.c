@@ -1,5 +1,5 @@
-/* JSON objects member by member (RFC 8259). Strings are used where they stand; only those with escapes are copied. Nothing
- * recurses: what is nested is skipped by counting. */
+/* JSON objects member by member (RFC 8259). Strings are used where they stand; only those with escapes are copied.
+ * Nothing recurses: what is nested is skipped by counting. */
 #include "data/json.h"
 
 #include <string.h>
@@ -28,7 +28,9 @@ static int hex4(const char *at, const char *end)
     int value = 0;
     if (end - at < 4) return -1;
     for (int i = 0; i < 4; i++) {
-        int c = at[i], digit = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+        int c = at[i], digit = c >= '0' && c <= '9'                 ? c - '0'
+                               : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+                                                                    : -1;
         if (digit < 0) return -1;
         value = value * 16 + digit;
     }
@@ -89,7 +91,8 @@ static bool string(pen__json *j, pen__span *out)
         if (to && j->at > run) memcpy(to, run, (size_t)(j->at - run)), to += j->at - run;
         if (j->at == j->end) return fail(j, "a string has no end");
         if (*j->at == '"') break;
-        if ((unsigned char)*j->at < ' ') return fail(j, "a string holds a control character; JSON writes it as an escape");
+        if ((unsigned char)*j->at < ' ')
+            return fail(j, "a string holds a control character; JSON writes it as an escape");
         if (!to) { /* the first escape: what came before it moves as well */
             to = j->scratch;
             memcpy(to, begin, (size_t)(j->at - begin));
@@ -105,7 +108,8 @@ static bool string(pen__json *j, pen__span *out)
 
 static bool is_word(char c)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '+' || c == '.';
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '+' ||
+           c == '.';
 }
 
 /* A number, true, false or null. */
@@ -118,9 +122,11 @@ static bool word(pen__json *j, pen__span *out)
     if (pen__span_is(*out, "true") || pen__span_is(*out, "false")) return j->type = PEN_JSON_BOOL, true;
     j->type = PEN_JSON_NUMBER;
     bool number = out->length && (*begin == '-' || (*begin >= '0' && *begin <= '9'));
-    for (const char *c = begin; c < j->at && number; c++) number = !(*c >= 'a' && *c <= 'z' && *c != 'e') && !(*c >= 'A' && *c <= 'Z' && *c != 'E');
+    for (const char *c = begin; c < j->at && number; c++)
+        number = !(*c >= 'a' && *c <= 'z' && *c != 'e') && !(*c >= 'A' && *c <= 'Z' && *c != 'E');
     if (number) return true;
-    if (pen__span_is(*out, "NaN") || pen__span_is(*out, "Infinity") || pen__span_is(*out, "-Infinity")) return true; /* Python writes them: judged as values */
+    if (pen__span_is(*out, "NaN") || pen__span_is(*out, "Infinity") || pen__span_is(*out, "-Infinity"))
+        return true; /* Python writes them: judged as values */
     j->at = begin;
     return fail(j, "there is no value (a string needs double quotes)");
 }
@@ -158,7 +164,8 @@ static bool list(pen__json *j, pen__span *out)
             if (!skip_nested(j)) return false;
         } else {
             j->type = PEN_JSON_STRING;
-            j->scratch = to + (to > begin); /* one byte for the part's mark: less than the comma and quotes it replaces */
+            j->scratch =
+                to + (to > begin); /* one byte for the part's mark: less than the comma and quotes it replaces */
             if (*j->at == '"' ? !string(j, &part) : !word(j, &part)) return false;
             if (j->type != PEN_JSON_NULL && part.length) {
                 if (to > begin) *to++ = PEN_JSON_PART;

@@ -1,5 +1,5 @@
-/* One JSON object after another, without a tree: the members of an object as they come. What JSON lines need, at reading
- * speed; everything else in the project parses JSON with jansson.
+/* One JSON object after another, without a tree: the members of an object as they come. What JSON lines need, at
+ * reading speed; everything else in the project parses JSON with jansson.
  *
  *     pen__json json = {.at = line, .end = end, .scratch = room};   // room: as many bytes as the line has
  *     if (pen__json_open(&json))
@@ -16,7 +16,8 @@ enum pen__json_type {
     PEN_JSON_STRING = 1,
     PEN_JSON_NUMBER = 2,
     PEN_JSON_BOOL = 3,
-    PEN_JSON_LIST = 4,  /* of scalars: the value is their texts parted by PEN_JSON_PART; null and nested ones are left out */
+    PEN_JSON_LIST =
+        4, /* of scalars: the value is their texts parted by PEN_JSON_PART; null and nested ones are left out */
     PEN_JSON_OBJECT = 5 /* the value is its text as it stands */
 };
 
@@ -26,7 +27,7 @@ typedef struct pen__json {
     const char *at, *end;
     char *scratch; /* moves on: strings that had escapes, and lists, are written here */
     int type;
-    bool first; /* no member was read yet */
+    bool first;        /* no member was read yet */
     const char *fault; /* what is wrong at `at`, or NULL */
 } pen__json;
 

@@ -1,5 +1,6 @@
-/* JSON lines: an object a line. Its members are matched to roles by name; an object usually has its members in the order
- * of the one before, so the name expected at a place is looked at first. A member that is null is one that is not there. */
+/* JSON lines: an object a line. Its members are matched to roles by name; an object usually has its members in the
+ * order of the one before, so the name expected at a place is looked at first. A member that is null is one that is not
+ * there. */
 #include "data/json.h"
 #include "data/rows.h"
 
@@ -42,10 +43,12 @@ static pen_status parse_lines(pen__rows *rows, char *scratch)
         pen__json json = {.at = at, .end = stop, .scratch = scratch};
         parse_object(layout, &json, field, order, &bad_role);
         if (json.fault)
-            PEN_TRY(pen__rows_fail_at(rows, at, json.at, "%s; correct the line or skip it (--on-error skip)", json.fault));
+            PEN_TRY(
+                pen__rows_fail_at(rows, at, json.at, "%s; correct the line or skip it (--on-error skip)", json.fault));
         else if (bad_role >= 0)
-            PEN_TRY(pen__rows_fail_at(rows, at, at, "the %s (\"%.60s\") is a list or an object; allowed are text and numbers", pen__role_word(bad_role),
-                                      layout->name[bad_role]));
+            PEN_TRY(pen__rows_fail_at(rows, at, at,
+                                      "the %s (\"%.60s\") is a list or an object; allowed are text and numbers",
+                                      pen__role_word(bad_role), layout->name[bad_role]));
         else {
             int fault = pen__rows_put(rows, field, at);
             if (fault) PEN_TRY(pen__rows_fault(rows, fault, field, at, 0));

@@ -14,12 +14,15 @@ typedef struct lines {
     int wanted; /* columns */
 } lines;
 
-static pen_status lines_open(pen_context *ctx, pen__stream *stream, const pen_read_options *options, int wanted, lines *l, pen_error *error)
+static pen_status lines_open(pen_context *ctx, pen__stream *stream, const pen_read_options *options, int wanted,
+                             lines *l, pen_error *error)
 {
     *l = (lines){.name = pen__stream_name(stream), .line = 1, .wanted = wanted};
     PEN_TRY(pen__whole_read(ctx, stream, options, &l->whole, error));
-    PEN_TRY(pen__layout_guess_table(ctx, l->name, (pen__span){l->whole.bytes, l->whole.n}, options, true, &l->layout, error));
-    PEN_CHECK(l->layout.input != PEN_INPUT_JSONL, PEN_E_UNSUPPORTED, "%s: triples and links are read from columns, not from JSON", l->name);
+    PEN_TRY(pen__layout_guess_table(ctx, l->name, (pen__span){l->whole.bytes, l->whole.n}, options, true, &l->layout,
+                                    error));
+    PEN_CHECK(l->layout.input != PEN_INPUT_JSONL, PEN_E_UNSUPPORTED,
+              "%s: triples and links are read from columns, not from JSON", l->name);
     l->at = l->whole.bytes;
     l->end = l->at + l->whole.n;
     return PEN_OK;
@@ -54,8 +57,9 @@ static pen_status lines_next(lines *l, pen__span *field, bool *more, pen_error *
     }
     for (int i = 0; i < l->wanted; i++)
         if (i >= n || pen__is_blank(field[i]))
-            return pen__fail_at(error, PEN_E_INPUT, l->line, "%s:%lld:1: column %d is %s; a row is \"%s\"", l->name, (long long)l->line, i + 1,
-                                i < n ? "blank" : "missing", l->wanted == 3 ? "head relation tail" : "item entity");
+            return pen__fail_at(error, PEN_E_INPUT, l->line, "%s:%lld:1: column %d is %s; a row is \"%s\"", l->name,
+                                (long long)l->line, i + 1, i < n ? "blank" : "missing",
+                                l->wanted == 3 ? "head relation tail" : "item entity");
     l->line += pen__count_byte(begin, l->at, '\n');
     return PEN_OK;
 }
@@ -97,8 +101,8 @@ static pen_status read_links(pen_dataset *d, lines *l, int32_t *item_entity, int
     }
 }
 
-pen_status pen__knowledge_read(pen_dataset *d, pen__stream *triples, pen__stream *links, const pen_read_options *options, pen__text *notes,
-                               pen_error *error)
+pen_status pen__knowledge_read(pen_dataset *d, pen__stream *triples, pen__stream *links,
+                               const pen_read_options *options, pen__text *notes, pen_error *error)
 {
     pen__knowledge *k = &d->knowledge;
     lines of_triples = {0}, of_links = {0};
@@ -109,14 +113,18 @@ pen_status pen__knowledge_read(pen_dataset *d, pen__stream *triples, pen__stream
     k->item_entity = item_entity;
     PEN_TRY_DONE(lines_open(d->ctx, triples, options, 3, &of_triples, error));
     PEN_TRY_DONE(read_triples(k, &of_triples, d->ctx, error));
-    for (int64_t i = 0; i < d->items.n; i++) item_entity[i] = links ? -1 : pen__strings_find(&k->entities, pen__strings_at(&d->items, i));
+    for (int64_t i = 0; i < d->items.n; i++)
+        item_entity[i] = links ? -1 : pen__strings_find(&k->entities, pen__strings_at(&d->items, i));
     if (links) PEN_TRY_DONE(lines_open(d->ctx, links, options, 2, &of_links, error));
     if (links) PEN_TRY_DONE(read_links(d, &of_links, item_entity, &unknown, error));
     for (int64_t i = 0; i < d->items.n; i++) linked += item_entity[i] >= 0;
     pen__text_puts(notes, "{\"file\": ");
     pen__text_json(notes, of_triples.name, strlen(of_triples.name));
-    pen__text_printf(notes, ", \"triples\": %lld, \"entities\": %lld, \"relations\": %lld, \"linked_items\": %lld, \"links_without_events\": %lld}",
-                     (long long)k->n_triples, (long long)k->entities.n, (long long)k->relations.n, (long long)linked, (long long)unknown);
+    pen__text_printf(notes,
+                     ", \"triples\": %lld, \"entities\": %lld, \"relations\": %lld, \"linked_items\": %lld, "
+                     "\"links_without_events\": %lld}",
+                     (long long)k->n_triples, (long long)k->entities.n, (long long)k->relations.n, (long long)linked,
+                     (long long)unknown);
 done:
     lines_close(&of_triples);
     lines_close(&of_links);

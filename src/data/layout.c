@@ -47,7 +47,9 @@ static pen_status choose(const char *option, const char *asked, const char *cons
         strncat(list, i ? ", " : "", sizeof list - strlen(list) - 1);
         strncat(list, names[i], sizeof list - strlen(list) - 1);
     }
-    if (nearest >= 0) return pen__fail(error, PEN_E_UNKNOWN, "%s '%s' is not known; did you mean '%s'? (%s)", option, asked, names[nearest], list);
+    if (nearest >= 0)
+        return pen__fail(error, PEN_E_UNKNOWN, "%s '%s' is not known; did you mean '%s'? (%s)", option, asked,
+                         names[nearest], list);
     return pen__fail(error, PEN_E_UNKNOWN, "%s '%s' is not known; there are: %s", option, asked, list);
 }
 
@@ -107,7 +109,8 @@ static const char *guess_delimiter(const sample *s, const pen__layout *layout)
 
 static bool is_atomic_type(pen__span text)
 {
-    return pen__span_is(text, "token") || pen__span_is(text, "token_seq") || pen__span_is(text, "float") || pen__span_is(text, "float_seq");
+    return pen__span_is(text, "token") || pen__span_is(text, "token_seq") || pen__span_is(text, "float") ||
+           pen__span_is(text, "float_seq");
 }
 
 static pen__span atomic_type(pen__span name)
@@ -159,7 +162,8 @@ static pen_status settle_input(const sample *s, pen__layout *layout, pen_error *
     size_t blanks = 0;
     while (blanks < line.length && (line.text[blanks] == ' ' || line.text[blanks] == '\t')) blanks++;
     layout->input = PEN_INPUT_DELIMITED;
-    if (has_ending(s->name, ".jsonl") || has_ending(s->name, ".ndjson") || (blanks < line.length && line.text[blanks] == '{'))
+    if (has_ending(s->name, ".jsonl") || has_ending(s->name, ".ndjson") ||
+        (blanks < line.length && line.text[blanks] == '{'))
         layout->input = PEN_INPUT_JSONL;
     else if (line.length && all_atomic(line))
         layout->input = PEN_INPUT_ATOMIC;
@@ -182,8 +186,11 @@ static pen_status settle_delimiter(const sample *s, pen__layout *layout, pen_err
         given = guess_delimiter(s, layout);
         if (!given) {
             pen__span line = first_line(s, layout);
-            PEN_CHECK(false, PEN_E_INPUT, "%s:%lld:1: the line \"%.*s\" has one column: no tab, \"::\", comma, semicolon, bar or blank parts it; "
-                      "pass --delimiter", s->name, (long long)s->first_line, (int)(line.length < 60 ? line.length : 60), line.text);
+            PEN_CHECK(
+                false, PEN_E_INPUT,
+                "%s:%lld:1: the line \"%.*s\" has one column: no tab, \"::\", comma, semicolon, bar or blank parts it; "
+                "pass --delimiter",
+                s->name, (long long)s->first_line, (int)(line.length < 60 ? line.length : 60), line.text);
         }
     }
     snprintf(layout->delimiter, sizeof layout->delimiter, "%s", given);
@@ -198,8 +205,10 @@ typedef struct row {
     int32_t n;
 } row;
 
-/* The sample's record at *at; quotes are taken off, doubled ones within stay. Not `whole`: the first columns will do. */
-static pen_status split_row(const sample *s, pen__layout *layout, const char **at, bool whole, row *out, pen_error *error)
+/* The sample's record at *at; quotes are taken off, doubled ones within stay. Not `whole`: the first columns will do.
+ */
+static pen_status split_row(const sample *s, pen__layout *layout, const char **at, bool whole, row *out,
+                            pen_error *error)
 {
     const char *end = s->text.text + s->text.length, *next;
     size_t cap = 0;
@@ -212,8 +221,10 @@ static pen_status split_row(const sample *s, pen__layout *layout, const char **a
         *at = pen__field_next(*at, end, layout->delimiter, layout->delimiter_length, &field);
         if (out->n == PEN_MAX_COLUMNS && !whole) return PEN_OK;
         if (out->n == PEN_MAX_COLUMNS)
-            status = pen__fail(error, PEN_E_INPUT, "%s:%lld: the line has over %d columns; is the delimiter right? (--delimiter; for lines "
-                               "\"user item item ...\": --input lists)", s->name, (long long)s->first_line, PEN_MAX_COLUMNS);
+            status = pen__fail(error, PEN_E_INPUT,
+                               "%s:%lld: the line has over %d columns; is the delimiter right? (--delimiter; for lines "
+                               "\"user item item ...\": --input lists)",
+                               s->name, (long long)s->first_line, PEN_MAX_COLUMNS);
         else
             status = PEN_GROW(layout->ctx, out->cell, &cap, (size_t)out->n + 1);
         if (status == PEN_OK) out->cell[out->n++] = field.raw;
@@ -225,8 +236,8 @@ static pen_status split_row(const sample *s, pen__layout *layout, const char **a
     return status;
 }
 
-/* Whether the first row names columns: it says so (a user and an item by name), or a cell is a word where all rows below
- * have numbers. */
+/* Whether the first row names columns: it says so (a user and an item by name), or a cell is a word where all rows
+ * below have numbers. */
 static bool guess_header(const row *first, const row *second, const pen__layout *layout)
 {
     bool user = false, item = false;
@@ -242,33 +253,37 @@ static bool guess_header(const row *first, const row *second, const pen__layout 
 }
 
 /* The number of the column that an option names: by the header's name, or from 1. */
-static pen_status find_column(const sample *s, const row *header, const row *first, const char *option, const char *asked,
-                              int32_t *column, pen_error *error)
+static pen_status find_column(const sample *s, const row *header, const row *first, const char *option,
+                              const char *asked, int32_t *column, pen_error *error)
 {
     pen__span name = pen__span_of(asked);
     for (int pass = 0; pass < 2 && header->n; pass++)
         for (int32_t c = 0; c < header->n; c++) {
-            pen__span cell = header->cell[c], type = atomic_type(cell), bare = {cell.text, cell.length - (type.text ? type.length + 1 : 0)};
+            pen__span cell = header->cell[c], type = atomic_type(cell),
+                      bare = {cell.text, cell.length - (type.text ? type.length + 1 : 0)};
             bool same = pass ? cell.length == name.length && !strncasecmp(cell.text, name.text, name.length)
                              : pen__span_equal(cell, name) || pen__span_equal(bare, name);
             if (same) return *column = c, PEN_OK;
         }
     int64_t number;
     if (pen__parse_int64(name, &number)) {
-        PEN_CHECK(number >= 1 && number <= first->n, PEN_E_UNKNOWN, "%s %s: '%s' has columns 1 to %d", option, asked, s->name, first->n);
+        PEN_CHECK(number >= 1 && number <= first->n, PEN_E_UNKNOWN, "%s %s: '%s' has columns 1 to %d", option, asked,
+                  s->name, first->n);
         *column = (int32_t)(number - 1);
         return PEN_OK;
     }
-    PEN_CHECK(header->n, PEN_E_UNKNOWN, "%s '%s': '%s' has no header line; name the column by its number, 1 to %d (or pass --header yes)",
-              option, asked, s->name, first->n);
+    PEN_CHECK(header->n, PEN_E_UNKNOWN,
+              "%s '%s': '%s' has no header line; name the column by its number, 1 to %d (or pass --header yes)", option,
+              asked, s->name, first->n);
     int32_t nearest = -1;
     int least = 1 << 20;
     for (int32_t c = 0; c < header->n; c++) {
         int distance = pen__edit_distance(name, header->cell[c], 1000);
         if (distance < least) least = distance, nearest = c;
     }
-    return pen__fail(error, PEN_E_UNKNOWN, "%s '%s': '%s' has no such column; the nearest is '%.*s'", option, asked, s->name,
-                     (int)(header->cell[nearest].length < 60 ? header->cell[nearest].length : 60), header->cell[nearest].text);
+    return pen__fail(error, PEN_E_UNKNOWN, "%s '%s': '%s' has no such column; the nearest is '%.*s'", option, asked,
+                     s->name, (int)(header->cell[nearest].length < 60 ? header->cell[nearest].length : 60),
+                     header->cell[nearest].text);
 }
 
 static pen_status check_names(const sample *s, const row *header, pen_error *error)
@@ -277,9 +292,13 @@ static pen_status check_names(const sample *s, const row *header, pen_error *err
     for (int32_t c = 0; c < header->n && c < 1000; c++)
         for (int32_t d = 0; d < c; d++)
             if (header->cell[c].length && pen__span_equal(header->cell[c], header->cell[d]))
-                return pen__fail(error, PEN_E_INPUT, "%s:%lld:%lld: the column name \"%.*s\" stands twice (columns %d and %d); rename one, or pass "
-                                 "--header no", s->name, (long long)s->first_line, (long long)(header->cell[c].text - header->cell[0].text + 1),
-                                 (int)(header->cell[c].length < 60 ? header->cell[c].length : 60), header->cell[c].text, d + 1, c + 1);
+                return pen__fail(
+                    error, PEN_E_INPUT,
+                    "%s:%lld:%lld: the column name \"%.*s\" stands twice (columns %d and %d); rename one, or pass "
+                    "--header no",
+                    s->name, (long long)s->first_line, (long long)(header->cell[c].text - header->cell[0].text + 1),
+                    (int)(header->cell[c].length < 60 ? header->cell[c].length : 60), header->cell[c].text, d + 1,
+                    c + 1);
     return PEN_OK;
 }
 
@@ -296,7 +315,8 @@ static const char *option_of(const pen_read_options *o, int role)
 }
 
 /* One role of a header by name: the best tier's only candidate. */
-static pen_status guess_role(const sample *s, const pen__layout *layout, const row *header, int role, int32_t *column, pen_error *error)
+static pen_status guess_role(const sample *s, const pen__layout *layout, const row *header, int role, int32_t *column,
+                             pen_error *error)
 {
     int best = 0;
     int32_t first = -1, second = -1;
@@ -313,15 +333,18 @@ static pen_status guess_role(const sample *s, const pen__layout *layout, const r
     *column = first;
     if (second < 0) return PEN_OK;
     const pen__span a = header->cell[first], b = header->cell[second];
-    return pen__fail(error, PEN_E_INPUT, "%s:%lld: both '%.*s' (column %d) and '%.*s' (column %d) may be the %s column; pass --%s-column %.*s or another",
+    return pen__fail(error, PEN_E_INPUT,
+                     "%s:%lld: both '%.*s' (column %d) and '%.*s' (column %d) may be the %s column; pass --%s-column "
+                     "%.*s or another",
                      s->name, (long long)s->first_line, (int)(a.length < 60 ? a.length : 60), a.text, first + 1,
-                     (int)(b.length < 60 ? b.length : 60), b.text, second + 1, pen__role_word(role), pen__role_word(role),
-                     (int)(a.length < 60 ? a.length : 60), a.text);
+                     (int)(b.length < 60 ? b.length : 60), b.text, second + 1, pen__role_word(role),
+                     pen__role_word(role), (int)(a.length < 60 ? a.length : 60), a.text);
 }
 
 static pen_status take(const sample *s, pen__layout *layout, int role, int32_t column, pen_error *error)
 {
-    PEN_CHECK(layout->role[column] < 0, PEN_E_ARGUMENT, "column %d of '%s' is asked for twice: as the %s and as the %s column", column + 1, s->name,
+    PEN_CHECK(layout->role[column] < 0, PEN_E_ARGUMENT,
+              "column %d of '%s' is asked for twice: as the %s and as the %s column", column + 1, s->name,
               pen__role_word(layout->role[column]), pen__role_word(role));
     layout->role[column] = role;
     layout->column[role] = column;
@@ -337,14 +360,16 @@ static pen_status list_header(const sample *s, const row *header, int role, pen_
         int length = (int)(header->cell[c].length < 60 ? header->cell[c].length : 60);
         n += (size_t)snprintf(list + n, sizeof list - n, "%s%.*s", c ? ", " : "", length, header->cell[c].text);
     }
-    return pen__fail(error, PEN_E_INPUT, "%s:%lld: no column is named as the %s would be (%s); pass --%s-column NAME or NUMBER", s->name,
+    return pen__fail(error, PEN_E_INPUT,
+                     "%s:%lld: no column is named as the %s would be (%s); pass --%s-column NAME or NUMBER", s->name,
                      (long long)s->first_line, pen__role_word(role), list, pen__role_word(role));
 }
 
-static pen_status assign_roles(const sample *s, pen__layout *layout, const row *header, const row *first, pen_error *error)
+static pen_status assign_roles(const sample *s, pen__layout *layout, const row *header, const row *first,
+                               pen_error *error)
 {
-    static const char *const options[] = {"--user-column", "--item-column", "--value-column", "--time-column", "--event-column",
-                                          "--context-column"};
+    static const char *const options[] = {"--user-column", "--item-column",  "--value-column",
+                                          "--time-column", "--event-column", "--context-column"};
     bool none[PEN_MAX_ROLES] = {false};
     for (int role = 0; role < layout->n_roles; role++) {
         const char *asked = option_of(s->options, role);
@@ -352,7 +377,8 @@ static pen_status assign_roles(const sample *s, pen__layout *layout, const row *
         int32_t column = -1;
         none[role] = !*asked;
         if (none[role]) continue;
-        PEN_TRY(find_column(s, header, first, options[role < PEN_ROLE_CONTEXT ? role : PEN_ROLE_CONTEXT], asked, &column, error));
+        PEN_TRY(find_column(s, header, first, options[role < PEN_ROLE_CONTEXT ? role : PEN_ROLE_CONTEXT], asked,
+                            &column, error));
         PEN_TRY(take(s, layout, role, column, error));
     }
     static const int by_place[] = {PEN_ROLE_USER, PEN_ROLE_ITEM, PEN_ROLE_VALUE, PEN_ROLE_TIME};
@@ -369,8 +395,8 @@ static pen_status assign_roles(const sample *s, pen__layout *layout, const row *
         if (layout->column[role] >= 0) continue;
         PEN_CHECK(!none[role], PEN_E_ARGUMENT, "%s \"\": a log needs its users and items", options[role]);
         if (header->n) return list_header(s, header, role, error);
-        return pen__fail(error, PEN_E_INPUT, "%s:%lld: no column is left for the %s; pass %s NUMBER", s->name, (long long)s->first_line,
-                         pen__role_word(role), options[role]);
+        return pen__fail(error, PEN_E_INPUT, "%s:%lld: no column is left for the %s; pass %s NUMBER", s->name,
+                         (long long)s->first_line, pen__role_word(role), options[role]);
     }
     return PEN_OK;
 }
@@ -385,7 +411,8 @@ static pen_status keep_name(const pen__layout *layout, pen__span cell, char **na
     else
         n = pen__encode_utf8(cell.text, n, layout->encoding == PEN_ENCODING_CP1252, *name);
     (*name)[n] = 0;
-    PEN_CHECK(pen__utf8_invalid(*name, n) == n && !memchr(*name, 0, n), PEN_E_INPUT, "a column's name in the header is not UTF-8, or holds a NUL byte; "
+    PEN_CHECK(pen__utf8_invalid(*name, n) == n && !memchr(*name, 0, n), PEN_E_INPUT,
+              "a column's name in the header is not UTF-8, or holds a NUL byte; "
               "if the file is latin1 or cp1252, pass --encoding latin1 or --encoding cp1252");
     return PEN_OK;
 }
@@ -407,7 +434,8 @@ static pen_status keep_names(pen__layout *layout, const row *header, pen_error *
 /* The time's unit from the sample's first cells that are not empty. */
 static pen_status settle_time(const sample *s, pen__layout *layout, const char *at, pen_error *error)
 {
-    if (s->options->time_format) return choose("--time-format", s->options->time_format, pen__time_units, &layout->time_unit, error);
+    if (s->options->time_format)
+        return choose("--time-format", s->options->time_format, pen__time_units, &layout->time_unit, error);
     int32_t column = layout->column[PEN_ROLE_TIME];
     layout->time_guessed = true;
     layout->time_unit = -1;
@@ -442,7 +470,8 @@ static pen_status settle_columns(const sample *s, pen__layout *layout, pen_error
     behind = at;
     PEN_CHECK_DONE(first.n, PEN_E_INPUT, "no events in '%s': it has no line with text", s->name);
     PEN_TRY_DONE(split_row(s, layout, &at, false, &second, error));
-    layout->header = layout->input == PEN_INPUT_ATOMIC || s->options->header == 1 || (s->options->header < 0 && guess_header(&first, &second, layout));
+    layout->header = layout->input == PEN_INPUT_ATOMIC || s->options->header == 1 ||
+                     (s->options->header < 0 && guess_header(&first, &second, layout));
     if (s->options->header == 0) layout->header = false;
     layout->n_columns = first.n;
     PEN_TRY_DONE(PEN_NEW(layout->ctx, layout->role, first.n));
@@ -467,7 +496,8 @@ done:
 /* ---- JSON lines: names instead of columns ---- */
 
 /* The names of the sample's objects, in the order of their first sight, into `names`. */
-static pen_status json_names(const sample *s, const pen__layout *layout, pen__strings *names, char *scratch, pen_error *error)
+static pen_status json_names(const sample *s, const pen__layout *layout, pen__strings *names, char *scratch,
+                             pen_error *error)
 {
     const char *at = s->text.text, *end = at + s->text.length, *next;
     for (int rows = 0; at < end && rows < PEN_SAMPLE_ROWS; at = next) {
@@ -481,7 +511,8 @@ static pen_status json_names(const sample *s, const pen__layout *layout, pen__st
         if (pen__json_open(&json))
             while (pen__json_member(&json, &key, &value)) PEN_TRY(pen__strings_add(names, key, &number, error));
         if (json.fault && !rows && !layout->skip_bad_rows)
-            return pen__fail(error, PEN_E_INPUT, "%s:%lld:%lld: %s", s->name, (long long)s->first_line, (long long)(json.at - at + 1), json.fault);
+            return pen__fail(error, PEN_E_INPUT, "%s:%lld:%lld: %s", s->name, (long long)s->first_line,
+                             (long long)(json.at - at + 1), json.fault);
         rows++;
     }
     PEN_CHECK(names->n, PEN_E_INPUT, "%s: its first lines have no JSON object with a name in it", s->name);
@@ -492,7 +523,8 @@ static pen_status json_names(const sample *s, const pen__layout *layout, pen__st
 /* The time's unit from the objects of the sample. */
 static pen_status json_time(const sample *s, pen__layout *layout, char *scratch, pen_error *error)
 {
-    if (s->options->time_format) return choose("--time-format", s->options->time_format, pen__time_units, &layout->time_unit, error);
+    if (s->options->time_format)
+        return choose("--time-format", s->options->time_format, pen__time_units, &layout->time_unit, error);
     const char *at = s->text.text, *end = at + s->text.length, *next, *name = layout->name[PEN_ROLE_TIME];
     layout->time_guessed = true;
     layout->time_unit = PEN_UNIT_SECONDS;
@@ -504,7 +536,9 @@ static pen_status json_time(const sample *s, pen__layout *layout, char *scratch,
         pen__span key, value;
         if (!pen__json_open(&json)) continue;
         while (pen__json_member(&json, &key, &value)) {
-            if (json.type == PEN_JSON_NULL || json.type > PEN_JSON_NUMBER || !pen__span_is(key, name) || pen__is_blank(value)) continue;
+            if (json.type == PEN_JSON_NULL || json.type > PEN_JSON_NUMBER || !pen__span_is(key, name) ||
+                pen__is_blank(value))
+                continue;
             int unit = pen__guess_unit(value, layout->decimal_comma);
             if (unit > layout->time_unit) layout->time_unit = unit;
         }
@@ -536,14 +570,14 @@ done:
     return status;
 }
 
-pen_status pen__layout_guess(pen_context *ctx, const char *name, pen__span text, bool all, const pen_read_options *options,
-                             pen__layout *layout, pen_error *error)
+pen_status pen__layout_guess(pen_context *ctx, const char *name, pen__span text, bool all,
+                             const pen_read_options *options, pen__layout *layout, pen_error *error)
 {
     sample s = {name, text, all, 1, options};
     *layout = (pen__layout){.ctx = ctx, .last_column = -1, .warnings.ctx = ctx};
     for (int role = 0; role < PEN_MAX_ROLES; role++) layout->column[role] = -1;
-    PEN_CHECK(options->n_context_columns <= PEN_MAX_CONTEXT, PEN_E_ARGUMENT, "%zu context columns; allowed are up to %d", options->n_context_columns,
-              PEN_MAX_CONTEXT);
+    PEN_CHECK(options->n_context_columns <= PEN_MAX_CONTEXT, PEN_E_ARGUMENT,
+              "%zu context columns; allowed are up to %d", options->n_context_columns, PEN_MAX_CONTEXT);
     layout->n_roles = PEN_ROLE_CONTEXT + (int)options->n_context_columns;
     layout->decimal_comma = options->decimal_comma != 0;
     layout->skip_bad_rows = options->skip_bad_rows != 0;
@@ -552,16 +586,19 @@ pen_status pen__layout_guess(pen_context *ctx, const char *name, pen__span text,
         layout->encoding = PEN_ENCODING_UTF8;
     else if (options->encoding)
         PEN_TRY(choose("--encoding", options->encoding, pen__encoding_names, &layout->encoding, error));
-    PEN_CHECK(!(text.length >= 2 && (!memcmp(text.text, "\xFF\xFE", 2) || !memcmp(text.text, "\xFE\xFF", 2))), PEN_E_INPUT,
-              "%s:1:1: the file is UTF-16; convert it first (iconv -f utf-16 -t utf-8)", name);
+    PEN_CHECK(!(text.length >= 2 && (!memcmp(text.text, "\xFF\xFE", 2) || !memcmp(text.text, "\xFE\xFF", 2))),
+              PEN_E_INPUT, "%s:1:1: the file is UTF-16; convert it first (iconv -f utf-16 -t utf-8)", name);
     if (options->comment) {
-        PEN_CHECK(strlen(options->comment) < sizeof layout->comment, PEN_E_ARGUMENT, "the comment mark '%s' is longer than 8 bytes", options->comment);
+        PEN_CHECK(strlen(options->comment) < sizeof layout->comment, PEN_E_ARGUMENT,
+                  "the comment mark '%s' is longer than 8 bytes", options->comment);
         snprintf(layout->comment, sizeof layout->comment, "%s", options->comment);
         layout->comment_length = strlen(layout->comment);
     }
     const char *at = text.text, *end = at + text.length, *next;
     for (; at < end && pen__line_is_empty(layout, at, end, &next); at = next) s.first_line++;
-    PEN_CHECK(at < end, PEN_E_INPUT, all ? "no events in '%s': it holds no line with text" : "'%s' begins with over a megabyte of blank lines", name);
+    PEN_CHECK(at < end, PEN_E_INPUT,
+              all ? "no events in '%s': it holds no line with text" : "'%s' begins with over a megabyte of blank lines",
+              name);
     PEN_TRY(settle_input(&s, layout, error));
     if (layout->input == PEN_INPUT_DELIMITED || layout->input == PEN_INPUT_ATOMIC) {
         PEN_TRY(settle_delimiter(&s, layout, error));
@@ -571,8 +608,8 @@ pen_status pen__layout_guess(pen_context *ctx, const char *name, pen__span text,
     return PEN_OK;
 }
 
-pen_status pen__layout_guess_table(pen_context *ctx, const char *name, pen__span text, const pen_read_options *options, bool knowledge,
-                                   pen__layout *layout, pen_error *error)
+pen_status pen__layout_guess_table(pen_context *ctx, const char *name, pen__span text, const pen_read_options *options,
+                                   bool knowledge, pen__layout *layout, pen_error *error)
 {
     pen_read_options own = PEN_READ_OPTIONS_INIT;
     sample s = {name, text, true, 1, &own};
@@ -592,7 +629,9 @@ pen_status pen__layout_guess_table(pen_context *ctx, const char *name, pen__span
     if (layout->input == PEN_INPUT_JSONL) return PEN_OK;
     if (layout->input == PEN_INPUT_LISTS) layout->input = PEN_INPUT_DELIMITED;
     const char *logs = options->delimiter; /* where it parts this text as well */
-    if (logs && *logs && strlen(logs) <= 8 && layout->input == PEN_INPUT_DELIMITED && measure(&s, layout, logs).least > 1) own.delimiter = logs;
+    if (logs && *logs && strlen(logs) <= 8 && layout->input == PEN_INPUT_DELIMITED &&
+        measure(&s, layout, logs).least > 1)
+        own.delimiter = logs;
     PEN_TRY(settle_delimiter(&s, layout, error));
     at = text.text;
     PEN_TRY_DONE(split_row(&s, layout, &at, true, &first, error));

@@ -1,5 +1,5 @@
-/* Adjacency lists: a line is a user and the items that follow it, parted by blanks or tabs (`user item item ...`); or by
- * the delimiter that was asked for. A user without items is no event. */
+/* Adjacency lists: a line is a user and the items that follow it, parted by blanks or tabs (`user item item ...`); or
+ * by the delimiter that was asked for. A user without items is no event. */
 #include "data/rows.h"
 
 static bool parts(const pen__layout *layout, char c)

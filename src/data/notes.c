@@ -20,10 +20,7 @@ void pen__count_block(pen__read_counts *counts, const pen__block *block)
     for (int i = 0; i < block->n_bad && counts->n_bad < PEN_BAD_KEPT; i++) counts->bad[counts->n_bad++] = block->bad[i];
 }
 
-static void add_string(pen__text *json, pen__span s)
-{
-    pen__text_json(json, s.text, s.length);
-}
+static void add_string(pen__text *json, pen__span s) { pen__text_json(json, s.text, s.length); }
 
 static void add_column(pen__text *json, const pen__layout *layout, int role, const char *word, bool *any)
 {
@@ -115,19 +112,23 @@ pen_status pen__notes_write(pen_dataset *d, const pen__layout *layout, pen__stre
         pen__text_json(&json, layout->delimiter, layout->delimiter_length);
         pen__text_puts(&json, ", ");
     }
-    pen__text_printf(&json, "\"encoding\": \"%s\", \"header\": %s, ", pen__encoding_names[layout->encoding], layout->header ? "true" : "false");
+    pen__text_printf(&json, "\"encoding\": \"%s\", \"header\": %s, ", pen__encoding_names[layout->encoding],
+                     layout->header ? "true" : "false");
     if (layout->column[PEN_ROLE_TIME] >= 0)
         pen__text_printf(&json, "\"time_format\": \"%s\", ", pen__time_units[layout->time_unit]);
     add_columns(&json, layout);
-    pen__text_printf(&json, ", \"rows\": %lld, \"skipped\": %lld, \"bad_rows\": [", (long long)counts->rows, (long long)counts->skipped);
+    pen__text_printf(&json, ", \"rows\": %lld, \"skipped\": %lld, \"bad_rows\": [", (long long)counts->rows,
+                     (long long)counts->skipped);
     for (int i = 0; i < counts->n_bad; i++) {
         pen__text_puts(&json, i ? ", " : "");
         pen__text_json(&json, counts->bad[i], strlen(counts->bad[i]));
     }
-    pen__text_printf(&json, "], \"blank_ids\": %lld, \"missing_times\": %lld, \"negative_values\": %lld, \"odd_quotes\": %lld, ",
-                     (long long)counts->blank_ids, (long long)counts->missing_times, (long long)counts->negative_values,
-                     (long long)counts->odd_quotes);
-    pen__text_printf(&json, "\"alike_users\": %lld, \"alike_items\": %lld, ", (long long)same.of[0].n, (long long)same.of[1].n);
+    pen__text_printf(
+        &json, "], \"blank_ids\": %lld, \"missing_times\": %lld, \"negative_values\": %lld, \"odd_quotes\": %lld, ",
+        (long long)counts->blank_ids, (long long)counts->missing_times, (long long)counts->negative_values,
+        (long long)counts->odd_quotes);
+    pen__text_printf(&json, "\"alike_users\": %lld, \"alike_items\": %lld, ", (long long)same.of[0].n,
+                     (long long)same.of[1].n);
     add_sample(&json, d);
     pen__text_puts(&json, ", \"tables\": ");
     pen__text_puts(&json, tables);

@@ -15,8 +15,8 @@ typedef struct pen__read_counts {
 void pen__count_block(pen__read_counts *counts, const pen__block *block);
 
 /* Fills dataset->notes and dataset->source; `tables` is JSON. */
-pen_status pen__notes_write(pen_dataset *dataset, const pen__layout *layout, pen__stream *const *streams, size_t n_streams,
-                            const pen__read_counts *counts, const char *tables, pen_error *error);
+pen_status pen__notes_write(pen_dataset *dataset, const pen__layout *layout, pen__stream *const *streams,
+                            size_t n_streams, const pen__read_counts *counts, const char *tables, pen_error *error);
 
 /* A context column read as words becomes numbers where all of them are numbers and they are not just a few whole ones.
  * `kind` is the atomic header's ('t', 'f') or 0. */

@@ -66,14 +66,16 @@ pen_status pen_dataset_save(const pen_dataset *d, const char *path, pen_error *e
 /* ---- opening ---- */
 
 /* A string table that is borrowed and keeps the context that will hold its index. */
-static pen_status get_strings(const pen__container *c, pen_context *ctx, const char *name, int64_t n, pen__strings *out, pen_error *error)
+static pen_status get_strings(const pen__container *c, pen_context *ctx, const char *name, int64_t n, pen__strings *out,
+                              pen_error *error)
 {
     pen_status status = pen__container_strings(c, name, n, true, out, error);
     out->ctx = ctx;
     return status;
 }
 
-static pen_status get_codes(const pen__container *c, const char *name, int64_t n, int64_t high, const int32_t **out, pen_error *error)
+static pen_status get_codes(const pen__container *c, const char *name, int64_t n, int64_t high, const int32_t **out,
+                            pen_error *error)
 {
     return pen__container_ids(c, name, 1, &n, -1, (int32_t)high, out, error);
 }
@@ -83,14 +85,17 @@ static pen_status get_events(const pen__container *c, pen_dataset *d, pen_error 
     int64_t n = d->n_events;
     PEN_TRY(pen__container_ids(c, "event.user", 1, &n, 0, (int32_t)d->users.n, &d->user, error));
     PEN_TRY(pen__container_ids(c, "event.item", 1, &n, 0, (int32_t)d->items.n, &d->item, error));
-    if (pen__container_find(c, "event.value")) PEN_TRY(pen__container_floats(c, "event.value", 1, &n, &d->value, error));
-    if (pen__container_find(c, "event.time")) PEN_TRY(pen__container_tensor(c, "event.time", PEN_I64, 1, &n, &d->time, error));
+    if (pen__container_find(c, "event.value"))
+        PEN_TRY(pen__container_floats(c, "event.value", 1, &n, &d->value, error));
+    if (pen__container_find(c, "event.time"))
+        PEN_TRY(pen__container_tensor(c, "event.time", PEN_I64, 1, &n, &d->time, error));
     if (!pen__container_find(c, "event.type")) return PEN_OK;
     PEN_TRY(get_strings(c, d->ctx, "event_types", PEN__ANY, &d->event_types, error));
     PEN_TRY(pen__container_tensor(c, "event.type", PEN_I16, 1, &n, &d->event, error));
     for (int64_t i = 0; i < n; i++)
         if (d->event[i] < -1 || d->event[i] >= d->event_types.n)
-            return pen__container_unsound(c, error, "'event.type' holds %d at %lld; there are %lld types", d->event[i], (long long)i, (long long)d->event_types.n);
+            return pen__container_unsound(c, error, "'event.type' holds %d at %lld; there are %lld types", d->event[i],
+                                          (long long)i, (long long)d->event_types.n);
     return pen__strings_index(&d->event_types, error);
 }
 
@@ -105,7 +110,8 @@ static pen_status get_knowledge(const pen__container *c, pen_dataset *d, pen_err
     int64_t n = k->n_triples;
     PEN_TRY(get_strings(c, d->ctx, "knowledge.entities", PEN__ANY, &k->entities, error));
     PEN_TRY(get_strings(c, d->ctx, "knowledge.relations", PEN__ANY, &k->relations, error));
-    if (k->entities.n >= INT32_MAX || k->relations.n >= INT32_MAX) return pen__container_unsound(c, error, "over 2^31 entities or relations");
+    if (k->entities.n >= INT32_MAX || k->relations.n >= INT32_MAX)
+        return pen__container_unsound(c, error, "over 2^31 entities or relations");
     PEN_TRY(pen__container_ids(c, "knowledge.head", 1, &n, 0, (int32_t)k->entities.n, &k->head, error));
     PEN_TRY(pen__container_ids(c, "knowledge.relation", 1, &n, 0, (int32_t)k->relations.n, &k->relation, error));
     PEN_TRY(pen__container_ids(c, "knowledge.tail", 1, &n, 0, (int32_t)k->entities.n, &k->tail, error));
@@ -114,7 +120,8 @@ static pen_status get_knowledge(const pen__container *c, pen_dataset *d, pen_err
     return pen__strings_index(&k->relations, error);
 }
 
-static pen_status get_ids(const pen__container *c, pen_dataset *d, const char *name, pen__strings *ids, pen_error *error)
+static pen_status get_ids(const pen__container *c, pen_dataset *d, const char *name, pen__strings *ids,
+                          pen_error *error)
 {
     int64_t n;
     PEN_TRY(pen__container_meta_int(c, name, 1, INT32_MAX - 1, &n, error));
@@ -176,13 +183,15 @@ done:
 pen_status pen_dataset_open(pen_context *ctx, const char *path, pen_dataset **dataset, pen_error *error)
 {
     pen__container *c;
-    PEN_CHECK(ctx && path && dataset, PEN_E_ARGUMENT, "pen_dataset_open: a context, a path and a place for the data set are needed");
+    PEN_CHECK(ctx && path && dataset, PEN_E_ARGUMENT,
+              "pen_dataset_open: a context, a path and a place for the data set are needed");
     *dataset = NULL;
     PEN_TRY(pen__container_open(ctx, path, "dataset", VERSION, 0, &c, error));
     return pen__dataset_from_container(ctx, c, dataset, error);
 }
 
-/* Whether a file begins as every container does. Anything that cannot be looked at is not one: opening it as text says why. */
+/* Whether a file begins as every container does. Anything that cannot be looked at is not one: opening it as text says
+ * why. */
 static bool is_container(const char *path)
 {
     static const char start[] = "{\"__metadata__\":";
@@ -195,18 +204,22 @@ static bool is_container(const char *path)
     return got == (ssize_t)sizeof bytes && !memcmp(bytes + 8, start, sizeof start - 1);
 }
 
-pen_status pen_dataset_load(pen_context *ctx, const char *const *paths, size_t n_paths, const pen_read_options *options, pen_dataset **dataset,
-                            pen_error *error)
+pen_status pen_dataset_load(pen_context *ctx, const char *const *paths, size_t n_paths, const pen_read_options *options,
+                            pen_dataset **dataset, pen_error *error)
 {
-    PEN_CHECK(ctx && paths && n_paths && dataset, PEN_E_ARGUMENT, "pen_dataset_load: a context, at least one path and a place for the data set are needed");
+    PEN_CHECK(ctx && paths && n_paths && dataset, PEN_E_ARGUMENT,
+              "pen_dataset_load: a context, at least one path and a place for the data set are needed");
     *dataset = NULL;
     size_t n = 0;
     for (size_t i = 0; i < n_paths; i++) n += is_container(paths[i]);
     if (!n) return pen_dataset_read(ctx, paths, n_paths, options, dataset, error);
     if (options && options->struct_size >= sizeof *options) {
         bool beside = options->items_path || options->users_path || options->triples_path || options->links_path;
-        PEN_CHECK(!beside, PEN_E_ARGUMENT, "'%s' holds its tables already; --items, --users and --knowledge go with text (import them together)", paths[0]);
+        PEN_CHECK(!beside, PEN_E_ARGUMENT,
+                  "'%s' holds its tables already; --items, --users and --knowledge go with text (import them together)",
+                  paths[0]);
     }
-    PEN_CHECK(n_paths == 1, PEN_E_ARGUMENT, "%zu files, %zu of them .pds: give one .pds, or text files alone", n_paths, n);
+    PEN_CHECK(n_paths == 1, PEN_E_ARGUMENT, "%zu files, %zu of them .pds: give one .pds, or text files alone", n_paths,
+              n);
     return pen_dataset_open(ctx, paths[0], dataset, error);
 }

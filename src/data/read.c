@@ -1,11 +1,11 @@
 /* Reading a log: blocks of whole records, parsed by all workers, into columns of final size.
  *
  * A mapped file is one segment of many blocks; what must be unpacked comes in segments of some blocks in memory. In a
- * segment, (1) blocks are counted, which bounds their rows and tells their lines, (2) columns are made once, (3) blocks are
- * parsed into their parts of them, each worker numbering ids on its own. At the end the workers' ids are merged by first
- * sight, so that numbers are the order of the file whoever read what, and the columns are renumbered in place.
- * Memory: 8 bytes an event, 4 for a value, 8 for a time, 2 for a type, 4 for each context column; joining segments takes
- * the largest column once more. */
+ * segment, (1) blocks are counted, which bounds their rows and tells their lines, (2) columns are made once, (3) blocks
+ * are parsed into their parts of them, each worker numbering ids on its own. At the end the workers' ids are merged by
+ * first sight, so that numbers are the order of the file whoever read what, and the columns are renumbered in place.
+ * Memory: 8 bytes an event, 4 for a value, 8 for a time, 2 for a type, 4 for each context column; joining segments
+ * takes the largest column once more. */
 #include "data/read.h"
 
 #include <stdatomic.h>
@@ -107,7 +107,8 @@ static int places(pen__columns *c, int contexts, place *out)
     out[n++] = (place){(void **)(void *)&c->value, sizeof *c->value};
     out[n++] = (place){(void **)(void *)&c->time, sizeof *c->time};
     out[n++] = (place){(void **)(void *)&c->event, sizeof *c->event};
-    for (int i = 0; i < contexts && c->context; i++) out[n++] = (place){(void **)(void *)&c->context[i], sizeof **c->context};
+    for (int i = 0; i < contexts && c->context; i++)
+        out[n++] = (place){(void **)(void *)&c->context[i], sizeof **c->context};
     return n;
 }
 
@@ -121,7 +122,9 @@ static void segment_close(reading *r, segment *s)
         pen__block *block = &r->block[b];
         for (int i = 0; i < n && block->at != rows && block->n_rows; i++) {
             char *array = *at[i].array;
-            if (array) memmove(array + (size_t)rows * at[i].size, array + (size_t)block->at * at[i].size, (size_t)block->n_rows * at[i].size);
+            if (array)
+                memmove(array + (size_t)rows * at[i].size, array + (size_t)block->at * at[i].size,
+                        (size_t)block->n_rows * at[i].size);
         }
         block->at = rows;
         rows += block->n_rows;
@@ -197,8 +200,13 @@ static pen_status parse_shard(void *arg, int64_t shard, int worker, pen_error *e
     pen__block *block = &r->block[w->s->first_block + shard];
     int32_t *context[PEN_MAX_CONTEXT];
     pen_error own = {0};
-    pen__rows rows = {.ctx = r->ctx, .layout = &r->layout, .name = r->name, .block = block, .room = block->room,
-                      .ids = r->ids + (size_t)worker * (size_t)r->layout.n_roles, .error = error ? error : &own};
+    pen__rows rows = {.ctx = r->ctx,
+                      .layout = &r->layout,
+                      .name = r->name,
+                      .block = block,
+                      .room = block->room,
+                      .ids = r->ids + (size_t)worker * (size_t)r->layout.n_roles,
+                      .error = error ? error : &own};
     char *decoded;
     int64_t bytes = block->end - block->text;
     block->worker = worker;
@@ -253,13 +261,17 @@ static pen_status run_segment(reading *r, int64_t first_block, filler *f, int64_
 static pen_status add_block(reading *r, const char *text, const char *end, const char *readable_end, pen_error *error)
 {
     PEN_TRY(PEN_GROW(r->ctx, r->block, &r->cap_blocks, r->n_blocks + 1));
-    r->block[r->n_blocks] = (pen__block){.text = text, .end = end, .readable_end = readable_end, .index = (int64_t)r->n_blocks};
+    r->block[r->n_blocks] =
+        (pen__block){.text = text, .end = end, .readable_end = readable_end, .index = (int64_t)r->n_blocks};
     r->n_blocks++;
     return PEN_OK;
 }
 
 /* What must be held in buffers comes in smaller blocks. */
-static size_t block_bytes(const reading *r) { return r->streamed && pen__block_bytes > STREAMED_BLOCK ? STREAMED_BLOCK : pen__block_bytes; }
+static size_t block_bytes(const reading *r)
+{
+    return r->streamed && pen__block_bytes > STREAMED_BLOCK ? STREAMED_BLOCK : pen__block_bytes;
+}
 
 /* Where a block that begins at `at` ends: at a record's end past its size. */
 static const char *cut(const reading *r, const char *at, const char *end)
@@ -272,22 +284,57 @@ static const char *cut(const reading *r, const char *at, const char *end)
     return feed ? feed + 1 : end;
 }
 
+/* Which pieces of a mapped text hold a quote: where there is none, a line's end is a record's. Looked for by all
+ * workers, who bring the pages in as they do. */
+typedef struct quotes {
+    const char *begin, *end;
+    size_t size; /* of a piece */
+    bool *in_piece;
+} quotes;
+
+static pen_status find_quote(void *arg, int64_t shard, int worker, pen_error *error)
+{
+    (void)worker, (void)error;
+    quotes *q = arg;
+    const char *begin = q->begin + (size_t)shard * q->size;
+    size_t left = (size_t)(q->end - begin);
+    q->in_piece[shard] = memchr(begin, '"', left < q->size ? left : q->size) != NULL;
+    return PEN_OK;
+}
+
+/* As cut(), at the price of one line where no quote is near. */
+static const char *cut_mapped(const reading *r, const quotes *q, const char *at)
+{
+    size_t left = (size_t)(q->end - at);
+    if (left <= q->size) return q->end;
+    const char *feed = memchr(at + q->size, '\n', left - q->size), *stop = feed ? feed + 1 : q->end;
+    size_t last = (size_t)(stop - 1 - q->begin) / q->size;
+    for (size_t piece = (size_t)(at - q->begin) / q->size; piece <= last; piece++)
+        if (q->in_piece[piece]) return cut(r, at, q->end);
+    return stop;
+}
+
 static pen_status read_mapped(reading *r, const char *at, const char *end, int64_t line, pen_error *error)
 {
     int64_t first_block = (int64_t)r->n_blocks;
-    for (const char *next; at < end; at = next) {
-        next = cut(r, at, end);
-        PEN_TRY(add_block(r, at, next, end, error));
+    quotes q = {at, end, pen__block_bytes, NULL};
+    int64_t n_pieces = (int64_t)((size_t)(end - at) / q.size) + 1;
+    pen_status status = PEN_NEW_ZERO(r->ctx, q.in_piece, n_pieces);
+    if (status == PEN_OK) status = pen__parallel(r->ctx, n_pieces, find_quote, &q, error);
+    for (const char *next; at < end && status == PEN_OK; at = next) {
+        next = cut_mapped(r, &q, at);
+        status = add_block(r, at, next, end, error);
     }
-    return run_segment(r, first_block, NULL, &line, error);
+    pen__free(r->ctx, q.in_piece);
+    return status == PEN_OK ? run_segment(r, first_block, NULL, &line, error) : status;
 }
 
 /* ---- input that is not mapped ---- */
 
 enum { MAX_BUFFERS = 16 };
 
-/* Buffers of a streamed segment: each holds one block; what follows its last whole record opens the next, at the end the
- * buffer behind the last one. */
+/* Buffers of a streamed segment: each holds one block; what follows its last whole record opens the next, at the end
+ * the buffer behind the last one. */
 typedef struct buffers {
     char *bytes[MAX_BUFFERS + 1];
     size_t cap[MAX_BUFFERS + 1];
@@ -303,7 +350,8 @@ static pen_status buffer_room(pen_context *ctx, buffers *b, int i, size_t need, 
 
 /* Fills buffer i, which holds `held` bytes, until it has a block of whole records or the input ends; *cut_at is the
  * block's length, *held all that the buffer then holds. */
-static pen_status fill(reading *r, pen__stream *in, buffers *b, int i, size_t *held, size_t *cut_at, bool *ended, pen_error *error)
+static pen_status fill(reading *r, pen__stream *in, buffers *b, int i, size_t *held, size_t *cut_at, bool *ended,
+                       pen_error *error)
 {
     size_t target = block_bytes(r);
     for (;;) {
@@ -358,12 +406,10 @@ static pen_status fill_set(filler *f, buffers *b, pen_error *error)
     return PEN_OK;
 }
 
-static void fill_ahead(filler *f)
-{
-    f->status = fill_set(f, &f->set[f->next], &f->error);
-}
+static void fill_ahead(filler *f) { f->status = fill_set(f, &f->set[f->next], &f->error); }
 
-static pen_status read_streamed(reading *r, pen__stream *in, const char *sample, size_t n_sample, size_t skip, int64_t line, pen_error *error)
+static pen_status read_streamed(reading *r, pen__stream *in, const char *sample, size_t n_sample, size_t skip,
+                                int64_t line, pen_error *error)
 {
     filler *f;
     PEN_TRY(PEN_NEW_ZERO(r->ctx, f, 1));
@@ -381,7 +427,8 @@ static pen_status read_streamed(reading *r, pen__stream *in, const char *sample,
         status = f->status;
         if (status != PEN_OK && error) *error = f->error;
         for (int i = 0; i < b->used && status == PEN_OK; i++)
-            if (b->length[i]) status = add_block(r, b->bytes[i], b->bytes[i] + b->length[i], b->bytes[i] + b->length[i] + PAD, error);
+            if (b->length[i])
+                status = add_block(r, b->bytes[i], b->bytes[i] + b->length[i], b->bytes[i] + b->length[i] + PAD, error);
         if (status != PEN_OK) break;
         more = f->held || !f->ended;
         f->next = 1 - f->next;
@@ -400,7 +447,9 @@ static size_t mark_length(const char *text, size_t n) { return n >= 3 && !memcmp
 
 static const pen__reader *reader_of(int input)
 {
-    return input == PEN_INPUT_JSONL ? &pen__reader_jsonl : input == PEN_INPUT_LISTS ? &pen__reader_lists : &pen__reader_delimited;
+    return input == PEN_INPUT_JSONL   ? &pen__reader_jsonl
+           : input == PEN_INPUT_LISTS ? &pen__reader_lists
+                                      : &pen__reader_delimited;
 }
 
 static pen_status ids_make(reading *r, pen_error *error)
@@ -422,8 +471,10 @@ static pen_status skip_header(reading *r, const char *text, size_t n, size_t *sk
     while (at < end && pen__line_is_empty(layout, at, end, &next)) at = next;
     size_t length = layout->header_length;
     bool same = (size_t)(end - at) >= length && !memcmp(at, layout->header_line, length);
-    if (!same && length && (size_t)(end - at) == length - 1) same = !memcmp(at, layout->header_line, length - 1), length--;
-    PEN_CHECK(same, PEN_E_INPUT, "%s:1:1: its header is not that of the first file; read files of different forms one by one", r->name);
+    if (!same && length && (size_t)(end - at) == length - 1)
+        same = !memcmp(at, layout->header_line, length - 1), length--;
+    PEN_CHECK(same, PEN_E_INPUT,
+              "%s:1:1: its header is not that of the first file; read files of different forms one by one", r->name);
     at += length;
     *line += pen__count_byte(begin, at, '\n');
     *skip = (size_t)(at - text);
@@ -448,7 +499,8 @@ static pen_status read_stream(reading *r, pen__stream *in, pen_error *error)
     int64_t line;
     if (!r->reader) {
         bool all = whole.text ? look == n : n < PEN_SAMPLE_BYTES;
-        PEN_TRY_DONE(pen__layout_guess(r->ctx, r->name, (pen__span){text + skip, look - skip}, all, r->options, &r->layout, error));
+        PEN_TRY_DONE(pen__layout_guess(r->ctx, r->name, (pen__span){text + skip, look - skip}, all, r->options,
+                                       &r->layout, error));
         r->reader = reader_of(r->layout.input);
         PEN_TRY_DONE(ids_make(r, error));
     }
@@ -482,7 +534,8 @@ static pen_status join_segments(reading *r, int64_t n, pen_error *error)
             places(&r->segment[s].columns, n_context(r), from);
             if (!*from[i].array) continue;
             if (!*to[i].array) PEN_TRY(pen__new(r->ctx, to[i].array, (size_t)n, to[i].size, false, error));
-            memcpy((char *)*to[i].array + (size_t)at * to[i].size, *from[i].array, (size_t)r->segment[s].n_rows * to[i].size);
+            memcpy((char *)*to[i].array + (size_t)at * to[i].size, *from[i].array,
+                   (size_t)r->segment[s].n_rows * to[i].size);
             pen__free(r->ctx, *from[i].array);
             *from[i].array = NULL;
             at += r->segment[s].n_rows;
@@ -539,13 +592,16 @@ static pen_status merge_ids(reading *r, pen_error *error)
         if (role == PEN_ROLE_VALUE || role == PEN_ROLE_TIME || (role == PEN_ROLE_EVENT && !r->columns.event)) continue;
         PEN_TRY(PEN_NEW_ZERO(r->ctx, r->map[role], r->n_workers));
         m.role[m.n] = role;
-        m.out[m.n] = role == PEN_ROLE_USER ? &d->users : role == PEN_ROLE_ITEM ? &d->items : role == PEN_ROLE_EVENT ? &d->event_types
-                                                                                            : &d->context[role - PEN_ROLE_CONTEXT].words;
+        m.out[m.n] = role == PEN_ROLE_USER    ? &d->users
+                     : role == PEN_ROLE_ITEM  ? &d->items
+                     : role == PEN_ROLE_EVENT ? &d->event_types
+                                              : &d->context[role - PEN_ROLE_CONTEXT].words;
         m.out[m.n++]->ctx = r->ctx;
     }
     PEN_TRY(pen__parallel(r->ctx, m.n, merge_shard, &m, error));
     if (r->columns.event)
-        PEN_CHECK(d->event_types.n <= INT16_MAX, PEN_E_LIMIT, "the event column has %lld different types; allowed are %d (--event-column)",
+        PEN_CHECK(d->event_types.n <= INT16_MAX, PEN_E_LIMIT,
+                  "the event column has %lld different types; allowed are %d (--event-column)",
                   (long long)d->event_types.n, INT16_MAX);
     return PEN_OK;
 }
@@ -592,7 +648,8 @@ static pen_status give(reading *r, int64_t n, pen_error *error)
     pen__free(r->ctx, r->columns.context);
     r->columns = (pen__columns){0};
     for (int k = 0; k < n_context(r); k++) {
-        const char *name = r->layout.name[PEN_ROLE_CONTEXT + k] ? r->layout.name[PEN_ROLE_CONTEXT + k] : r->options->context_columns[k];
+        const char *name = r->layout.name[PEN_ROLE_CONTEXT + k] ? r->layout.name[PEN_ROLE_CONTEXT + k]
+                                                                : r->options->context_columns[k];
         d->context[k].name = pen__strndup(r->ctx, name, strlen(name));
         PEN_CHECK(d->context[k].name, PEN_E_MEMORY, "out of memory for a column's name");
         PEN_TRY(pen__context_settle(r->ctx, &d->context[k], r->layout.kind[PEN_ROLE_CONTEXT + k], error));
@@ -605,11 +662,13 @@ static pen_status read_beside(reading *r, const pen__beside *beside, pen__text *
     pen__text_puts(notes, "{");
     if (beside && beside->items) {
         pen__text_puts(notes, "\"items\": ");
-        PEN_TRY(pen__table_read(r->dataset, true, beside->items, pen__stream_name(beside->items), r->options, notes, error));
+        PEN_TRY(pen__table_read(r->dataset, true, beside->items, pen__stream_name(beside->items), r->options, notes,
+                                error));
     }
     if (beside && beside->users) {
         pen__text_puts(notes, notes->length > 1 ? ", \"users\": " : "\"users\": ");
-        PEN_TRY(pen__table_read(r->dataset, false, beside->users, pen__stream_name(beside->users), r->options, notes, error));
+        PEN_TRY(pen__table_read(r->dataset, false, beside->users, pen__stream_name(beside->users), r->options, notes,
+                                error));
     }
     if (beside && beside->triples) {
         pen__text_puts(notes, notes->length > 1 ? ", \"knowledge\": " : "\"knowledge\": ");
@@ -619,14 +678,17 @@ static pen_status read_beside(reading *r, const pen__beside *beside, pen__text *
     return PEN_OK;
 }
 
-static pen_status finish(reading *r, pen__stream *const *streams, size_t n_streams, const pen__beside *beside, pen_error *error)
+static pen_status finish(reading *r, pen__stream *const *streams, size_t n_streams, const pen__beside *beside,
+                         pen_error *error)
 {
     int64_t n = place_blocks(r);
     pen__read_counts counts = {0};
     for (size_t b = 0; b < r->n_blocks; b++) pen__count_block(&counts, &r->block[b]);
     if (!n)
         return pen__fail(error, PEN_E_INPUT, "no events in '%s'%s%s", pen__stream_name(streams[0]),
-                         counts.skipped ? ": every row was bad, the first: " : r->layout.header ? ": it has a header and no rows" : "",
+                         counts.skipped     ? ": every row was bad, the first: "
+                         : r->layout.header ? ": it has a header and no rows"
+                                            : "",
                          counts.n_bad ? counts.bad[0] : "");
     PEN_TRY(join_segments(r, n, error));
     PEN_TRY(merge_ids(r, error));
@@ -634,8 +696,10 @@ static pen_status finish(reading *r, pen__stream *const *streams, size_t n_strea
     PEN_TRY(give(r, n, error));
     pen__text tables = {.ctx = r->ctx};
     pen_status status = read_beside(r, beside, &tables, error);
-    if (status == PEN_OK && tables.failed) status = pen__fail(error, PEN_E_MEMORY, "out of memory for the notes of a reading");
-    if (status == PEN_OK) status = pen__notes_write(r->dataset, &r->layout, streams, n_streams, &counts, tables.bytes, error);
+    if (status == PEN_OK && tables.failed)
+        status = pen__fail(error, PEN_E_MEMORY, "out of memory for the notes of a reading");
+    if (status == PEN_OK)
+        status = pen__notes_write(r->dataset, &r->layout, streams, n_streams, &counts, tables.bytes, error);
     pen__text_free(&tables);
     return status;
 }
@@ -661,8 +725,8 @@ static void reading_free(reading *r)
 }
 
 #include <stdio.h>
-pen_status pen__read_log(pen_context *ctx, pen__stream *const *streams, size_t n, const pen__beside *beside, const pen_read_options *options,
-                         pen_dataset **out, pen_error *error)
+pen_status pen__read_log(pen_context *ctx, pen__stream *const *streams, size_t n, const pen__beside *beside,
+                         const pen_read_options *options, pen_dataset **out, pen_error *error)
 {
     reading r = {.ctx = ctx, .options = options};
     pen_status status = PEN_OK;

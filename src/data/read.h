@@ -12,8 +12,8 @@ typedef struct pen__beside {
 
 /* Reads a log from n streams of the same form, in their order, with the tables beside it (NULL: none). The streams stay
  * the caller's. */
-pen_status pen__read_log(pen_context *ctx, pen__stream *const *streams, size_t n, const pen__beside *beside, const pen_read_options *options,
-                         pen_dataset **out, pen_error *error);
+pen_status pen__read_log(pen_context *ctx, pen__stream *const *streams, size_t n, const pen__beside *beside,
+                         const pen_read_options *options, pen_dataset **out, pen_error *error);
 
 /* Bytes that a block aims at; tests make it small. Not to be changed while anybody reads. */
 extern size_t pen__block_bytes;

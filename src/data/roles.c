@@ -1,4 +1,5 @@
-/* Names of columns, by role. Prices, amounts and quantities are left out on purpose: they look like values and are not. */
+/* Names of columns, by role. Prices, amounts and quantities are left out on purpose: they look like values and are not.
+ */
 #include "data/roles.h"
 
 #include <string.h>
@@ -12,19 +13,24 @@ static const char *const own[5][32] = {
     [PEN_ROLE_ITEM] = {"item", "itemid", "iid", "items", "movie", "movieid", "product", "productid", "film", "filmid"},
     [PEN_ROLE_VALUE] = {"rating", "ratings", "value", "score", "stars", "weight", "count", "cnt"},
     [PEN_ROLE_TIME] = {"timestamp", "time", "date", "datetime", "ts"},
-    [PEN_ROLE_EVENT] = {"event", "eventtype", "action", "actiontype", "behavior", "behaviour", "behaviortype", "behaviourtype"},
+    [PEN_ROLE_EVENT] = {"event", "eventtype", "action", "actiontype", "behavior", "behaviour", "behaviortype",
+                        "behaviourtype"},
 };
 
 static const char *const other[5][48] = {
-    [PEN_ROLE_USER] = {"visitor", "visitorid", "session", "sessionid", "member", "memberid", "reviewerid", "reviewer", "account",
-                       "accountid", "client", "clientid", "buyer", "buyerid", "profileid", "subscriberid", "playerid", "readerid", "listenerid"},
-    [PEN_ROLE_ITEM] = {"artist", "artistid", "song", "songid", "track", "trackid", "book", "bookid", "isbn", "asin", "parentasin", "sku",
-                       "article", "articleid", "news", "newsid", "video", "videoid", "business", "businessid", "game", "gameid", "app",
-                       "appid", "poi", "poiid", "venue", "venueid", "location", "locationid", "album", "albumid", "recipe", "recipeid",
-                       "post", "postid", "adid", "animeid", "anime", "restaurantid", "hotelid", "jobid"},
-    [PEN_ROLE_VALUE] = {"overall", "plays", "playcount", "listens", "listencount", "frequency", "freq", "preference", "label", "bookrating"},
-    [PEN_ROLE_TIME] = {"eventtime", "eventtimestamp", "createdat", "unixreviewtime", "unixtime", "unixtimestamp", "reviewtime", "timestampms",
-                       "ratedat", "visitedat", "clickedat", "purchasedat", "when"},
+    [PEN_ROLE_USER] = {"visitor", "visitorid", "session", "sessionid", "member", "memberid", "reviewerid", "reviewer",
+                       "account", "accountid", "client", "clientid", "buyer", "buyerid", "profileid", "subscriberid",
+                       "playerid", "readerid", "listenerid"},
+    [PEN_ROLE_ITEM] = {"artist",   "artistid",   "song",    "songid",     "track",        "trackid",    "book",
+                       "bookid",   "isbn",       "asin",    "parentasin", "sku",          "article",    "articleid",
+                       "news",     "newsid",     "video",   "videoid",    "business",     "businessid", "game",
+                       "gameid",   "app",        "appid",   "poi",        "poiid",        "venue",      "venueid",
+                       "location", "locationid", "album",   "albumid",    "recipe",       "recipeid",   "post",
+                       "postid",   "adid",       "animeid", "anime",      "restaurantid", "hotelid",    "jobid"},
+    [PEN_ROLE_VALUE] = {"overall", "plays", "playcount", "listens", "listencount", "frequency", "freq", "preference",
+                        "label", "bookrating"},
+    [PEN_ROLE_TIME] = {"eventtime", "eventtimestamp", "createdat", "unixreviewtime", "unixtime", "unixtimestamp",
+                       "reviewtime", "timestampms", "ratedat", "visitedat", "clickedat", "purchasedat", "when"},
     [PEN_ROLE_EVENT] = {"eventname", "interaction", "interactiontype", "activity", "activitytype", "type"},
 };
 

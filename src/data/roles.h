@@ -4,8 +4,8 @@
 
 #include "base/text.h"
 
-/* How well a column's name fits a role of enum pen__role: 2 its own word, 1 a word that will do where there is no better
- * one, 0 not at all. Case, blanks, dots, dashes and underscores do not matter. */
+/* How well a column's name fits a role of enum pen__role: 2 its own word, 1 a word that will do where there is no
+ * better one, 0 not at all. Case, blanks, dots, dashes and underscores do not matter. */
 int pen__role_tier(int role, pen__span name);
 
 #endif

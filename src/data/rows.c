@@ -83,7 +83,8 @@ int pen__rows_put_rest(pen__rows *rows, const pen__span *field, const char *reco
             continue;
         }
         if (number > INT16_MAX) {
-            pen__fail(rows->error, PEN_E_LIMIT, "%s: the event column has over %d different types; it looks like another column (--event-column)",
+            pen__fail(rows->error, PEN_E_LIMIT,
+                      "%s: the event column has over %d different types; it looks like another column (--event-column)",
                       rows->name, INT16_MAX);
             return PEN_ROW_FAILED;
         }
@@ -103,7 +104,8 @@ static pen_status tell(pen__rows *rows, const char *record, const char *at, cons
     pen__block *block = rows->block;
     int64_t line = line_of(rows, record), column = (at >= record ? at - record : 0) + 1;
     if (!rows->layout->skip_bad_rows)
-        return pen__fail_at(rows->error, PEN_E_INPUT, line, "%s:%lld:%lld: %s", rows->name, (long long)line, (long long)column, message);
+        return pen__fail_at(rows->error, PEN_E_INPUT, line, "%s:%lld:%lld: %s", rows->name, (long long)line,
+                            (long long)column, message);
     block->skipped++;
     if (block->n_bad == PEN_BAD_KEPT) return PEN_OK;
     pen__text text = {.ctx = rows->ctx};
@@ -131,7 +133,8 @@ pen_status pen__rows_fail_at(pen__rows *rows, const char *record, const char *at
 static const char *shown(pen__span cell, char *buffer, size_t size)
 {
     size_t n = 0, most = size - 4;
-    for (size_t i = 0; i < cell.length && n < most; i++) buffer[n++] = (unsigned char)cell.text[i] < ' ' ? '?' : cell.text[i];
+    for (size_t i = 0; i < cell.length && n < most; i++)
+        buffer[n++] = (unsigned char)cell.text[i] < ' ' ? '?' : cell.text[i];
     while (n && cell.length > n && ((unsigned char)cell.text[n] & 0xC0) == 0x80) n--; /* not within a character */
     if (n < cell.length) memcpy(buffer + n, "...", 3), n += 3;
     buffer[n] = 0;
@@ -145,13 +148,21 @@ static pen_status tell_value(pen__rows *rows, pen__span cell, const char *record
     shown(cell, buffer, sizeof buffer);
     bool comma = rows->layout->decimal_comma;
     if (!cell.text || pen__is_blank(cell))
-        return pen__rows_fail_at(rows, record, at, "the value is empty; allowed is a number (--on-error skip passes such rows over; --value-column \"\" reads none)");
+        return pen__rows_fail_at(rows, record, at,
+                                 "the value is empty; allowed is a number (--on-error skip passes such rows over; "
+                                 "--value-column \"\" reads none)");
     if (pen__parse_number(cell, comma, &value))
-        return pen__rows_fail_at(rows, record, at, "value \"%s\" is not a finite number within 3.4e38; correct it or skip it (--on-error skip)", buffer);
+        return pen__rows_fail_at(
+            rows, record, at,
+            "value \"%s\" is not a finite number within 3.4e38; correct it or skip it (--on-error skip)", buffer);
     if (pen__parse_number(cell, !comma, &value))
         return pen__rows_fail_at(rows, record, at, "value \"%s\" is not a number (%s)", buffer,
-                                 comma ? "a decimal point? leave --decimal-comma out" : "a decimal comma? pass --decimal-comma");
-    return pen__rows_fail_at(rows, record, at, "value \"%s\" is not a number; correct it, skip it (--on-error skip) or name the right column (--value-column)", buffer);
+                                 comma ? "a decimal point? leave --decimal-comma out"
+                                       : "a decimal comma? pass --decimal-comma");
+    return pen__rows_fail_at(
+        rows, record, at,
+        "value \"%s\" is not a number; correct it, skip it (--on-error skip) or name the right column (--value-column)",
+        buffer);
 }
 
 static pen_status tell_id(pen__rows *rows, pen__span cell, const char *record, const char *at)
@@ -159,10 +170,16 @@ static pen_status tell_id(pen__rows *rows, pen__span cell, const char *record, c
     if (rows->id_fault == PEN_ID_FAILED) return rows->error ? (pen_status)rows->error->code : PEN_E_MEMORY;
     const char *word = pen__role_word(rows->fault_role);
     if (rows->id_fault == PEN_ID_NUL)
-        return pen__rows_fail_at(rows, record, at, "the %s holds a NUL byte; is the file text, and not UTF-16 or binary? remove it or skip it (--on-error skip)", word);
+        return pen__rows_fail_at(rows, record, at,
+                                 "the %s holds a NUL byte; is the file text, and not UTF-16 or binary? remove it or "
+                                 "skip it (--on-error skip)",
+                                 word);
     size_t byte = pen__utf8_invalid(cell.text, cell.length);
-    return pen__rows_fail_at(rows, record, at, "the %s is not UTF-8: byte 0x%02X at its byte %zu (from 0); if the file is latin1 or cp1252, pass --encoding latin1 "
-                             "or --encoding cp1252", word, (unsigned char)cell.text[byte], byte);
+    return pen__rows_fail_at(rows, record, at,
+                             "the %s is not UTF-8: byte 0x%02X at its byte %zu (from 0); if the file is latin1 or "
+                             "cp1252, pass --encoding latin1 "
+                             "or --encoding cp1252",
+                             word, (unsigned char)cell.text[byte], byte);
 }
 
 pen_status pen__rows_fault(pen__rows *rows, int fault, const pen__span *field, const char *record, int32_t n_fields)
@@ -170,8 +187,12 @@ pen_status pen__rows_fault(pen__rows *rows, int fault, const pen__span *field, c
     if (rows->n_pending) PEN_TRY(pen__rows_flush(rows)); /* what stands before it is told first */
     const pen__layout *layout = rows->layout;
     const pen__block *block = rows->block;
-    int role = fault == PEN_ROW_BLANK_USER ? PEN_ROLE_USER : fault == PEN_ROW_BLANK_ITEM ? PEN_ROLE_ITEM : fault == PEN_ROW_VALUE ? PEN_ROLE_VALUE
-               : fault == PEN_ROW_TIME ? PEN_ROLE_TIME : fault == PEN_ROW_ID ? rows->fault_role : PEN_ROLE_USER;
+    int role = fault == PEN_ROW_BLANK_USER   ? PEN_ROLE_USER
+               : fault == PEN_ROW_BLANK_ITEM ? PEN_ROLE_ITEM
+               : fault == PEN_ROW_VALUE      ? PEN_ROLE_VALUE
+               : fault == PEN_ROW_TIME       ? PEN_ROLE_TIME
+               : fault == PEN_ROW_ID         ? rows->fault_role
+                                             : PEN_ROLE_USER;
     pen__span cell = field[role];
     const char *at = cell.text;
     if (rows->source && rows->source[role]) at = rows->source[role];
@@ -182,18 +203,26 @@ pen_status pen__rows_fault(pen__rows *rows, int fault, const pen__span *field, c
     case PEN_ROW_BLANK_USER:
     case PEN_ROW_BLANK_ITEM:
         rows->block->blank_ids++;
-        return pen__rows_fail_at(rows, record, at, "the %s is blank; allowed is any text; correct it or skip it (--on-error skip)", pen__role_word(role));
+        return pen__rows_fail_at(rows, record, at,
+                                 "the %s is blank; allowed is any text; correct it or skip it (--on-error skip)",
+                                 pen__role_word(role));
     case PEN_ROW_VALUE: return tell_value(rows, cell, record, at);
     case PEN_ROW_TIME:
-        return pen__rows_fail_at(rows, record, at, "time \"%s\" is not in %s%s; correct it or pass --time-format seconds|milliseconds|microseconds|nanoseconds|iso8601",
-                                 shown(cell, buffer, sizeof buffer), pen__time_units[layout->time_unit], layout->time_guessed ? " as the first rows are" : "");
+        return pen__rows_fail_at(rows, record, at,
+                                 "time \"%s\" is not in %s%s; correct it or pass --time-format "
+                                 "seconds|milliseconds|microseconds|nanoseconds|iso8601",
+                                 shown(cell, buffer, sizeof buffer), pen__time_units[layout->time_unit],
+                                 layout->time_guessed ? " as the first rows are" : "");
     case PEN_ROW_ID: return tell_id(rows, cell, record, at);
     case PEN_ROW_FEW:
-        return pen__rows_fail_at(rows, record, at, "the row has %d column%s; the %s has %d, and column %d is needed", n_fields, n_fields == 1 ? "" : "s",
-                                 layout->header ? "header" : "first row", layout->n_columns, layout->last_column + 1);
+        return pen__rows_fail_at(rows, record, at, "the row has %d column%s; the %s has %d, and column %d is needed",
+                                 n_fields, n_fields == 1 ? "" : "s", layout->header ? "header" : "first row",
+                                 layout->n_columns, layout->last_column + 1);
     case PEN_ROW_MANY:
-        return pen__rows_fail_at(rows, record, record, "the row has %d columns; the %s has %d (a delimiter within a field needs quotes around the field)", n_fields,
-                                 layout->header ? "header" : "first row", layout->n_columns);
+        return pen__rows_fail_at(
+            rows, record, record,
+            "the row has %d columns; the %s has %d (a delimiter within a field needs quotes around the field)",
+            n_fields, layout->header ? "header" : "first row", layout->n_columns);
     default: return rows->error && rows->error->code ? (pen_status)rows->error->code : PEN_E_MEMORY;
     }
 }

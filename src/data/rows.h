@@ -1,8 +1,8 @@
 /* The row interface: what every reader hands its rows to.
  *
  * A reader is given blocks of whole records and puts each row as one span per role. The row is checked first, and only
- * then are its ids numbered, so that a bad row leaves no trace but its message. A block is parsed by one worker, into its
- * own part of the columns, with that worker's tables of ids.
+ * then are its ids numbered, so that a bad row leaves no trace but its message. A block is parsed by one worker, into
+ * its own part of the columns, with that worker's tables of ids.
  */
 #ifndef PEN_DATA_ROWS_H
 #define PEN_DATA_ROWS_H
@@ -42,9 +42,9 @@ enum pen__fault {
     PEN_ROW_BLANK_ITEM,
     PEN_ROW_VALUE,
     PEN_ROW_TIME,
-    PEN_ROW_ID,      /* a NUL byte or invalid UTF-8 in an id, an event type or a context: fault_role, id_fault */
-    PEN_ROW_FAILED,  /* not the row's fault: error is filled */
-    PEN_ROW_FEW,     /* columns */
+    PEN_ROW_ID,     /* a NUL byte or invalid UTF-8 in an id, an event type or a context: fault_role, id_fault */
+    PEN_ROW_FAILED, /* not the row's fault: error is filled */
+    PEN_ROW_FEW,    /* columns */
     PEN_ROW_MANY,
     PEN_ROW_JSON
 };
@@ -96,7 +96,8 @@ pen_status pen__rows_fail_at(pen__rows *rows, const char *record, const char *at
 /* Line feeds in [text, end). */
 int64_t pen__count_byte(const char *text, const char *end, char byte);
 
-/* Numbers the ids of the rows that were kept back. Every reader calls it last; the spans of a row must live until then. */
+/* Numbers the ids of the rows that were kept back. Every reader calls it last; the spans of a row must live until then.
+ */
 pen_status pen__rows_flush(pen__rows *rows);
 
 /* The slow half of put: event types and context columns of the row that was just put. */
@@ -115,8 +116,8 @@ static inline bool pen__parse_value(pen__span text, bool decimal_comma, float *o
     return true;
 }
 
-/* Adds one row; field[role] for all roles of the layout, text NULL where the row has none. A pen__fault. Faults of its ids
- * may come to light only at the flush, which reports them. */
+/* Adds one row; field[role] for all roles of the layout, text NULL where the row has none. A pen__fault. Faults of its
+ * ids may come to light only at the flush, which reports them. */
 static inline int pen__rows_put(pen__rows *rows, const pen__span *field, const char *record)
 {
     const pen__layout *layout = rows->layout;
@@ -125,7 +126,8 @@ static inline int pen__rows_put(pen__rows *rows, const pen__span *field, const c
     int64_t n = rows->n + rows->n_pending;
     if (!user.length || (user.text[0] <= ' ' && pen__is_blank(user))) return PEN_ROW_BLANK_USER;
     if (!item.length || (item.text[0] <= ' ' && pen__is_blank(item))) return PEN_ROW_BLANK_ITEM;
-    if (rows->to.value && !pen__parse_value(field[PEN_ROLE_VALUE], layout->decimal_comma, &rows->to.value[n])) return PEN_ROW_VALUE;
+    if (rows->to.value && !pen__parse_value(field[PEN_ROLE_VALUE], layout->decimal_comma, &rows->to.value[n]))
+        return PEN_ROW_VALUE;
     if (rows->to.time) {
         pen__span time = field[PEN_ROLE_TIME];
         if (!time.length || pen__is_blank(time))
@@ -134,7 +136,8 @@ static inline int pen__rows_put(pen__rows *rows, const pen__span *field, const c
             return PEN_ROW_TIME;
     }
     pen__pending *p = &rows->pending[rows->n_pending++];
-    *p = (pen__pending){user, item, pen__id_tag(user.text, user.length, readable_end), pen__id_tag(item.text, item.length, readable_end), record};
+    *p = (pen__pending){user, item, pen__id_tag(user.text, user.length, readable_end),
+                        pen__id_tag(item.text, item.length, readable_end), record};
     __builtin_prefetch(pen__ids_slot(&rows->ids[PEN_ROLE_ITEM], p->item_tag));
     if (rows->one_by_one) return pen__rows_put_rest(rows, field, record);
     if (rows->n_pending == PEN_BATCH && pen__rows_flush(rows) != PEN_OK) return PEN_ROW_FAILED;

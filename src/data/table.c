@@ -1,7 +1,7 @@
-/* Typed columns from a table's cells. A column is a number where all its cells are; categories where a list separator parts
- * them into few words; a category where its values are few; else text. Atomic headers say the type themselves. A code with
- * leading zeros (a zip code) is no number. From MovieLens's u.item the 19 flags become one `genre` column, and a year is
- * taken out of titles that end in one. */
+/* Typed columns from a table's cells. A column is a number where all its cells are; categories where a list separator
+ * parts them into few words; a category where its values are few; else text. Atomic headers say the type themselves. A
+ * code with leading zeros (a zip code) is no number. From MovieLens's u.item the 19 flags become one `genre` column,
+ * and a year is taken out of titles that end in one. */
 #include "data/table.h"
 
 #include <math.h>
@@ -85,19 +85,22 @@ static bool named(const char *name, const char *const *list)
     char plain[40];
     size_t n = 0;
     for (; *name && n + 1 < sizeof plain; name++)
-        if (*name != '_' && *name != '-' && *name != ' ' && *name != '.') plain[n++] = (char)(*name >= 'A' && *name <= 'Z' ? *name + 32 : *name);
+        if (*name != '_' && *name != '-' && *name != ' ' && *name != '.')
+            plain[n++] = (char)(*name >= 'A' && *name <= 'Z' ? *name + 32 : *name);
     plain[n] = 0;
     for (; *list; list++)
         if (!strcmp(plain, *list)) return true;
     return false;
 }
 
-static const char *const titles[] = {"title", "name", "itemname", "itemtitle", "movietitle", "moviename", "producttitle", "productname", "booktitle",
-                                     "newstitle", "songtitle", "artistname", "trackname", "filmtitle", NULL};
+static const char *const titles[] = {"title",     "name",         "itemname",    "itemtitle", "movietitle",
+                                     "moviename", "producttitle", "productname", "booktitle", "newstitle",
+                                     "songtitle", "artistname",   "trackname",   "filmtitle", NULL};
 static const char *const lists[] = {"genre", "genres", "tags", "categories", "keywords", "class", "classes", NULL};
 
 /* The separator that parts some cells into words that come again, or 0. */
-static pen_status find_separator(const pen__cells *t, int32_t c, const pen_read_options *options, survey *s, pen_error *error)
+static pen_status find_separator(const pen__cells *t, int32_t c, const pen_read_options *options, survey *s,
+                                 pen_error *error)
 {
     static const char guesses[] = {'|', ';'};
     const char *given = options->list_separator;
@@ -113,7 +116,8 @@ static pen_status find_separator(const pen__cells *t, int32_t c, const pen_read_
 }
 
 /* An enum pen__column_type. */
-static pen_status choose_type(const pen__cells *t, int32_t c, const pen_read_options *options, survey *s, int *type, pen_error *error)
+static pen_status choose_type(const pen__cells *t, int32_t c, const pen_read_options *options, survey *s, int *type,
+                              pen_error *error)
 {
     survey_cells(t, c, options->decimal_comma != 0, s);
     bool title = named(t->name[c], titles);
@@ -124,9 +128,7 @@ static pen_status choose_type(const pen__cells *t, int32_t c, const pen_read_opt
     case 'T':
         s->separator = options->list_separator && *options->list_separator ? options->list_separator[0] : ' ';
         return *type = title ? PEN_COLUMN_TEXT : PEN_COLUMN_CATEGORIES, PEN_OK;
-    case 'l':
-        s->separator = PEN_JSON_PART;
-        return *type = PEN_COLUMN_CATEGORIES, PEN_OK;
+    case 'l': s->separator = PEN_JSON_PART; return *type = PEN_COLUMN_CATEGORIES, PEN_OK;
     default: break;
     }
     if (title) return *type = PEN_COLUMN_TEXT, PEN_OK;
@@ -134,7 +136,8 @@ static pen_status choose_type(const pen__cells *t, int32_t c, const pen_read_opt
     PEN_TRY(find_separator(t, c, options, s, error));
     if (s->separator) return *type = PEN_COLUMN_CATEGORIES, PEN_OK;
     PEN_TRY(count_words(t, c, 0, s, error));
-    bool few = s->whole <= 50 ? s->whole < s->filled || s->filled <= 20 : s->whole * 2 <= s->filled && s->whole <= 100000;
+    bool few =
+        s->whole <= 50 ? s->whole < s->filled || s->filled <= 20 : s->whole * 2 <= s->filled && s->whole <= 100000;
     *type = few ? PEN_COLUMN_CATEGORY : PEN_COLUMN_TEXT;
     return PEN_OK;
 }
@@ -180,7 +183,8 @@ static pen_status fill_categories(const pen__cells *t, int32_t c, char separator
     return status;
 }
 
-static pen_status fill_number(const pen__cells *t, int32_t c, const pen_read_options *options, pen__column *out, int64_t *bad, pen_error *error)
+static pen_status fill_number(const pen__cells *t, int32_t c, const pen_read_options *options, pen__column *out,
+                              int64_t *bad, pen_error *error)
 {
     float *number;
     PEN_TRY(PEN_NEW(t->ctx, number, t->rows));
@@ -196,7 +200,8 @@ static pen_status fill_number(const pen__cells *t, int32_t c, const pen_read_opt
 }
 
 /* Numbers parted by blanks or the separator; rows of another width than the first are missing and counted. */
-static pen_status fill_vector(const pen__cells *t, int32_t c, const pen_read_options *options, pen__column *out, int64_t *bad, pen_error *error)
+static pen_status fill_vector(const pen__cells *t, int32_t c, const pen_read_options *options, pen__column *out,
+                              int64_t *bad, pen_error *error)
 {
     char separator = options->list_separator && *options->list_separator ? options->list_separator[0] : ' ';
     float *number = NULL;
@@ -215,7 +220,8 @@ static pen_status fill_vector(const pen__cells *t, int32_t c, const pen_read_opt
         while (next_part(&rest, separator, &part)) {
             double value = 0;
             if (!part.length) continue;
-            fine &= n < out->width && pen__parse_number(part, options->decimal_comma != 0, &value) && isfinite((float)value);
+            fine &= n < out->width && pen__parse_number(part, options->decimal_comma != 0, &value) &&
+                    isfinite((float)value);
             if (fine) to[n] = (float)value;
             n++;
         }
@@ -235,7 +241,8 @@ static pen_status fill_text(const pen__cells *t, int32_t c, pen__column *out, pe
     return PEN_OK;
 }
 
-static pen_status add_typed(pen__table *table, pen_context *ctx, const char *name, int type, int64_t rows, pen__column **out, pen_error *error)
+static pen_status add_typed(pen__table *table, pen_context *ctx, const char *name, int type, int64_t rows,
+                            pen__column **out, pen_error *error)
 {
     size_t cap = (size_t)table->n_columns;
     PEN_TRY(PEN_GROW(ctx, table->column, &cap, cap + 1));
@@ -247,7 +254,8 @@ static pen_status add_typed(pen__table *table, pen_context *ctx, const char *nam
     return PEN_OK;
 }
 
-static pen_status fill_column(const pen__cells *t, int32_t c, const pen_read_options *options, pen__table *table, int64_t *bad, pen_error *error)
+static pen_status fill_column(const pen__cells *t, int32_t c, const pen_read_options *options, pen__table *table,
+                              int64_t *bad, pen_error *error)
 {
     survey s;
     int type;
@@ -265,9 +273,10 @@ static pen_status fill_column(const pen__cells *t, int32_t c, const pen_read_opt
 
 /* ---- MovieLens's u.item: flags as one column ---- */
 
-static const char *const genres[19] = {"unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime",
-                                       "Documentary", "Drama", "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery",
-                                       "Romance", "Sci-Fi", "Thriller", "War", "Western"};
+static const char *const genres[19] = {"unknown",   "Action",   "Adventure",   "Animation", "Children's",
+                                       "Comedy",    "Crime",    "Documentary", "Drama",     "Fantasy",
+                                       "Film-Noir", "Horror",   "Musical",     "Mystery",   "Romance",
+                                       "Sci-Fi",    "Thriller", "War",         "Western"};
 
 /* Names beside the file, in u.genre ("Action|1" a line): name[flag] points into *text. */
 static void read_genres(pen_context *ctx, const char *path, const char *name[19], char **text)
@@ -302,7 +311,8 @@ static pen_status fill_flags(const pen__cells *t, int32_t first, const char *pat
     int64_t *begin = NULL, n = 0;
     read_genres(t->ctx, path, name, &text);
     pen_status status = add_typed(table, t->ctx, "genre", PEN_COLUMN_CATEGORIES, t->rows, &out, error);
-    for (int i = 0; i < 19 && status == PEN_OK; i++) status = pen__strings_append(&out->words, pen__span_of(name[i]), error);
+    for (int i = 0; i < 19 && status == PEN_OK; i++)
+        status = pen__strings_append(&out->words, pen__span_of(name[i]), error);
     if (status == PEN_OK) status = PEN_NEW(t->ctx, begin, t->rows + 1);
     if (status == PEN_OK) out->begin = begin;
     if (status == PEN_OK) status = PEN_NEW(t->ctx, code, t->rows * 19);
@@ -372,11 +382,12 @@ static void find_title(const pen__cells *t, pen__table *table)
     table->title = -1;
     for (int32_t c = 0; c < table->n_columns && table->title < 0; c++)
         if (table->column[c].type == PEN_COLUMN_TEXT && named(table->column[c].name, titles)) table->title = c;
-    if (table->title < 0 && !t->header && table->n_columns && table->column[0].type == PEN_COLUMN_TEXT) table->title = 0;
+    if (table->title < 0 && !t->header && table->n_columns && table->column[0].type == PEN_COLUMN_TEXT)
+        table->title = 0;
 }
 
-static void tell(const pen__cells *t, const pen__layout *layout, const pen__whole *whole, const pen__table *table, const char *path,
-                 int64_t bad_numbers, pen__text *notes)
+static void tell(const pen__cells *t, const pen__layout *layout, const pen__whole *whole, const pen__table *table,
+                 const char *path, int64_t bad_numbers, pen__text *notes)
 {
     pen__text_puts(notes, "{\"file\": ");
     pen__text_json(notes, path, strlen(path));
@@ -386,10 +397,14 @@ static void tell(const pen__cells *t, const pen__layout *layout, const pen__whol
         pen__text_json(notes, layout->delimiter, layout->delimiter_length);
         pen__text_puts(notes, ", ");
     }
-    pen__text_printf(notes, "\"encoding\": \"%s\", \"header\": %s, \"rows\": %lld, \"matched\": %lld, \"without_events\": %lld, \"repeated\": %lld, \"skipped\": %lld, ",
-                     pen__encoding_names[whole->encoding], t->header ? "true" : "false", (long long)t->n_read, (long long)t->n_matched,
-                     (long long)t->n_unknown, (long long)t->n_repeated, (long long)t->n_skipped);
-    pen__text_printf(notes, "\"ids_without_row\": %lld, \"bad_numbers\": %lld, \"bad_rows\": [", (long long)(t->rows - t->n_matched), (long long)bad_numbers);
+    pen__text_printf(notes,
+                     "\"encoding\": \"%s\", \"header\": %s, \"rows\": %lld, \"matched\": %lld, \"without_events\": "
+                     "%lld, \"repeated\": %lld, \"skipped\": %lld, ",
+                     pen__encoding_names[whole->encoding], t->header ? "true" : "false", (long long)t->n_read,
+                     (long long)t->n_matched, (long long)t->n_unknown, (long long)t->n_repeated,
+                     (long long)t->n_skipped);
+    pen__text_printf(notes, "\"ids_without_row\": %lld, \"bad_numbers\": %lld, \"bad_rows\": [",
+                     (long long)(t->rows - t->n_matched), (long long)bad_numbers);
     if (t->first_bad) pen__text_json(notes, t->first_bad, strlen(t->first_bad));
     pen__text_puts(notes, "], \"title\": ");
     if (table->title >= 0)
@@ -405,8 +420,8 @@ static void tell(const pen__cells *t, const pen__layout *layout, const pen__whol
     pen__text_puts(notes, "]}");
 }
 
-pen_status pen__table_read(pen_dataset *d, bool item, pen__stream *stream, const char *path, const pen_read_options *options, pen__text *notes,
-                           pen_error *error)
+pen_status pen__table_read(pen_dataset *d, bool item, pen__stream *stream, const char *path,
+                           const pen_read_options *options, pen__text *notes, pen_error *error)
 {
     pen__whole whole;
     pen__layout layout = {0};
