@@ -163,7 +163,7 @@ pen_status pen__judge(const pen_dataset *lists, const pen_dataset *test, const p
     p.task = PEN_TASK_RANK;
     p.split = NULL;
     p.keep_seen = p.keep_seen || !train;
-    PEN_TRY_DONE(pen__metrics_parse(p.metrics, p.task, metric, &n_metrics, error));
+    PEN_TRY_DONE(pen__metrics_parse(p.metrics || train ? p.metrics : "ndcg@10,recall@20", p.task, metric, &n_metrics, error));
     if (!train) PEN_TRY_DONE(catalogue_of(lists, test, &catalogue, error));
     if (!train) base = catalogue;
     PEN_TRY_DONE(pen__dataset_join(base, test, &both, error));
