@@ -1,8 +1,9 @@
 /* Whom to test, with what history: the cases of a part, over training's numbers.
  *
- * One walk over each user's events, in order of time, finds targets and history; it runs twice, to count and to fill, in parallel
- * over users. A target whose pair the user had before is dropped (unless seen items are kept), one that training lacks is a miss
- * (-1) or dropped. A stamp per item and worker tells what was seen, so the cost is O(events of the users tested).
+ * The events of users who are asked about are grouped by user, in order of time, and what the walk needs of them (item, history or
+ * target) is laid beside the order. One walk over each user's events finds targets and history; it runs twice, to count and to
+ * fill, in parallel over users. A target whose pair the user had before is dropped (unless seen items are kept), one that
+ * training lacks is a miss (-1) or dropped. A stamp per item and worker tells what was seen: O(events of the users tested).
  */
 #include "data/cases_impl.h"
 
@@ -21,66 +22,95 @@ typedef struct casing {
     const pen__train *train;
     const pen_protocol *protocol;
     pen__cases *cases;
-    pen__groups_of by_user; /* events of the parts asked for and of histories, by data user, in order of time */
+    pen__groups_of by_user; /* history and targets of users with a target, by data user, in order of time */
+    int32_t *item;          /* beside by_user.index: the data set's item */
+    uint8_t *kind;          /* beside by_user.index: HISTORY, TARGET */
     int part;
     unsigned history_mask;
-    int32_t *case_user;     /* data users with a target */
-    int64_t *n_target, *n_history; /* per data user (counting), */
-    counted *counted;       /* per data user's shard */
-    int32_t **stamp;        /* per worker: 2 x data items: seen, asked for */
+    int32_t *case_user;            /* data users with a target */
+    int64_t *n_target, *n_history; /* per data user */
+    counted *counted;              /* per shard of the counting */
+    int32_t **stamp;               /* per worker: 2 x data items: the last user who had it, who was asked for it */
     const int64_t *shard;
 } casing;
 
-/* Walks user u: targets into rows t at its place and history into h where they are not NULL. */
-static void walk(const casing *c, int32_t u, int32_t *stamp, int64_t case_number, int64_t *n_target, int64_t *n_history, counted *counts)
+enum { HISTORY = 1, TARGET = 2 };
+
+/* A walk over one user's events: counts, and fills the case where there is one. */
+typedef struct stroll {
+    const casing *c;
+    int32_t user, *seen, *asked;
+    int64_t case_number; /* -1: count only */
+    int64_t n_target, n_history;
+    counted counts;
+} stroll;
+
+static void walk_history(stroll *w)
 {
-    const pen__log *log = c->log;
-    pen__rows *target = case_number < 0 ? NULL : &c->cases->target, *history = case_number < 0 ? NULL : &c->cases->history;
-    int32_t *asked = stamp + log->data->items.n;
-    *n_target = *n_history = 0;
-    for (int64_t at = c->by_user.begin[u]; at < c->by_user.begin[u + 1]; at++) {
-        int64_t i = c->by_user.index[at];
-        if (!(c->history_mask >> c->parts->part[i] & 1)) continue;
-        stamp[log->item[i]] = u + 1;
-        int32_t item = c->train->item_number[log->item[i]];
+    const casing *c = w->c;
+    pen__rows *to = &c->cases->history;
+    for (int64_t at = c->by_user.begin[w->user]; at < c->by_user.begin[w->user + 1]; at++) {
+        if (c->kind[at] != HISTORY) continue;
+        w->seen[c->item[at]] = w->user + 1;
+        int32_t item = c->train->item_number[c->item[at]];
         if (item < 0) continue;
-        if (history) {
-            int64_t to = history->begin[case_number] + *n_history;
-            history->column[to] = item;
-            history->value[to] = log->value[i];
-            if (history->time) history->time[to] = log->time[i];
+        if (w->case_number >= 0) {
+            int64_t i = c->by_user.index[at], place = to->begin[w->case_number] + w->n_history;
+            to->column[place] = item;
+            to->value[place] = c->log->value[i];
+            if (to->time) to->time[place] = c->log->time[i];
         }
-        ++*n_history;
+        w->n_history++;
     }
+}
+
+static void walk_targets(stroll *w)
+{
+    const casing *c = w->c;
+    pen__rows *to = &c->cases->target;
     bool rank = c->train->task != PEN_TASK_RATE;
-    for (int64_t at = c->by_user.begin[u]; at < c->by_user.begin[u + 1]; at++) {
-        int64_t i = c->by_user.index[at];
-        if (c->parts->part[i] != c->part || (log->positive && !log->positive[i])) continue;
-        counts->target_events++;
-        if (stamp[log->item[i]] == u + 1 && !c->protocol->keep_seen) {
-            counts->seen++;
+    for (int64_t at = c->by_user.begin[w->user]; at < c->by_user.begin[w->user + 1]; at++) {
+        if (c->kind[at] != TARGET) continue;
+        w->counts.target_events++;
+        if (w->seen[c->item[at]] == w->user + 1 && !c->protocol->keep_seen) {
+            w->counts.seen++;
             continue;
         }
-        int32_t item = c->train->item_number[log->item[i]];
-        counts->unknown += item < 0;
+        int32_t item = c->train->item_number[c->item[at]];
+        w->counts.unknown += item < 0;
         if (item < 0 && c->protocol->drop_unknown_items) continue;
-        if (rank && asked[log->item[i]] == u + 1) continue;
-        asked[log->item[i]] = u + 1;
-        if (target) {
-            int64_t to = target->begin[case_number] + *n_target;
-            target->column[to] = item;
-            target->value[to] = log->value[i];
+        if (rank && w->asked[c->item[at]] == w->user + 1) continue; /* asked for once */
+        w->asked[c->item[at]] = w->user + 1;
+        if (w->case_number >= 0) {
+            to->column[to->begin[w->case_number] + w->n_target] = item;
+            to->value[to->begin[w->case_number] + w->n_target] = c->log->value[c->by_user.index[at]];
         }
-        ++*n_target;
+        w->n_target++;
     }
+}
+
+static void walk(stroll *w, int worker)
+{
+    w->seen = w->c->stamp[worker];
+    w->asked = w->seen + w->c->log->data->items.n;
+    walk_history(w);
+    walk_targets(w);
 }
 
 static pen_status count_shard(void *arg, int64_t shard, int worker, pen_error *error)
 {
     (void)error;
     const casing *c = arg;
-    for (int64_t u = c->shard[shard]; u < c->shard[shard + 1]; u++)
-        walk(c, (int32_t)u, c->stamp[worker], -1, &c->n_target[u], &c->n_history[u], &c->counted[shard]);
+    counted *total = &c->counted[shard];
+    for (int64_t u = c->shard[shard]; u < c->shard[shard + 1]; u++) {
+        stroll w = {.c = c, .user = (int32_t)u, .case_number = -1};
+        if (c->by_user.begin[u] < c->by_user.begin[u + 1]) walk(&w, worker);
+        c->n_target[u] = w.n_target;
+        c->n_history[u] = w.n_history;
+        total->unknown += w.counts.unknown;
+        total->seen += w.counts.seen;
+        total->target_events += w.counts.target_events;
+    }
     return PEN_OK;
 }
 
@@ -90,10 +120,11 @@ static pen_status fill_shard(void *arg, int64_t shard, int worker, pen_error *er
 {
     (void)error;
     const casing *c = arg;
-    counted ignored = {0};
-    int64_t end = (shard + 1) * CASES_A_SHARD < c->cases->n ? (shard + 1) * CASES_A_SHARD : c->cases->n, n_target, n_history;
-    for (int64_t k = shard * CASES_A_SHARD; k < end; k++)
-        walk(c, c->cases->data_user[k], c->stamp[worker], k, &n_target, &n_history, &ignored);
+    int64_t end = (shard + 1) * CASES_A_SHARD < c->cases->n ? (shard + 1) * CASES_A_SHARD : c->cases->n;
+    for (int64_t k = shard * CASES_A_SHARD; k < end; k++) {
+        stroll w = {.c = c, .user = c->cases->data_user[k], .case_number = k};
+        walk(&w, worker);
+    }
     return PEN_OK;
 }
 
@@ -153,17 +184,57 @@ static uint64_t time_key(const void *arg, int64_t i)
     return log->time ? pen__key_of(log->time[i]) : 0;
 }
 
+static bool is_target(const casing *c, int64_t i)
+{
+    return c->parts->part[i] == c->part && (!c->log->positive || c->log->positive[i]);
+}
+
+static bool is_history(const casing *c, int64_t i) { return c->history_mask >> c->parts->part[i] & 1; }
+
+enum { ENTRIES_A_SHARD = 1 << 16 };
+
+static pen_status lay_beside_shard(void *arg, int64_t shard, int worker, pen_error *error)
+{
+    (void)worker, (void)error;
+    const casing *c = arg;
+    int64_t n = c->by_user.begin[c->by_user.n_groups], end = (shard + 1) * ENTRIES_A_SHARD < n ? (shard + 1) * ENTRIES_A_SHARD : n;
+    for (int64_t at = shard * ENTRIES_A_SHARD; at < end; at++) {
+        c->item[at] = c->log->item[c->by_user.index[at]];
+        c->kind[at] = is_history(c, c->by_user.index[at]) ? HISTORY : TARGET;
+    }
+    return PEN_OK;
+}
+
+/* Groups the history and targets of the users who have a target. */
+static pen_status group_events(casing *c, pen_error *error)
+{
+    const pen__log *log = c->log;
+    pen_context *ctx = log->ctx;
+    uint8_t *skip = NULL, *asked = NULL;
+    pen_status status = PEN_OK;
+    PEN_TRY_DONE(PEN_NEW(ctx, skip, log->n));
+    PEN_TRY_DONE(PEN_NEW_ZERO(ctx, asked, log->data->users.n));
+    for (int64_t i = 0; i < log->n; i++) asked[log->user[i]] |= is_target(c, i);
+    for (int64_t i = 0; i < log->n; i++) skip[i] = !asked[log->user[i]] || !(is_history(c, i) || is_target(c, i));
+    PEN_TRY_DONE(pen__group(ctx, log->user, skip, log->n, log->data->users.n, &c->by_user, error));
+    if (log->time) PEN_TRY_DONE(pen__groups_sort(&c->by_user, time_key, log, error));
+    int64_t n = c->by_user.begin[c->by_user.n_groups];
+    PEN_TRY_DONE(PEN_NEW(ctx, c->item, n));
+    PEN_TRY_DONE(PEN_NEW(ctx, c->kind, n));
+    status = pen__parallel(ctx, pen__shards(n, ENTRIES_A_SHARD), lay_beside_shard, c, error);
+done:
+    pen__free(ctx, skip);
+    pen__free(ctx, asked);
+    return status;
+}
+
 static pen_status find_cases(casing *c, int64_t *n_users, counted *total, pen_error *error)
 {
     const pen__log *log = c->log;
     pen_context *ctx = log->ctx;
-    uint8_t *skip = NULL;
     int64_t *shard = NULL, n_shards, n = 0;
     pen_status status = PEN_OK;
-    PEN_TRY_DONE(PEN_NEW(ctx, skip, log->n));
-    for (int64_t i = 0; i < log->n; i++) skip[i] = !((c->history_mask | 1u << c->part) >> c->parts->part[i] & 1);
-    PEN_TRY_DONE(pen__group(ctx, log->user, skip, log->n, log->data->users.n, &c->by_user, error));
-    if (log->time) PEN_TRY_DONE(pen__groups_sort(&c->by_user, time_key, log, error));
+    PEN_TRY_DONE(group_events(c, error));
     PEN_TRY_DONE(pen__groups_shards(&c->by_user, 1 << 15, &shard, &n_shards, error));
     PEN_TRY_DONE(PEN_NEW_ZERO(ctx, c->counted, n_shards));
     PEN_TRY_DONE(PEN_NEW(ctx, c->n_target, log->data->users.n));
@@ -187,7 +258,6 @@ static pen_status find_cases(casing *c, int64_t *n_users, counted *total, pen_er
     clear_stamps(c);
     status = pen__parallel(ctx, pen__shards(n, CASES_A_SHARD), fill_shard, c, error);
 done:
-    pen__free(ctx, skip);
     pen__free(ctx, shard);
     return status;
 }
@@ -254,6 +324,8 @@ done:
     pen__free(ctx, c.n_target);
     pen__free(ctx, c.n_history);
     pen__free(ctx, c.case_user);
+    pen__free(ctx, c.item);
+    pen__free(ctx, c.kind);
     pen__groups_free(&c.by_user);
     pen__text_free(&notes);
     if (status != PEN_OK) pen__cases_free(out);
