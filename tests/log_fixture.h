@@ -3,14 +3,15 @@
 #define PEN_TESTS_LOG_FIXTURE_H
 
 #include <math.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <setjmp.h>
 #include <unistd.h>
+
 #include <cmocka.h>
 
 #include "base/memory.h"
@@ -52,7 +53,8 @@ static inline pen_dataset *dataset_of(pen_context *ctx, const row *rows, int64_t
     float *value;
     int64_t *time;
     assert_int_equal(pen__dataset_new(ctx, &d, NULL), PEN_OK);
-    assert_int_equal(PEN_NEW(ctx, user, n) | PEN_NEW(ctx, item, n) | PEN_NEW(ctx, value, n) | PEN_NEW(ctx, time, n), PEN_OK);
+    assert_int_equal(PEN_NEW(ctx, user, n) | PEN_NEW(ctx, item, n) | PEN_NEW(ctx, value, n) | PEN_NEW(ctx, time, n),
+                     PEN_OK);
     for (int64_t i = 0; i < n; i++) {
         user[i] = rows[i].user, item[i] = rows[i].item, value[i] = (float)rows[i].value;
         time[i] = rows[i].time == PEN_TIME_MISSING ? PEN_TIME_MISSING : rows[i].time * 1000;
@@ -63,10 +65,14 @@ static inline pen_dataset *dataset_of(pen_context *ctx, const row *rows, int64_t
     add_ids(&d->items, 'i', most[1] + 1);
     d->n_events = n;
     d->user = user, d->item = item;
-    if (flags & NO_VALUES) pen__free(ctx, value);
-    else d->value = value;
-    if (flags & NO_TIMES) pen__free(ctx, time);
-    else d->time = time;
+    if (flags & NO_VALUES)
+        pen__free(ctx, value);
+    else
+        d->value = value;
+    if (flags & NO_TIMES)
+        pen__free(ctx, time);
+    else
+        d->time = time;
     return d;
 }
 

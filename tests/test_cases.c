@@ -19,7 +19,8 @@ static void make(made *m, const row *rows, int64_t n, const char *parts, const p
     assert_int_equal(pen__log_build(m->data, p, &m->log, &m->error), PEN_OK);
     m->parts = (pen__parts){.ctx = m->ctx, .n = m->log.n, .n_folds = 1};
     m->parts.part = pen__alloc(m->ctx, (size_t)m->log.n);
-    for (int64_t i = 0; i < m->log.n; i++) m->parts.part[i] = (uint8_t)(strchr("tvT-hH", parts[m->log.event[i]]) - "tvT-hH");
+    for (int64_t i = 0; i < m->log.n; i++)
+        m->parts.part[i] = (uint8_t)(strchr("tvT-hH", parts[m->log.event[i]]) - "tvT-hH");
 }
 
 static void drop(made *m)
@@ -42,7 +43,8 @@ static const char *shown(const pen__rows *rows)
     for (int64_t r = 0; r < rows->n_rows; r++) {
         if (r) at += snprintf(text + at, sizeof text - (size_t)at, " |");
         for (int64_t i = rows->begin[r]; i < rows->begin[r + 1]; i++)
-            at += snprintf(text + at, sizeof text - (size_t)at, rows->value ? " %d:%g" : " %d", rows->column[i], rows->value ? (double)rows->value[i] : 0);
+            at += snprintf(text + at, sizeof text - (size_t)at, rows->value ? " %d:%g" : " %d", rows->column[i],
+                           rows->value ? (double)rows->value[i] : 0);
     }
     return text;
 }
@@ -63,7 +65,8 @@ static pen_protocol rate_protocol(void)
 }
 
 /* Items 1 and user 1 are not in training: numbers are dense. */
-static const row log_a[] = {{0, 3, 5, 30}, {0, 0, 2, 10}, {2, 2, 4, 5}, {0, 2, 3, 20}, {2, 3, 1, 1}, {1, 0, 4, 8}, {0, 1, 4, 40}};
+static const row log_a[] = {{0, 3, 5, 30}, {0, 0, 2, 10}, {2, 2, 4, 5}, {0, 2, 3, 20},
+                            {2, 3, 1, 1},  {1, 0, 4, 8},  {0, 1, 4, 40}};
 
 static void matrices_in_both_orders(void **state)
 {
@@ -95,7 +98,10 @@ static void a_mask_takes_parts(void **state)
     pen_protocol p = rank_protocol();
     made m;
     make(&m, log_a, 7, "tvhtT-T", &p, 1);
-    assert_int_equal(pen__train_build(&m.log, &m.parts, 1 << PEN_PART_TRAIN | 1 << PEN_PART_VALID | 1 << PEN_PART_VALID_HISTORY, 0, &m.train, &m.error), PEN_OK);
+    assert_int_equal(pen__train_build(&m.log, &m.parts,
+                                      1 << PEN_PART_TRAIN | 1 << PEN_PART_VALID | 1 << PEN_PART_VALID_HISTORY, 0,
+                                      &m.train, &m.error),
+                     PEN_OK);
     assert_string_equal(shown(&m.train.by_user), " 0:1 1:1 2:1 | 1:1");
     uint64_t hash = m.train.hash;
     pen__train_free(&m.train);
@@ -150,8 +156,11 @@ static void below_positive_is_seen_not_learned(void **state)
 static void seen_and_unknown_targets(void **state)
 {
     (void)state;
-    const row rows[] = {{0, 0, 1, 1}, {0, 1, 1, 2}, {0, 0, 1, 3}, {0, 2, 1, 4}, {0, 3, 1, 5}, {1, 0, 1, 1}, {1, 2, 1, 2}, {1, 0, 1, 3}, {2, 0, 1, 1}, {2, 1, 1, 2}};
-    const char *parts = "ttTTT" "tvT" "TT";
+    const row rows[] = {{0, 0, 1, 1}, {0, 1, 1, 2}, {0, 0, 1, 3}, {0, 2, 1, 4}, {0, 3, 1, 5},
+                        {1, 0, 1, 1}, {1, 2, 1, 2}, {1, 0, 1, 3}, {2, 0, 1, 1}, {2, 1, 1, 2}};
+    const char *parts = "ttTTT"
+                        "tvT"
+                        "TT";
     pen_protocol p = rank_protocol();
     p.duplicates = "keep";
     made m;
@@ -162,8 +171,9 @@ static void seen_and_unknown_targets(void **state)
     assert_int_equal(m.cases.n, 2);
     assert_int_equal(m.cases.user[1], -1);
     assert_int_equal(m.cases.data_user[1], 2);
-    assert_string_equal(m.cases.notes, "{\"users\": 2, \"events\": 4, \"folded_in\": 0, \"without_history\": 1, \"unknown_items\": 2, "
-                                       "\"already_seen\": 2, \"users_left_out\": 0}");
+    assert_string_equal(m.cases.notes,
+                        "{\"users\": 2, \"events\": 4, \"folded_in\": 0, \"without_history\": 1, \"unknown_items\": 2, "
+                        "\"already_seen\": 2, \"users_left_out\": 0}");
     pen__cases_free(&m.cases);
     p.keep_seen = 1;
     assert_int_equal(pen__cases_build(&m.log, &m.parts, &m.train, &p, PEN_PART_TEST, 3, 1, &m.cases, &m.error), PEN_OK);
@@ -199,7 +209,8 @@ static void nobody_to_test_is_refused(void **state)
     made m;
     make(&m, rows, 2, "tT", &p, 1);
     assert_int_equal(pen__train_build(&m.log, &m.parts, 1, PEN_TASK_RANK, &m.train, &m.error), PEN_OK);
-    assert_int_equal(pen__cases_build(&m.log, &m.parts, &m.train, &p, PEN_PART_TEST, 3, 1, &m.cases, &m.error), PEN_E_INPUT);
+    assert_int_equal(pen__cases_build(&m.log, &m.parts, &m.train, &p, PEN_PART_TEST, 3, 1, &m.cases, &m.error),
+                     PEN_E_INPUT);
     assert_non_null(strstr(m.error.message, "1 of pairs that the user had before (--keep-seen keeps them)"));
     drop(&m);
 }
@@ -207,10 +218,15 @@ static void nobody_to_test_is_refused(void **state)
 static void held_out_users_bring_their_history(void **state)
 {
     (void)state;
-    const row rows[] = {{0, 0, 1, 1}, {0, 1, 1, 2}, {0, 2, 1, 3}, {1, 1, 1, 9}, {1, 5, 1, 8}, {1, 0, 1, 7}, {1, 2, 1, 6}, {2, 0, 1, 1}, {2, 1, 1, 2}};
+    const row rows[] = {{0, 0, 1, 1}, {0, 1, 1, 2}, {0, 2, 1, 3}, {1, 1, 1, 9}, {1, 5, 1, 8},
+                        {1, 0, 1, 7}, {1, 2, 1, 6}, {2, 0, 1, 1}, {2, 1, 1, 2}};
     pen_protocol p = rank_protocol();
     made m;
-    make(&m, rows, 9, "ttt" "HHHT" "hv", &p, 1);
+    make(&m, rows, 9,
+         "ttt"
+         "HHHT"
+         "hv",
+         &p, 1);
     assert_int_equal(pen__train_build(&m.log, &m.parts, 1, PEN_TASK_RANK, &m.train, &m.error), PEN_OK);
     assert_int_equal(pen__cases_build(&m.log, &m.parts, &m.train, &p, PEN_PART_TEST, 3, 1, &m.cases, &m.error), PEN_OK);
     assert_int_equal(m.cases.n, 1);
@@ -219,13 +235,15 @@ static void held_out_users_bring_their_history(void **state)
     assert_string_equal(shown(&m.cases.target), " 2:1");
     assert_non_null(strstr(m.cases.notes, "\"folded_in\": 1"));
     pen__cases_free(&m.cases);
-    assert_int_equal(pen__cases_build(&m.log, &m.parts, &m.train, &p, PEN_PART_VALID, 1, 1, &m.cases, &m.error), PEN_OK);
+    assert_int_equal(pen__cases_build(&m.log, &m.parts, &m.train, &p, PEN_PART_VALID, 1, 1, &m.cases, &m.error),
+                     PEN_OK);
     assert_string_equal(shown(&m.cases.history), " 0:1");
     assert_string_equal(shown(&m.cases.target), " 1:1");
     drop(&m);
 }
 
-/* ---- on random logs ----------------------------------------------------------------------------------------------- */
+/* ---- on random logs -----------------------------------------------------------------------------------------------
+ */
 
 typedef struct big {
     row *rows;
@@ -245,7 +263,8 @@ static void begin(big *b, int64_t n, int n_threads, const pen_protocol *p)
     assert_int_equal(pen__log_build(b->data, p, &b->log, &error), PEN_OK);
     assert_int_equal(pen__split(&b->log, p, 1, 0, &b->parts, &error), PEN_OK);
     assert_int_equal(pen__train_build(&b->log, &b->parts, 3, p->task, &b->train, &error), PEN_OK);
-    assert_int_equal(pen__cases_build(&b->log, &b->parts, &b->train, p, PEN_PART_TEST, 3, 1, &b->cases, &error), PEN_OK);
+    assert_int_equal(pen__cases_build(&b->log, &b->parts, &b->train, p, PEN_PART_TEST, 3, 1, &b->cases, &error),
+                     PEN_OK);
 }
 
 static void end(big *b)
@@ -334,17 +353,21 @@ static void no_target_was_seen(void **state)
     begin(&b, 60000, 2, &p);
     uint8_t *seen = calloc((size_t)b.train.n_items, 1);
     for (int64_t c = 0; c < b.cases.n; c++) {
-        for (int64_t i = b.cases.history.begin[c]; i < b.cases.history.begin[c + 1]; i++) seen[b.cases.history.column[i]] = 1;
+        for (int64_t i = b.cases.history.begin[c]; i < b.cases.history.begin[c + 1]; i++)
+            seen[b.cases.history.column[i]] = 1;
         for (int64_t i = b.cases.target.begin[c]; i < b.cases.target.begin[c + 1]; i++)
             if (b.cases.target.column[i] >= 0) {
                 assert_int_equal(seen[b.cases.target.column[i]], 0);
                 seen[b.cases.target.column[i]] = 2; /* a target stands once */
             }
-        for (int64_t i = b.cases.history.begin[c]; i < b.cases.history.begin[c + 1]; i++) seen[b.cases.history.column[i]] = 0;
+        for (int64_t i = b.cases.history.begin[c]; i < b.cases.history.begin[c + 1]; i++)
+            seen[b.cases.history.column[i]] = 0;
         for (int64_t i = b.cases.target.begin[c]; i < b.cases.target.begin[c + 1]; i++)
             if (b.cases.target.column[i] >= 0) seen[b.cases.target.column[i]] = 0;
         int64_t known = b.cases.user[c];
-        if (known >= 0) assert_int_equal(b.cases.history.begin[c + 1] - b.cases.history.begin[c], b.train.history.begin[known + 1] - b.train.history.begin[known]);
+        if (known >= 0)
+            assert_int_equal(b.cases.history.begin[c + 1] - b.cases.history.begin[c],
+                             b.train.history.begin[known + 1] - b.train.history.begin[known]);
     }
     free(seen);
     end(&b);
@@ -368,7 +391,8 @@ static void test_users_are_drawn_from_all(void **state)
         while (all.cases.data_user[at] != few.cases.data_user[c]) at++;
         int64_t n = few.cases.target.begin[c + 1] - few.cases.target.begin[c];
         assert_int_equal(n, all.cases.target.begin[at + 1] - all.cases.target.begin[at]);
-        assert_memory_equal(few.cases.target.column + few.cases.target.begin[c], all.cases.target.column + all.cases.target.begin[at], (size_t)n * 4);
+        assert_memory_equal(few.cases.target.column + few.cases.target.begin[c],
+                            all.cases.target.column + all.cases.target.begin[at], (size_t)n * 4);
     }
     assert_true(memcmp(few.cases.data_user, other.cases.data_user, 400) != 0);
     assert_non_null(strstr(few.cases.notes, "\"users_left_out\": "));
@@ -377,7 +401,8 @@ static void test_users_are_drawn_from_all(void **state)
     end(&other);
 }
 
-/* ---- candidates ---------------------------------------------------------------------------------------------------- */
+/* ---- candidates ----------------------------------------------------------------------------------------------------
+ */
 
 static void sampled_candidates_exclude_and_do_not_repeat(void **state)
 {
@@ -396,12 +421,14 @@ static void sampled_candidates_exclude_and_do_not_repeat(void **state)
             memset(mark, 0, (size_t)b.train.n_items);
             for (int64_t i = b.cases.target.begin[c]; i < b.cases.target.begin[c + 1]; i++)
                 if (b.cases.target.column[i] >= 0) mark[b.cases.target.column[i]] = 1, targets++;
-            for (int64_t i = 0; i < b.log.n; i++) { /* test pairs are excluded by --candidates-exclude all alone, but all of them are targets */
+            for (int64_t i = 0; i < b.log.n;
+                 i++) { /* test pairs are excluded by --candidates-exclude all alone, but all of them are targets */
                 int32_t item = b.train.item_number[b.log.item[i]];
                 if (b.log.user[i] != b.cases.data_user[c] || item < 0 || mark[item]) continue;
                 if (b.parts.part[i] <= PEN_PART_VALID || p.exclude_all) mark[item] = 2, excluded++;
             }
-            int64_t n = b.cases.candidate.begin[c + 1] - b.cases.candidate.begin[c], left = b.train.n_items - targets - excluded;
+            int64_t n = b.cases.candidate.begin[c + 1] - b.cases.candidate.begin[c],
+                    left = b.train.n_items - targets - excluded;
             assert_int_equal(n, targets + (left < wanted ? left : wanted));
             for (int64_t i = b.cases.candidate.begin[c]; i < b.cases.candidate.begin[c + 1]; i++) {
                 uint8_t *m = &mark[b.cases.candidate.column[i]];
@@ -426,7 +453,8 @@ static void popular_candidates_are_popular(void **state)
         begin(&b, 60000, 1, &p);
         for (int64_t i = 0; i < b.cases.candidate.begin[b.cases.n]; i++) {
             int32_t item = b.cases.candidate.column[i];
-            mean[k] += (double)(b.train.by_item.begin[item + 1] - b.train.by_item.begin[item]) / (double)b.cases.candidate.begin[b.cases.n];
+            mean[k] += (double)(b.train.by_item.begin[item + 1] - b.train.by_item.begin[item]) /
+                       (double)b.cases.candidate.begin[b.cases.n];
         }
         end(&b);
     }
@@ -444,7 +472,8 @@ static void write_text(const char *path, const char *text)
 static void candidates_from_a_file(void **state)
 {
     (void)state;
-    const row rows[] = {{0, 0, 1, 1}, {0, 1, 1, 2}, {0, 2, 1, 3}, {1, 1, 1, 1}, {1, 3, 1, 2}, {2, 0, 1, 1}, {2, 4, 1, 2}, {3, 0, 1, 1}, {3, 1, 1, 1}};
+    const row rows[] = {{0, 0, 1, 1}, {0, 1, 1, 2}, {0, 2, 1, 3}, {1, 1, 1, 1}, {1, 3, 1, 2},
+                        {2, 0, 1, 1}, {2, 4, 1, 2}, {3, 0, 1, 1}, {3, 1, 1, 1}};
     char path[] = "/tmp/penchant-candidates-XXXXXX";
     int fd = mkstemp(path);
     assert_true(fd >= 0);
@@ -452,10 +481,15 @@ static void candidates_from_a_file(void **state)
     pen_protocol p = rank_protocol();
     p.candidates = path;
     made m;
-    make(&m, rows, 9, "ttT" "tT" "tT" "tT", &p, 1);
+    make(&m, rows, 9,
+         "ttT"
+         "tT"
+         "tT"
+         "tT",
+         &p, 1);
     assert_int_equal(pen__train_build(&m.log, &m.parts, 1, PEN_TASK_RANK, &m.train, &m.error), PEN_OK); /* items 0, 1 */
-    /* Two lines of u3; a line whose target is not tested; an unknown user; u2's unknown target is a miss; blank lines, CRLF, no
-     * line feed at the end. */
+    /* Two lines of u3; a line whose target is not tested; an unknown user; u2's unknown target is a miss; blank lines,
+     * CRLF, no line feed at the end. */
     write_text(path, "u3 i1 i0 i1 i4 i0\nu3 i1\n\nu3 i0 i1\nnobody i0 i1\r\nu2\ti4\ti0  i1 \r\nu1 i3 i0");
     assert_int_equal(pen__cases_build(&m.log, &m.parts, &m.train, &p, PEN_PART_TEST, 1, 1, &m.cases, &m.error), PEN_OK);
     assert_int_equal(m.cases.n, 4);
@@ -464,30 +498,42 @@ static void candidates_from_a_file(void **state)
     assert_string_equal(shown(&m.cases.history), " 0:1 | 0:1 | 0:1 | 1:1");
     const int32_t users[] = {3, 3, 2, 1};
     assert_memory_equal(m.cases.data_user, users, sizeof users);
-    assert_non_null(strstr(m.cases.notes, "\"cases\": 4, \"users_without_line\": 1, \"lines_not_tested\": 2, \"unknown_items\": 1}"));
+    assert_non_null(strstr(m.cases.notes,
+                           "\"cases\": 4, \"users_without_line\": 1, \"lines_not_tested\": 2, \"unknown_items\": 1}"));
     assert_non_null(strstr(m.cases.notes, "{\"users\": 4, \"events\": 4, "));
     pen__cases_free(&m.cases);
     write_text(path, "u3 i1 i0\nu3\n");
-    assert_int_equal(pen__cases_build(&m.log, &m.parts, &m.train, &p, PEN_PART_TEST, 1, 1, &m.cases, &m.error), PEN_E_INPUT);
+    assert_int_equal(pen__cases_build(&m.log, &m.parts, &m.train, &p, PEN_PART_TEST, 1, 1, &m.cases, &m.error),
+                     PEN_E_INPUT);
     assert_non_null(strstr(m.error.message, ":2: a line of candidates is `user target item item ...`"));
     write_text(path, "nobody i1 i0\n");
-    assert_int_equal(pen__cases_build(&m.log, &m.parts, &m.train, &p, PEN_PART_TEST, 1, 1, &m.cases, &m.error), PEN_E_INPUT);
+    assert_int_equal(pen__cases_build(&m.log, &m.parts, &m.train, &p, PEN_PART_TEST, 1, 1, &m.cases, &m.error),
+                     PEN_E_INPUT);
     assert_non_null(strstr(m.error.message, "none of 1 lines"));
     remove(path);
-    assert_int_equal(pen__cases_build(&m.log, &m.parts, &m.train, &p, PEN_PART_TEST, 1, 1, &m.cases, &m.error), PEN_E_IO);
+    assert_int_equal(pen__cases_build(&m.log, &m.parts, &m.train, &p, PEN_PART_TEST, 1, 1, &m.cases, &m.error),
+                     PEN_E_IO);
     p.candidates = "uniform:0";
-    assert_int_equal(pen__cases_build(&m.log, &m.parts, &m.train, &p, PEN_PART_TEST, 1, 1, &m.cases, &m.error), PEN_E_ARGUMENT);
+    assert_int_equal(pen__cases_build(&m.log, &m.parts, &m.train, &p, PEN_PART_TEST, 1, 1, &m.cases, &m.error),
+                     PEN_E_ARGUMENT);
     drop(&m);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(matrices_in_both_orders), cmocka_unit_test(a_mask_takes_parts), cmocka_unit_test(repeated_pairs_stand_once),
-        cmocka_unit_test(below_positive_is_seen_not_learned), cmocka_unit_test(seen_and_unknown_targets),
-        cmocka_unit_test(nobody_to_test_is_refused), cmocka_unit_test(held_out_users_bring_their_history), cmocka_unit_test(one_thread_is_four),
-        cmocka_unit_test(rows_rise_and_agree), cmocka_unit_test(no_target_was_seen), cmocka_unit_test(test_users_are_drawn_from_all),
-        cmocka_unit_test(sampled_candidates_exclude_and_do_not_repeat), cmocka_unit_test(popular_candidates_are_popular),
-        cmocka_unit_test(candidates_from_a_file)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(matrices_in_both_orders),
+                                       cmocka_unit_test(a_mask_takes_parts),
+                                       cmocka_unit_test(repeated_pairs_stand_once),
+                                       cmocka_unit_test(below_positive_is_seen_not_learned),
+                                       cmocka_unit_test(seen_and_unknown_targets),
+                                       cmocka_unit_test(nobody_to_test_is_refused),
+                                       cmocka_unit_test(held_out_users_bring_their_history),
+                                       cmocka_unit_test(one_thread_is_four),
+                                       cmocka_unit_test(rows_rise_and_agree),
+                                       cmocka_unit_test(no_target_was_seen),
+                                       cmocka_unit_test(test_users_are_drawn_from_all),
+                                       cmocka_unit_test(sampled_candidates_exclude_and_do_not_repeat),
+                                       cmocka_unit_test(popular_candidates_are_popular),
+                                       cmocka_unit_test(candidates_from_a_file)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

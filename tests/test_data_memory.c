@@ -1,5 +1,5 @@
-/* Every allocation of filters, splits, matrices, cases, doctor, synth and written parts fails once: each time the work says so,
- * nothing leaks, and what was given stays usable.
+/* Every allocation of filters, splits, matrices, cases, doctor, synth and written parts fails once: each time the work
+ * says so, nothing leaks, and what was given stays usable.
  */
 #include "log_fixture.h"
 
@@ -127,7 +127,8 @@ static int parts(pen_dataset *data, const pen_protocol *p, pen_error *error)
     assert_non_null(mkdtemp(folder));
     pen_material material = {data, NULL, NULL};
     pen_report *report = NULL;
-    int status = pen_split_write(data->ctx, &material, p, folder, p->task == PEN_TASK_RATE ? "pds" : "csv", &report, error);
+    int status =
+        pen_split_write(data->ctx, &material, p, folder, p->task == PEN_TASK_RATE ? "pds" : "csv", &report, error);
     pen_report_destroy(report);
     static const char *const names[] = {"train", "valid", "test"};
     for (int k = 0; k < 6; k++) {
@@ -141,13 +142,15 @@ static int parts(pen_dataset *data, const pen_protocol *p, pen_error *error)
 static void every_family(void **state)
 {
     (void)state;
-    static const char *const splits[] = {"ratio:0.8", "ratio-all:0.8", "ratio-time:0.8", "last:1,1", "time:0.8", "users:0.6,0.2,0.2", "folds:3"};
+    static const char *const splits[] = {"ratio:0.8", "ratio-all:0.8",     "ratio-time:0.8", "last:1,1",
+                                         "time:0.8",  "users:0.6,0.2,0.2", "folds:3"};
     static const char *const candidates[] = {NULL, "uniform:5", "popularity:5"};
     row *rows = random_rows(400, 30, 20, 1);
     for (int k = 0; k < 7; k++) {
         pen_protocol p;
         pen_protocol_init(&p);
-        p.split = splits[k], p.candidates = candidates[k % 3], p.exclude_all = k % 2, p.k_core = 2, p.min_value = 2, p.positive = k % 2 ? 3 : NAN;
+        p.split = splits[k], p.candidates = candidates[k % 3], p.exclude_all = k % 2, p.k_core = 2, p.min_value = 2,
+        p.positive = k % 2 ? 3 : NAN;
         p.test_users = k == 3 ? 5 : 0;
         torture(&p, pipeline, rows, 400);
     }
@@ -180,6 +183,7 @@ static void reports_and_files(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_family), cmocka_unit_test(given_tests), cmocka_unit_test(reports_and_files)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_family), cmocka_unit_test(given_tests),
+                                       cmocka_unit_test(reports_and_files)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,7 +81,8 @@ static void counts_are_right(void **state)
 {
     (void)state;
     /* 3 users of 4, 2, 1 events; the pair (0, 0) three times, two of those rows the same. */
-    const row rows[] = {{0, 0, 5, 10}, {0, 0, 5, 10}, {0, 0, 1, 30}, {0, 1, 3, 30}, {1, 0, 2, 50}, {1, 2, 2, 60}, {2, 0, -1, 70}};
+    const row rows[] = {{0, 0, 5, 10}, {0, 0, 5, 10}, {0, 0, 1, 30}, {0, 1, 3, 30},
+                        {1, 0, 2, 50}, {1, 2, 2, 60}, {2, 0, -1, 70}};
     pen_context *ctx = context_of(1);
     pen_dataset *d = dataset_of(ctx, rows, 7, 0);
     json_t *r = examine(d, "last:1");
@@ -137,7 +138,8 @@ static void gini_and_curve_on_known_shapes(void **state)
     assert_in_range(n, 20, PEN_N_CURVE);
     for (size_t i = 0; i < n; i++) { /* the diagonal */
         json_t *point = json_array_get(at(r, "events_per_item.curve"), i);
-        assert_true(fabs(json_number_value(json_array_get(point, 0)) - json_number_value(json_array_get(point, 1))) < 1e-4);
+        assert_true(fabs(json_number_value(json_array_get(point, 0)) - json_number_value(json_array_get(point, 1))) <
+                    1e-4);
     }
     json_decref(r);
     pen_dataset_destroy(d);
@@ -157,7 +159,9 @@ static void suspicious_things_are_said(void **state)
     must_say(rows, n, 0, "last:1", "note", "is later than the first test event of anybody");
 
     row *x = malloc((size_t)n * sizeof *x);
-#define CHANGED(what) memcpy(x, rows, (size_t)n * sizeof *x); for (int64_t i = 0; i < n; i++) what
+#define CHANGED(what)                                                                                                  \
+    memcpy(x, rows, (size_t)n * sizeof *x);                                                                            \
+    for (int64_t i = 0; i < n; i++) what
     CHANGED(x[i].value = 3);
     must_say(x, n, 0, NULL, "note", "All values are 3");
     CHANGED(x[i].value = i % 50 ? 4 : -20);
@@ -204,7 +208,8 @@ static void a_sound_log_gets_no_warning(void **state)
     (void)state;
     int64_t n = 20000;
     row *rows = malloc((size_t)n * sizeof *rows);
-    for (int64_t i = 0; i < n; i++) rows[i] = (row){(int)(i % 500), (int)((i * 7 + i / 500 * 13) % 400), 1 + (double)(i % 5), 1600000000 + i * 60};
+    for (int64_t i = 0; i < n; i++)
+        rows[i] = (row){(int)(i % 500), (int)((i * 7 + i / 500 * 13) % 400), 1 + (double)(i % 5), 1600000000 + i * 60};
     pen_context *ctx = context_of(2);
     pen_dataset *d = dataset_of(ctx, rows, n, 0);
     json_t *r = examine(d, NULL);
@@ -225,7 +230,16 @@ static void alike_ids_are_found(void **state)
 {
     (void)state;
     pen_context *ctx = context_of(1);
-    static const char *const names[] = {"anna", "Anna", "bob", " bob", "BOB ", "Cy", "CY", "dan", "\xC3\x84" "dan"};
+    static const char *const names[] = {"anna",
+                                        "Anna",
+                                        "bob",
+                                        " bob",
+                                        "BOB ",
+                                        "Cy",
+                                        "CY",
+                                        "dan",
+                                        "\xC3\x84"
+                                        "dan"};
     pen__strings ids = {.ctx = ctx};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         int32_t number;
@@ -248,7 +262,10 @@ static void moments_are_written(void **state)
     static const struct {
         int64_t ms;
         const char *text;
-    } known[] = {{0, "1970-01-01T00:00:00Z"}, {951782400000, "2000-02-29T00:00:00Z"}, {-1, "1969-12-31T23:59:59Z"}, {1577836799999, "2019-12-31T23:59:59Z"}};
+    } known[] = {{0, "1970-01-01T00:00:00Z"},
+                 {951782400000, "2000-02-29T00:00:00Z"},
+                 {-1, "1969-12-31T23:59:59Z"},
+                 {1577836799999, "2019-12-31T23:59:59Z"}};
     pen_context *ctx = context_of(1);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         pen__text text = {.ctx = ctx};
@@ -286,9 +303,10 @@ static void movielens_has_no_problem(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(counts_are_right), cmocka_unit_test(gini_and_curve_on_known_shapes),
-                                       cmocka_unit_test(suspicious_things_are_said), cmocka_unit_test(a_sound_log_gets_no_warning),
-                                       cmocka_unit_test(alike_ids_are_found), cmocka_unit_test(moments_are_written),
-                                       cmocka_unit_test(movielens_has_no_problem)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(counts_are_right),           cmocka_unit_test(gini_and_curve_on_known_shapes),
+        cmocka_unit_test(suspicious_things_are_said), cmocka_unit_test(a_sound_log_gets_no_warning),
+        cmocka_unit_test(alike_ids_are_found),        cmocka_unit_test(moments_are_written),
+        cmocka_unit_test(movielens_has_no_problem)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

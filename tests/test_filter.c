@@ -1,4 +1,5 @@
-/* The filters on hand-made logs, in the contract's order; the k-core against repeated scans; ML-1M's published counts. */
+/* The filters on hand-made logs, in the contract's order; the k-core against repeated scans; ML-1M's published counts.
+ */
 #include "log_fixture.h"
 
 #include "data/expression.h"
@@ -42,7 +43,9 @@ static const char *left(const pen__log *log)
     static char text[512];
     int at = 0;
     text[0] = 0;
-    for (int64_t i = 0; i < log->n; i++) at += snprintf(text + at, sizeof text - (size_t)at, "%s%d:%g", i ? " " : "", (int)log->event[i], (double)log->value[i]);
+    for (int64_t i = 0; i < log->n; i++)
+        at += snprintf(text + at, sizeof text - (size_t)at, "%s%d:%g", i ? " " : "", (int)log->event[i],
+                       (double)log->value[i]);
     return text;
 }
 
@@ -172,7 +175,8 @@ static void duplicates(void **state)
 static void duplicates_need_times_only_among_themselves(void **state)
 {
     (void)state;
-    const row alone[] = {{0, 0, 1, NONE}, {0, 1, 2, 10}, {0, 1, 3, 5}}, among[] = {{0, 0, 1, NONE}, {0, 0, 2, 10}, {0, 1, 3, 5}};
+    const row alone[] = {{0, 0, 1, NONE}, {0, 1, 2, 10}, {0, 1, 3, 5}},
+              among[] = {{0, 0, 1, NONE}, {0, 0, 2, 10}, {0, 1, 3, 5}};
     pen_protocol p = defaults(PEN_TASK_RATE);
     check(alone, 3, 0, &p, "0:1 1:2");
     refuse(among, 3, 0, &p, PEN_E_INPUT, "1 events without a time stand among duplicates");
@@ -229,13 +233,15 @@ static void event_types_weigh(void **state)
     refuse(few, 5, 0, &p, PEN_E_ARGUMENT, "--event-column");
     int32_t number;
     static const char *const names[] = {"view", "buy", "wish"};
-    for (int k = 0; k < 3; k++) assert_int_equal(pen__strings_add(&b.data->event_types, pen__span_of(names[k]), &number, NULL), PEN_OK);
+    for (int k = 0; k < 3; k++)
+        assert_int_equal(pen__strings_add(&b.data->event_types, pen__span_of(names[k]), &number, NULL), PEN_OK);
     int16_t *event = pen__alloc(b.ctx, sizeof types);
     memcpy(event, types, sizeof types);
     b.data->event = event;
     assert_int_equal(pen__log_build(b.data, &p, &b.log, NULL), PEN_OK);
     assert_string_equal(left(&b.log), "0:0.5 1:5 2:0.5"); /* wish is not named, and the last has no type */
-    assert_non_null(strstr(b.log.notes, "\"step\": \"event-weight view=0.5, buy=5\", \"events\": 3, \"users\": 2, \"items\": 2"));
+    assert_non_null(
+        strstr(b.log.notes, "\"step\": \"event-weight view=0.5, buy=5\", \"events\": 3, \"users\": 2, \"items\": 2"));
     pen__log_free(&b.log);
     p.weight_by_value = 1;
     assert_int_equal(pen__log_build(b.data, &p, &b.log, NULL), PEN_OK);
@@ -255,7 +261,8 @@ static void event_types_weigh(void **state)
 static void items_before_users_once_each(void **state)
 {
     (void)state;
-    /* Item 1 has one event. Without it user 1 has one event left and falls; then item 0 has two, which nobody looks at again. */
+    /* Item 1 has one event. Without it user 1 has one event left and falls; then item 0 has two, which nobody looks at
+     * again. */
     const row rows[] = {{0, 0, 1, 1}, {0, 2, 1, 2}, {1, 0, 1, 3}, {1, 1, 1, 4}, {2, 0, 1, 5}, {2, 2, 1, 6}};
     pen_protocol p = defaults(PEN_TASK_RANK);
     p.min_user_events = p.min_item_events = 2;
@@ -331,7 +338,8 @@ static void given_events_stand_apart(void **state)
     pen_context *ctx = context_of(1);
     pen_dataset *d = dataset_of(ctx, rows, 6, 0);
     pen_protocol p = defaults(PEN_TASK_RANK);
-    p.min_value = 2, p.positive = 4, p.since = "2", p.missing_time = "drop", p.min_user_events = 1, p.min_item_events = 2;
+    p.min_value = 2, p.positive = 4, p.since = "2", p.missing_time = "drop", p.min_user_events = 1,
+    p.min_item_events = 2;
     pen__log log;
     assert_int_equal(pen__log_build_given(d, &p, -1, 4, &log, NULL), PEN_OK);
     assert_string_equal(left(&log), "1:1 3:1 4:1 5:1");
@@ -346,7 +354,8 @@ static void given_events_stand_apart(void **state)
 static void given_pairs_inherit_values(void **state)
 {
     (void)state;
-    const row rows[] = {{0, 0, 1, 1}, {0, 1, 3, 2}, {1, 1, 5, 4}, {0, 0, 4, 3}, {0, 0, NAN, NONE}, {0, 1, 2, 9}, {1, 1, NAN, NONE}, {2, 1, NAN, NONE}};
+    const row rows[] = {{0, 0, 1, 1},      {0, 1, 3, 2}, {1, 1, 5, 4},      {0, 0, 4, 3},
+                        {0, 0, NAN, NONE}, {0, 1, 2, 9}, {1, 1, NAN, NONE}, {2, 1, NAN, NONE}};
     pen_context *ctx = context_of(1);
     pen_dataset *d = dataset_of(ctx, rows, 8, 0);
     pen_protocol p = defaults(PEN_TASK_RATE);
@@ -415,13 +424,22 @@ static void movielens_has_its_published_counts(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults_are_the_contracts), cmocka_unit_test(values_and_weights), cmocka_unit_test(min_value_and_time_window),
-        cmocka_unit_test(missing_times_stop_or_are_dealt_with), cmocka_unit_test(duplicates),
-        cmocka_unit_test(duplicates_need_times_only_among_themselves), cmocka_unit_test(refunds_cancel),
-        cmocka_unit_test(positive_marks_but_keeps), cmocka_unit_test(a_missing_value_is_worth_one), cmocka_unit_test(event_types_weigh),
-        cmocka_unit_test(items_before_users_once_each), cmocka_unit_test(k_core_is_the_fixed_point), cmocka_unit_test(steps_are_noted),
-        cmocka_unit_test(given_events_stand_apart), cmocka_unit_test(given_pairs_inherit_values), cmocka_unit_test(same_log_for_any_number_of_threads),
-        cmocka_unit_test(movielens_has_its_published_counts)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(defaults_are_the_contracts),
+                                       cmocka_unit_test(values_and_weights),
+                                       cmocka_unit_test(min_value_and_time_window),
+                                       cmocka_unit_test(missing_times_stop_or_are_dealt_with),
+                                       cmocka_unit_test(duplicates),
+                                       cmocka_unit_test(duplicates_need_times_only_among_themselves),
+                                       cmocka_unit_test(refunds_cancel),
+                                       cmocka_unit_test(positive_marks_but_keeps),
+                                       cmocka_unit_test(a_missing_value_is_worth_one),
+                                       cmocka_unit_test(event_types_weigh),
+                                       cmocka_unit_test(items_before_users_once_each),
+                                       cmocka_unit_test(k_core_is_the_fixed_point),
+                                       cmocka_unit_test(steps_are_noted),
+                                       cmocka_unit_test(given_events_stand_apart),
+                                       cmocka_unit_test(given_pairs_inherit_values),
+                                       cmocka_unit_test(same_log_for_any_number_of_threads),
+                                       cmocka_unit_test(movielens_has_its_published_counts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

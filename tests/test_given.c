@@ -1,4 +1,5 @@
-/* Given tests on real data: the counts that the papers' protocols have. Skipped with a word where the data is absent. */
+/* Given tests on real data: the counts that the papers' protocols have. Skipped with a word where the data is absent.
+ */
 #include "log_fixture.h"
 
 #include "penchant/dataset.h"
@@ -31,7 +32,8 @@ static void run(given *g, const pen_protocol *p)
     int status = pen__log_build_given(g->data, p, -1, g->log_file->n_events, &g->log, &error);
     if (status == PEN_OK) status = pen__split(&g->log, p, 1, 0, &g->parts, &error);
     if (status == PEN_OK) status = pen__train_build(&g->log, &g->parts, 3, p->task, &g->train, &error);
-    if (status == PEN_OK) status = pen__cases_build(&g->log, &g->parts, &g->train, p, PEN_PART_TEST, 3, 1, &g->cases, &error);
+    if (status == PEN_OK)
+        status = pen__cases_build(&g->log, &g->parts, &g->train, p, PEN_PART_TEST, 3, 1, &g->cases, &error);
     if (status != PEN_OK) print_message("%s\n", error.message);
     assert_int_equal(status, PEN_OK);
 }
@@ -77,12 +79,14 @@ static void ncf_leaves_994169_pairs(void **state)
         unknown += 100 - (g.cases.candidate.begin[c + 1] - g.cases.candidate.begin[c]);
     }
     assert_int_equal(known_targets, 6038);
-    assert_int_equal(unknown, 340 + 2 + 156); /* items and targets whose only rating is tested; lines that name the target twice */
+    assert_int_equal(
+        unknown, 340 + 2 + 156); /* items and targets whose only rating is tested; lines that name the target twice */
     pen__cases_free(&g.cases);
     pen__train_free(&g.train);
     pen__parts_free(&g.parts);
     pen__log_free(&g.log);
-    /* Its pairs have the ratings that the log has for them: filters of values concern them too, and they can be rated. */
+    /* Its pairs have the ratings that the log has for them: filters of values concern them too, and they can be rated.
+     */
     p.positive = 4;
     run(&g, &p);
     int64_t positive = 0;
@@ -163,8 +167,8 @@ static void the_official_folds_have_80000_and_20000(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(ncf_leaves_994169_pairs), cmocka_unit_test(gowalla_is_lightgcns),
-                                       cmocka_unit_test(diginetica_sessions_are_folded_in),
-                                       cmocka_unit_test(the_official_folds_have_80000_and_20000)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ncf_leaves_994169_pairs), cmocka_unit_test(gowalla_is_lightgcns),
+        cmocka_unit_test(diginetica_sessions_are_folded_in), cmocka_unit_test(the_official_folds_have_80000_and_20000)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,8 +20,8 @@ static const char *letters(const pen__parts *parts)
     return text;
 }
 
-static void check_parts(const row *rows, int64_t n, int flags, const pen_protocol *protocol, int64_t valid_from, int64_t test_from,
-                        const char *expected)
+static void check_parts(const row *rows, int64_t n, int flags, const pen_protocol *protocol, int64_t valid_from,
+                        int64_t test_from, const char *expected)
 {
     pen_context *ctx = context_of(1);
     pen_dataset *d = dataset_of(ctx, rows, n, flags);
@@ -41,7 +41,8 @@ static void check_parts(const row *rows, int64_t n, int flags, const pen_protoco
 }
 
 static const row three[] = {/* users of 4, 2 and 1 events; times not in the order of the file */
-                            {0, 0, 5, 40}, {0, 1, 1, 10}, {1, 0, 4, 5}, {0, 2, 3, 30}, {2, 3, 2, 7}, {1, 2, 4, 6}, {0, 3, 5, 20}};
+                            {0, 0, 5, 40}, {0, 1, 1, 10}, {1, 0, 4, 5}, {0, 2, 3, 30},
+                            {2, 3, 2, 7},  {1, 2, 4, 6},  {0, 3, 5, 20}};
 
 static void last_goes_by_time(void **state)
 {
@@ -51,7 +52,6 @@ static void last_goes_by_time(void **state)
     check_parts(three, 7, 0, protocol_of("last:0,1"), -1, -1, "TttttTt");
     check_parts(three, 7, NO_TIMES, protocol_of("last:1"), -1, -1, "tttvtTT"); /* by the order of the file */
 }
-
 
 static void refuse(const row *rows, int64_t n, int flags, const pen_protocol *protocol, int expected, const char *words)
 {
@@ -78,28 +78,61 @@ static void specs_say_what_is_allowed(void **state)
     static const struct {
         const char *spec, *words;
     } bad[] = {
-        {"", "unknown split ''; allowed are ratio:0.8"}, {"ratoi:0.8", "did you mean 'ratio'"}, {"ratio", "has no numbers"},
-        {"ratio:", "has no numbers"}, {"ratio:x", "'x' is not a share between 0 and 1"}, {"ratio:1.5", "'1.5' is not a share"},
-        {"ratio:-0.5", "is not a share"}, {"ratio:nan", "is not a share"}, {"ratio:1", "nothing to test"}, {"ratio:0", "nothing for training"},
-        {"ratio:0.8,0.2", "has two shares"}, {"ratio:0.8,0.1,0.2", "sum to 1.1"}, {"ratio:0.8,0.1,0.05,0.05", "more than three"},
-        {"ratio:0,0.5,0.5", "nothing for training"}, {"ratio:0.8,,0.2", "'' is not a share"},
-        {"last:0", "nothing to test"}, {"last:1.5", "'1.5' is not a number of events"}, {"last:-1", "is not a number"},
-        {"last:1,1,1", "more than two numbers"}, {"folds:1", "from 2 to 1000"}, {"folds:x", "from 2 to 1000"}, {"folds:5,5", "from 2"},
-        {"time:2020-13-01", "neither a share"}, {"time:2020-02-30", "neither a share"}, {"time:2020-01-02,2020-01-01", "must begin before"},
-        {"time:soon", "'soon' is neither a share (0.8) nor a moment"}, {"users:2", "is not a share"},
+        {"", "unknown split ''; allowed are ratio:0.8"},
+        {"ratoi:0.8", "did you mean 'ratio'"},
+        {"ratio", "has no numbers"},
+        {"ratio:", "has no numbers"},
+        {"ratio:x", "'x' is not a share between 0 and 1"},
+        {"ratio:1.5", "'1.5' is not a share"},
+        {"ratio:-0.5", "is not a share"},
+        {"ratio:nan", "is not a share"},
+        {"ratio:1", "nothing to test"},
+        {"ratio:0", "nothing for training"},
+        {"ratio:0.8,0.2", "has two shares"},
+        {"ratio:0.8,0.1,0.2", "sum to 1.1"},
+        {"ratio:0.8,0.1,0.05,0.05", "more than three"},
+        {"ratio:0,0.5,0.5", "nothing for training"},
+        {"ratio:0.8,,0.2", "'' is not a share"},
+        {"last:0", "nothing to test"},
+        {"last:1.5", "'1.5' is not a number of events"},
+        {"last:-1", "is not a number"},
+        {"last:1,1,1", "more than two numbers"},
+        {"folds:1", "from 2 to 1000"},
+        {"folds:x", "from 2 to 1000"},
+        {"folds:5,5", "from 2"},
+        {"time:2020-13-01", "neither a share"},
+        {"time:2020-02-30", "neither a share"},
+        {"time:2020-01-02,2020-01-01", "must begin before"},
+        {"time:soon", "'soon' is neither a share (0.8) nor a moment"},
+        {"users:2", "is not a share"},
     };
     pen__split_spec spec;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         pen_error error = {0};
         assert_int_not_equal(pen__split_spec_parse(bad[i].spec, &spec, &error), PEN_OK);
-        if (!strstr(error.message, bad[i].words)) print_message("%s: '%s' does not say '%s'\n", bad[i].spec, error.message, bad[i].words);
+        if (!strstr(error.message, bad[i].words))
+            print_message("%s: '%s' does not say '%s'\n", bad[i].spec, error.message, bad[i].words);
         assert_non_null(strstr(error.message, bad[i].words));
     }
     assert_int_not_equal(pen__split_spec_parse(NULL, &spec, NULL), PEN_OK);
-    static const char *const good[] = {"ratio:0.8", "ratio:0.8,0.1,0.1", "ratio-all: 0.9", "ratio-time:0.7,0.1,0.2", "last:1", "last:1,1",
-                                       "time:0.8", "time:0.8,0.1,0.1", "time:2020-01-01", "time:2020-01-01T12:30:00+02:00", "time:1577836800",
-                                       "time:2020-01-01,2020-02-01", "users:0.8,0.1,0.1", "users:0.9", "folds:5", "ratio:0.9,0.1,0"};
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++) assert_int_equal(pen__split_spec_parse(good[i], &spec, NULL), PEN_OK);
+    static const char *const good[] = {"ratio:0.8",
+                                       "ratio:0.8,0.1,0.1",
+                                       "ratio-all: 0.9",
+                                       "ratio-time:0.7,0.1,0.2",
+                                       "last:1",
+                                       "last:1,1",
+                                       "time:0.8",
+                                       "time:0.8,0.1,0.1",
+                                       "time:2020-01-01",
+                                       "time:2020-01-01T12:30:00+02:00",
+                                       "time:1577836800",
+                                       "time:2020-01-01,2020-02-01",
+                                       "users:0.8,0.1,0.1",
+                                       "users:0.9",
+                                       "folds:5",
+                                       "ratio:0.9,0.1,0"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_int_equal(pen__split_spec_parse(good[i], &spec, NULL), PEN_OK);
     int32_t n;
     assert_int_equal(pen__split_folds("folds:7", &n, NULL), PEN_OK);
     assert_int_equal(n, 7);
@@ -115,8 +148,8 @@ static void specs_say_what_is_allowed(void **state)
     assert_int_equal(pen__fold_in_parse("last:1", &spec, NULL), PEN_OK);
 }
 
-/* RecBole 1.2.1, Dataset._calcu_split_ids: floors, then one more for the test and then validation where training keeps more
- * than one. */
+/* RecBole 1.2.1, Dataset._calcu_split_ids: floors, then one more for the test and then validation where training keeps
+ * more than one. */
 static void recbole(int64_t n, double valid, double test, int64_t *n_valid, int64_t *n_test)
 {
     *n_valid = (int64_t)(valid * (double)n), *n_test = (int64_t)(test * (double)n);
@@ -133,7 +166,10 @@ static void shares_are_recboles(void **state)
     static const struct {
         const char *spec;
         double valid, test;
-    } kinds[] = {{"ratio:0.8,0.1,0.1", 0.1, 0.1}, {"ratio:0.7,0.1,0.2", 0.1, 0.2}, {"ratio:0.6,0.2,0.2", 0.2, 0.2}, {"ratio:0.9,0,0.1", 0, 0.1},
+    } kinds[] = {{"ratio:0.8,0.1,0.1", 0.1, 0.1},
+                 {"ratio:0.7,0.1,0.2", 0.1, 0.2},
+                 {"ratio:0.6,0.2,0.2", 0.2, 0.2},
+                 {"ratio:0.9,0,0.1", 0, 0.1},
                  {"ratio:0.5,0.25,0.25", 0.25, 0.25}};
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         pen__split_spec spec;
@@ -152,7 +188,8 @@ static void one_number_gives_a_tenth_to_validation(void **state)
 {
     (void)state;
     pen__split_spec spec;
-    static const int64_t expected[][3] = {{0, 0, 0}, {1, 0, 0}, {2, 0, 1}, {3, 1, 1}, {5, 1, 1}, {10, 1, 2}, {25, 2, 5}, {100, 8, 20}, {1000, 80, 200}};
+    static const int64_t expected[][3] = {{0, 0, 0},  {1, 0, 0},  {2, 0, 1},    {3, 1, 1},      {5, 1, 1},
+                                          {10, 1, 2}, {25, 2, 5}, {100, 8, 20}, {1000, 80, 200}};
     assert_int_equal(pen__split_spec_parse("ratio:0.8", &spec, NULL), PEN_OK);
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
         int64_t valid, test;
@@ -168,8 +205,14 @@ static void moments(void **state)
     static const struct {
         const char *text;
         int64_t seconds;
-    } good[] = {{"0", 0}, {"1577836800", 1577836800}, {"2020-01-01", 1577836800}, {"2020-01-01T00:00:00Z", 1577836800},
-                {"2020-01-01T02:00:00+02:00", 1577836800}, {"2020-01-01 00:00", 1577836800}, {"2000-02-29", 951782400}, {"1969-12-31", -86400}};
+    } good[] = {{"0", 0},
+                {"1577836800", 1577836800},
+                {"2020-01-01", 1577836800},
+                {"2020-01-01T00:00:00Z", 1577836800},
+                {"2020-01-01T02:00:00+02:00", 1577836800},
+                {"2020-01-01 00:00", 1577836800},
+                {"2000-02-29", 951782400},
+                {"1969-12-31", -86400}};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         int64_t ms;
         assert_true(pen__moment_parse(pen__span_of(good[i].text), &ms));
@@ -185,14 +228,43 @@ static void moments(void **state)
 static void users_with_too_few_events_stay(void **state)
 {
     (void)state;
-    const row rows[] = {{0, 0, 1, 1}, {1, 0, 1, 1}, {1, 1, 1, 2}, {2, 0, 1, 1}, {2, 1, 1, 2}, {2, 2, 1, 3}, {3, 0, 1, 1}, {3, 1, 1, 2}, {3, 2, 1, 3}, {3, 3, 1, 4}};
-    check_parts(rows, 10, 0, protocol_of("last:1"), -1, -1, "t" "tT" "tvT" "ttvT");
-    check_parts(rows, 10, 0, protocol_of("last:2"), -1, -1, "t" "tt" "tTT" "tvTT");
-    check_parts(rows, 10, 0, protocol_of("last:3"), -1, -1, "t" "tt" "ttt" "tTTT");
-    check_parts(rows, 10, 0, protocol_of("last:2,1"), -1, -1, "t" "tT" "ttT" "tvvT");
-    check_parts(rows, 10, 0, protocol_of("ratio-time:0.5"), -1, -1, "t" "tT" "tvT" "tvTT");
-    check_parts(rows, 10, 0, protocol_of("ratio-time:0.8,0.1,0.1"), -1, -1, "t" "tT" "tvT" "ttvT");
-    check_parts(rows, 10, 0, protocol_of("ratio-time:0.9,0.1,0"), -1, -1, "t" "tv" "ttv" "tttv");
+    const row rows[] = {{0, 0, 1, 1}, {1, 0, 1, 1}, {1, 1, 1, 2}, {2, 0, 1, 1}, {2, 1, 1, 2},
+                        {2, 2, 1, 3}, {3, 0, 1, 1}, {3, 1, 1, 2}, {3, 2, 1, 3}, {3, 3, 1, 4}};
+    check_parts(rows, 10, 0, protocol_of("last:1"), -1, -1,
+                "t"
+                "tT"
+                "tvT"
+                "ttvT");
+    check_parts(rows, 10, 0, protocol_of("last:2"), -1, -1,
+                "t"
+                "tt"
+                "tTT"
+                "tvTT");
+    check_parts(rows, 10, 0, protocol_of("last:3"), -1, -1,
+                "t"
+                "tt"
+                "ttt"
+                "tTTT");
+    check_parts(rows, 10, 0, protocol_of("last:2,1"), -1, -1,
+                "t"
+                "tT"
+                "ttT"
+                "tvvT");
+    check_parts(rows, 10, 0, protocol_of("ratio-time:0.5"), -1, -1,
+                "t"
+                "tT"
+                "tvT"
+                "tvTT");
+    check_parts(rows, 10, 0, protocol_of("ratio-time:0.8,0.1,0.1"), -1, -1,
+                "t"
+                "tT"
+                "tvT"
+                "ttvT");
+    check_parts(rows, 10, 0, protocol_of("ratio-time:0.9,0.1,0"), -1, -1,
+                "t"
+                "tv"
+                "ttv"
+                "tttv");
     refuse(rows, 1, 0, protocol_of("last:1"), PEN_E_INPUT, "leaves no event to test on");
     refuse(rows, 3, 0, protocol_of("last:1,1"), PEN_E_INPUT, "leaves no event for validation");
 }
@@ -200,7 +272,8 @@ static void users_with_too_few_events_stay(void **state)
 static void one_cut_for_all(void **state)
 {
     (void)state;
-    const row rows[] = {{0, 0, 1, 1}, {1, 0, 1, 9}, {0, 1, 1, 3}, {1, 1, 1, 2}, {2, 0, 1, 8}, {2, 1, 1, 4}, {0, 2, 1, 7}, {1, 2, 1, 5}, {2, 2, 1, 6}, {0, 3, 1, 10}};
+    const row rows[] = {{0, 0, 1, 1}, {1, 0, 1, 9}, {0, 1, 1, 3}, {1, 1, 1, 2}, {2, 0, 1, 8},
+                        {2, 1, 1, 4}, {0, 2, 1, 7}, {1, 2, 1, 5}, {2, 2, 1, 6}, {0, 3, 1, 10}};
     check_parts(rows, 10, 0, protocol_of("time:0.8"), -1, -1, "tTttvttttT");
     check_parts(rows, 10, 0, protocol_of("time:0.5,0.3,0.2"), -1, -1, "tTttvtvtvT");
     check_parts(rows, 10, NO_TIMES, protocol_of("time:0.8"), -1, -1, "tttttttvTT");
@@ -210,7 +283,8 @@ static void one_cut_for_all(void **state)
     refuse(rows, 10, 0, protocol_of("time:2020-01-01"), PEN_E_INPUT, "leaves no event to test on");
     refuse(rows, 10, 0, protocol_of("time:1960-01-01"), PEN_E_INPUT, "leaves no event for training");
     refuse(rows, 10, NO_TIMES, protocol_of("time:2020-01-01"), PEN_E_ARGUMENT, "--time-column");
-    const row same[] = {{0, 0, 1, 5}, {0, 1, 1, 5}, {1, 0, 1, 5}, {1, 1, 1, 5}}, ties[] = {{0, 0, 1, 4}, {0, 1, 1, 5}, {1, 0, 1, 5}, {1, 1, 1, 5}};
+    const row same[] = {{0, 0, 1, 5}, {0, 1, 1, 5}, {1, 0, 1, 5}, {1, 1, 1, 5}},
+              ties[] = {{0, 0, 1, 4}, {0, 1, 1, 5}, {1, 0, 1, 5}, {1, 1, 1, 5}};
     refuse(same, 4, 0, protocol_of("time:0.8"), PEN_E_INPUT, "all its times are the same");
     check_parts(ties, 4, 0, protocol_of("time:0.8"), -1, -1, "tTTT"); /* events of one moment stay together */
 }
@@ -218,13 +292,21 @@ static void one_cut_for_all(void **state)
 static void missing_times_stop_what_needs_order(void **state)
 {
     (void)state;
-    const row rows[] = {{0, 0, 1, 3}, {0, 1, 1, PEN_TIME_MISSING}, {0, 2, 1, 2}, {1, 0, 1, PEN_TIME_MISSING}, {1, 1, 1, PEN_TIME_MISSING}, {1, 2, 1, 1}};
+    const row rows[] = {{0, 0, 1, 3},
+                        {0, 1, 1, PEN_TIME_MISSING},
+                        {0, 2, 1, 2},
+                        {1, 0, 1, PEN_TIME_MISSING},
+                        {1, 1, 1, PEN_TIME_MISSING},
+                        {1, 2, 1, 1}};
     static const char *const ordered[] = {"last:1", "ratio-time:0.8", "time:0.5", "time:2"};
     for (int i = 0; i < 4; i++) refuse(rows, 6, 0, protocol_of(ordered[i]), PEN_E_INPUT, "3 of 6 events have no time");
-    refuse(rows, 6, 0, protocol_of(NULL), PEN_E_INPUT, "3 of 6 events have no time"); /* the default, where there is time */
+    refuse(rows, 6, 0, protocol_of(NULL), PEN_E_INPUT,
+           "3 of 6 events have no time"); /* the default, where there is time */
     pen_protocol p = *protocol_of("last:1");
     p.missing_time = "first"; /* among themselves in the order of the file */
-    check_parts(rows, 6, 0, &p, -1, -1, "Ttv" "tvT");
+    check_parts(rows, 6, 0, &p, -1, -1,
+                "Ttv"
+                "tvT");
     p.missing_time = "drop";
     check_parts(rows, 6, 0, &p, -1, -1, "Ttt"); /* what is left: u0 at 3, u0 at 2, u1 at 1 */
     p = *protocol_of("users:0.5");
@@ -236,7 +318,8 @@ static void what_is_not_positive_goes_with_its_neighbours(void **state)
 {
     (void)state;
     /* One user; worth 4 or more is positive: events 1, 3, 4, 6. */
-    const row rows[] = {{0, 0, 1, 1}, {0, 1, 5, 2}, {0, 2, 1, 3}, {0, 3, 4, 4}, {0, 4, 4, 5}, {0, 5, 2, 6}, {0, 6, 5, 7}, {0, 7, 1, 8}};
+    const row rows[] = {{0, 0, 1, 1}, {0, 1, 5, 2}, {0, 2, 1, 3}, {0, 3, 4, 4},
+                        {0, 4, 4, 5}, {0, 5, 2, 6}, {0, 6, 5, 7}, {0, 7, 1, 8}};
     pen_protocol p = *protocol_of("last:1");
     p.positive = 4;
     check_parts(rows, 8, 0, &p, -1, -1, "ttttvvTT");
@@ -253,9 +336,13 @@ static void given_pairs_are_taken_out(void **state)
 {
     (void)state;
     pen_protocol p = *protocol_of("last:1");
-    /* Log: u0 i0 i1 i2 (i1 twice), u1 i0 i1; test: u0 i1, u2 i0 i2 (unknown user: shown i0), u3 i5 (one event: asked, not shown). */
-    const row rows[] = {{0, 0, 1, 1}, {0, 1, 1, 2}, {0, 2, 1, 3}, {0, 1, 1, 4}, {1, 0, 1, 5}, {1, 1, 1, 6}, {0, 1, 1, 7}, {2, 0, 1, 8}, {2, 2, 1, 9}, {3, 5, 1, 10}};
-    check_parts(rows, 10, 0, &p, -1, 6, "t-v-tv" "THTT");
+    /* Log: u0 i0 i1 i2 (i1 twice), u1 i0 i1; test: u0 i1, u2 i0 i2 (unknown user: shown i0), u3 i5 (one event: asked,
+     * not shown). */
+    const row rows[] = {{0, 0, 1, 1}, {0, 1, 1, 2}, {0, 2, 1, 3}, {0, 1, 1, 4}, {1, 0, 1, 5},
+                        {1, 1, 1, 6}, {0, 1, 1, 7}, {2, 0, 1, 8}, {2, 2, 1, 9}, {3, 5, 1, 10}};
+    check_parts(rows, 10, 0, &p, -1, 6,
+                "t-v-tv"
+                "THTT");
     p.split = NULL; /* by default a tenth of training is validation, at random: one of each user's two */
     pen_context *ctx = context_of(1);
     pen_dataset *d = dataset_of(ctx, rows, 10, 0);
@@ -273,17 +360,21 @@ static void given_pairs_are_taken_out(void **state)
     /* A given validation: the pair u0 i2 is its, nothing is drawn. */
     assert_int_equal(pen__log_build_given(d, &p, 5, 6, &log, NULL), PEN_OK);
     assert_int_equal(pen__split(&log, &p, 1, 0, &parts, NULL), PEN_OK);
-    assert_string_equal(letters(&parts), "t-t-tv" "THTT");
+    assert_string_equal(letters(&parts), "t-t-tv"
+                                         "THTT");
     pen__parts_free(&parts);
     pen__log_free(&log);
     pen_dataset_destroy(d);
     pen_context_destroy(ctx);
     p.split = "last:1";
     p.fold_in = "last:2"; /* two are asked for: u2 shows nothing */
-    check_parts(rows, 10, 0, &p, -1, 6, "t-v-tv" "TTTT");
+    check_parts(rows, 10, 0, &p, -1, 6,
+                "t-v-tv"
+                "TTTT");
 }
 
-/* ---- properties on random logs ------------------------------------------------------------------------------------ */
+/* ---- properties on random logs ------------------------------------------------------------------------------------
+ */
 
 typedef struct lot {
     pen_context *ctx;
@@ -307,9 +398,21 @@ static void lot_drop(lot *l)
     pen_context_destroy(l->ctx);
 }
 
-static const char *const every_family[] = {"ratio:0.8", "ratio:0.8,0.1,0.1", "ratio-all:0.8", "ratio-all:0.6,0.2,0.2", "ratio-time:0.8",
-                                           "ratio-time:0.7,0.1,0.2", "last:1", "last:1,1", "last:2,3", "time:0.8", "time:0.7,0.1,0.2", "users:0.8",
-                                           "users:0.8,0.1,0.1", "folds:5", "time:1970-01-01T02:00:00"};
+static const char *const every_family[] = {"ratio:0.8",
+                                           "ratio:0.8,0.1,0.1",
+                                           "ratio-all:0.8",
+                                           "ratio-all:0.6,0.2,0.2",
+                                           "ratio-time:0.8",
+                                           "ratio-time:0.7,0.1,0.2",
+                                           "last:1",
+                                           "last:1,1",
+                                           "last:2,3",
+                                           "time:0.8",
+                                           "time:0.7,0.1,0.2",
+                                           "users:0.8",
+                                           "users:0.8,0.1,0.1",
+                                           "folds:5",
+                                           "time:1970-01-01T02:00:00"};
 
 static void all_promises_are_kept(void **state)
 {
@@ -371,7 +474,8 @@ static void shares_over_all_are_exact(void **state)
     for (int fold = 0; fold < 7; fold++) {
         int64_t tests = 0, valid = 0;
         assert_int_equal(pen__split(&l.log, &p, 3, fold, &parts, NULL), PEN_OK);
-        for (int64_t i = 0; i < n; i++) tests += parts.part[i] == PEN_PART_TEST, valid += parts.part[i] == PEN_PART_VALID;
+        for (int64_t i = 0; i < n; i++)
+            tests += parts.part[i] == PEN_PART_TEST, valid += parts.part[i] == PEN_PART_VALID;
         if (tests < least) least = tests;
         if (tests > most) most = tests;
         assert_int_equal(valid, (n - tests) / 10);
@@ -490,7 +594,8 @@ static void random_parts_are_fair(void **state)
     lot_drop(&l);
 }
 
-/* ---- real data ---------------------------------------------------------------------------------------------------- */
+/* ---- real data ----------------------------------------------------------------------------------------------------
+ */
 
 static void movielens_splits_as_recbole_counts(void **state)
 {
@@ -521,13 +626,22 @@ static void movielens_splits_as_recbole_counts(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(specs_say_what_is_allowed), cmocka_unit_test(shares_are_recboles), cmocka_unit_test(one_number_gives_a_tenth_to_validation),
-        cmocka_unit_test(moments), cmocka_unit_test(last_goes_by_time), cmocka_unit_test(users_with_too_few_events_stay),
-        cmocka_unit_test(one_cut_for_all), cmocka_unit_test(missing_times_stop_what_needs_order),
-        cmocka_unit_test(what_is_not_positive_goes_with_its_neighbours), cmocka_unit_test(given_pairs_are_taken_out),
-        cmocka_unit_test(all_promises_are_kept), cmocka_unit_test(shares_over_all_are_exact), cmocka_unit_test(latest_are_later),
-        cmocka_unit_test(held_out_users_are_held_out), cmocka_unit_test(seeds_differ_and_threads_do_not), cmocka_unit_test(random_parts_are_fair),
-        cmocka_unit_test(movielens_splits_as_recbole_counts)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(specs_say_what_is_allowed),
+                                       cmocka_unit_test(shares_are_recboles),
+                                       cmocka_unit_test(one_number_gives_a_tenth_to_validation),
+                                       cmocka_unit_test(moments),
+                                       cmocka_unit_test(last_goes_by_time),
+                                       cmocka_unit_test(users_with_too_few_events_stay),
+                                       cmocka_unit_test(one_cut_for_all),
+                                       cmocka_unit_test(missing_times_stop_what_needs_order),
+                                       cmocka_unit_test(what_is_not_positive_goes_with_its_neighbours),
+                                       cmocka_unit_test(given_pairs_are_taken_out),
+                                       cmocka_unit_test(all_promises_are_kept),
+                                       cmocka_unit_test(shares_over_all_are_exact),
+                                       cmocka_unit_test(latest_are_later),
+                                       cmocka_unit_test(held_out_users_are_held_out),
+                                       cmocka_unit_test(seeds_differ_and_threads_do_not),
+                                       cmocka_unit_test(random_parts_are_fair),
+                                       cmocka_unit_test(movielens_splits_as_recbole_counts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Made-up logs have the structure that they promise; the file is the data set; and parts of a split come back from files. */
+/* Made-up logs have the structure that they promise; the file is the data set; and parts of a split come back from
+ * files. */
 #include "log_fixture.h"
 
 #include <jansson.h>
@@ -27,7 +28,8 @@ static void bad_options_are_refused(void **state)
     (void)state;
     pen_synth_options o[8];
     for (int k = 0; k < 8; k++) o[k] = made_up("blocks", 100);
-    o[0].structure = "block", o[1].events = 0, o[2].users = 0, o[3].items = INT64_C(1) << 31, o[4].groups = 2000, o[5].noise = 1.5, o[6].skew = -1;
+    o[0].structure = "block", o[1].events = 0, o[2].users = 0, o[3].items = INT64_C(1) << 31, o[4].groups = 2000,
+    o[5].noise = 1.5, o[6].skew = -1;
     o[7].struct_size = 3;
     pen__synth s;
     for (int k = 0; k < 8; k++) {
@@ -53,13 +55,17 @@ static void blocks_and_drift_follow_tastes(void **state)
             in[part] += x.item % 10 == x.user % 10;
             high += x.value >= 4;
         }
-        /* Of the structured 0.9 all, of the noise a tenth lies in the user's own group; drift begins there and leaves it. */
+        /* Of the structured 0.9 all, of the noise a tenth lies in the user's own group; drift begins there and leaves
+         * it. */
         assert_true(fabs((double)high / 200000 - 0.91) < 0.005);
         for (int k = 0; k < 5; k++) {
             double share = (double)in[k] / (double)n[k];
-            if (!drift) assert_true(fabs(share - 0.91) < 0.01);
-            else if (k == 0) assert_true(share > 0.3);
-            else if (k > 1) assert_true(share < 0.05);
+            if (!drift)
+                assert_true(fabs(share - 0.91) < 0.01);
+            else if (k == 0)
+                assert_true(share > 0.3);
+            else if (k > 1)
+                assert_true(share < 0.05);
         }
     }
 }
@@ -93,7 +99,8 @@ static void popularity_has_no_taste(void **state)
         own += x.item % 10 == x.user % 10;
         count[x.item]++;
     }
-    assert_true(fabs((double)own / 200000 - 0.16) < 0.1); /* some groups have more popular items: not far from a tenth */
+    assert_true(fabs((double)own / 200000 - 0.16) <
+                0.1); /* some groups have more popular items: not far from a tenth */
     /* log2(2) : log2(3/2) : log2(4/3): the integral of 1/x */
     assert_true(fabs((double)count[0] / (double)count[1] - log(2) / log(1.5)) < 0.1);
     assert_true(fabs((double)count[1] / (double)count[9] - log(1.5) / log(1.1)) < 0.3);
@@ -152,11 +159,13 @@ static void memory_does_not_grow_with_events(void **state)
     pen_context_destroy(ctx);
 }
 
-/* ---- parts as files ------------------------------------------------------------------------------------------------ */
+/* ---- parts as files ------------------------------------------------------------------------------------------------
+ */
 
 static int64_t n_files; /* and their events */
 
-static void compare_file(pen_context *ctx, const pen_dataset *from, json_t *file, const uint8_t *part, const pen__log *log, int number)
+static void compare_file(pen_context *ctx, const pen_dataset *from, json_t *file, const uint8_t *part,
+                         const pen__log *log, int number)
 {
     const char *path = json_string_value(json_object_get(file, "path"));
     pen_dataset *d;
@@ -169,8 +178,10 @@ static void compare_file(pen_context *ctx, const pen_dataset *from, json_t *file
     for (int64_t i = 0; i < log->n; i++) {
         if (part[i] != number) continue;
         assert_true(at < d->n_events);
-        assert_true(pen__span_equal(pen__strings_at(&d->users, d->user[at]), pen__strings_at(&from->users, log->user[i])));
-        assert_true(pen__span_equal(pen__strings_at(&d->items, d->item[at]), pen__strings_at(&from->items, log->item[i])));
+        assert_true(
+            pen__span_equal(pen__strings_at(&d->users, d->user[at]), pen__strings_at(&from->users, log->user[i])));
+        assert_true(
+            pen__span_equal(pen__strings_at(&d->items, d->item[at]), pen__strings_at(&from->items, log->item[i])));
         assert_true(d->value[at] == from->value[log->event[i]]);
         assert_int_equal(d->time[at], from->time[log->event[i]]);
         at++;
@@ -184,7 +195,8 @@ static void compare_file(pen_context *ctx, const pen_dataset *from, json_t *file
 static void parts_come_back_from_files(void **state)
 {
     (void)state;
-    static const char *const formats[] = {"csv", "tsv", "pds"}, *const splits[] = {"last:1", "users:0.8,0.1,0.1", "folds:3"};
+    static const char *const formats[] = {"csv", "tsv", "pds"}, *const splits[] = {"last:1", "users:0.8,0.1,0.1",
+                                                                                   "folds:3"};
     static const char *const names[] = {"train", "valid", "test", "", "valid_history", "test_history"};
     int64_t n = 3000;
     row *rows = random_rows(n, 200, 100, 5);
@@ -203,7 +215,8 @@ static void parts_come_back_from_files(void **state)
             assert_int_equal(pen_split_write(ctx, &material, &p, folder, formats[f], &report, &error), PEN_OK);
             json_t *json = json_loads(pen_report_json(report), 0, NULL);
             assert_non_null(json);
-            assert_int_equal(json_integer_value(json_object_get(json_array_get(json_object_get(json, "filters"), 0), "events")), n);
+            assert_int_equal(
+                json_integer_value(json_object_get(json_array_get(json_object_get(json, "filters"), 0), "events")), n);
             json_t *folds = json_object_get(json, "folds");
             assert_int_equal(json_array_size(folds), k == 2 ? 3 : 1);
             for (size_t fold = 0; fold < json_array_size(folds); fold++) {
@@ -240,7 +253,11 @@ static void parts_come_back_from_files(void **state)
 static void odd_ids_and_weights_are_written(void **state)
 {
     (void)state;
-    const row rows[] = {{0, 0, 2.5, 1600000000}, {0, 0, 0.1, PEN_TIME_MISSING}, {1, 1, 3, 1600000001}, {0, 1, 4, 1600000002}, {1, 2, 5, 1600000003}};
+    const row rows[] = {{0, 0, 2.5, 1600000000},
+                        {0, 0, 0.1, PEN_TIME_MISSING},
+                        {1, 1, 3, 1600000001},
+                        {0, 1, 4, 1600000002},
+                        {1, 2, 5, 1600000003}};
     pen_context *ctx = context_of(1);
     pen_dataset *d = dataset_of(ctx, rows, 5, 0);
     pen__strings_free(&d->users);
@@ -269,7 +286,8 @@ static void odd_ids_and_weights_are_written(void **state)
     rmdir(folder);
     char all[2000];
     snprintf(all, sizeof all, "%s%s", text[0], text[1]);
-    assert_non_null(strstr(all, "\n\"a,\"\"b\"\"\",i0,2.5,2,1600000000\n")); /* two merged into the one that has a time */
+    assert_non_null(
+        strstr(all, "\n\"a,\"\"b\"\"\",i0,2.5,2,1600000000\n")); /* two merged into the one that has a time */
     assert_non_null(strstr(all, "\n\" two\nlines \",i1,3,1,1600000001\n"));
     pen_report_destroy(report);
     pen_error error = {0};
@@ -282,9 +300,13 @@ static void odd_ids_and_weights_are_written(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(bad_options_are_refused), cmocka_unit_test(blocks_and_drift_follow_tastes),
-                                       cmocka_unit_test(cycles_go_round), cmocka_unit_test(popularity_has_no_taste),
-                                       cmocka_unit_test(the_file_is_the_data_set), cmocka_unit_test(memory_does_not_grow_with_events),
-                                       cmocka_unit_test(parts_come_back_from_files), cmocka_unit_test(odd_ids_and_weights_are_written)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(bad_options_are_refused),
+                                       cmocka_unit_test(blocks_and_drift_follow_tastes),
+                                       cmocka_unit_test(cycles_go_round),
+                                       cmocka_unit_test(popularity_has_no_taste),
+                                       cmocka_unit_test(the_file_is_the_data_set),
+                                       cmocka_unit_test(memory_does_not_grow_with_events),
+                                       cmocka_unit_test(parts_come_back_from_files),
+                                       cmocka_unit_test(odd_ids_and_weights_are_written)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

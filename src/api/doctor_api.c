@@ -7,7 +7,8 @@
 
 pen_status pen_doctor(const pen_dataset *log, const pen_protocol *protocol, pen_report **report, pen_error *error)
 {
-    PEN_CHECK(log && protocol && report, PEN_E_ARGUMENT, "pen_doctor: a log, a protocol and a place for the report are needed");
+    PEN_CHECK(log && protocol && report, PEN_E_ARGUMENT,
+              "pen_doctor: a log, a protocol and a place for the report are needed");
     *report = NULL;
     pen__cancel_clear(log->ctx);
     PEN_TRY(pen__report_new(log->ctx, report, error));

@@ -7,8 +7,8 @@
 #include "data/parts_write.h"
 
 /* One fold into its folder. */
-static pen_status write_fold(const pen__log *log, const pen_protocol *protocol, int32_t fold, const char *folder, int format, pen__text *out,
-                             pen_error *error)
+static pen_status write_fold(const pen__log *log, const pen_protocol *protocol, int32_t fold, const char *folder,
+                             int format, pen__text *out, pen_error *error)
 {
     pen__parts parts = {0};
     PEN_TRY(pen__split(log, protocol, protocol->seed, fold, &parts, error));
@@ -24,8 +24,8 @@ static pen_status write_fold(const pen__log *log, const pen_protocol *protocol, 
     return status;
 }
 
-static pen_status write_all(const pen__material *material, const pen_protocol *protocol, const char *folder, int format, pen__text *out,
-                            pen_error *error)
+static pen_status write_all(const pen__material *material, const pen_protocol *protocol, const char *folder, int format,
+                            pen__text *out, pen_error *error)
 {
     pen__log log = {0};
     int32_t n_folds = 1;
@@ -33,14 +33,15 @@ static pen_status write_all(const pen__material *material, const pen_protocol *p
     PEN_TRY(pen__log_build_given(material->data, protocol, material->valid_from, material->test_from, &log, error));
     pen__text_printf(out, "{\"filters\": %s, \"folds\": [", log.notes);
     pen_status status = pen__folder_make(folder, error);
-    for (int32_t fold = 0; fold < n_folds && status == PEN_OK; fold++) status = write_fold(&log, protocol, fold, folder, format, out, error);
+    for (int32_t fold = 0; fold < n_folds && status == PEN_OK; fold++)
+        status = write_fold(&log, protocol, fold, folder, format, out, error);
     pen__text_puts(out, "]}");
     pen__log_free(&log);
     return status;
 }
 
-pen_status pen_split_write(pen_context *ctx, const pen_material *material, const pen_protocol *protocol, const char *folder,
-                           const char *format, pen_report **report, pen_error *error)
+pen_status pen_split_write(pen_context *ctx, const pen_material *material, const pen_protocol *protocol,
+                           const char *folder, const char *format, pen_report **report, pen_error *error)
 {
     PEN_CHECK(ctx && material && protocol && folder && report, PEN_E_ARGUMENT, "pen_split_write: an argument is NULL");
     int form;

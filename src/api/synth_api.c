@@ -6,7 +6,8 @@
 #include "base/progress.h"
 #include "data/synth.h"
 
-pen_status pen_synth_dataset(pen_context *ctx, const pen_synth_options *options, pen_dataset **dataset, pen_error *error)
+pen_status pen_synth_dataset(pen_context *ctx, const pen_synth_options *options, pen_dataset **dataset,
+                             pen_error *error)
 {
     PEN_CHECK(ctx && options && dataset, PEN_E_ARGUMENT, "pen_synth_dataset: an argument is NULL");
     pen__synth synth;

@@ -1,5 +1,5 @@
-/* Ids that differ only in ASCII case or in blanks at their ends: each id that has such letters is put in its plain form and
- * looked for among the ids and among the plain forms before it.
+/* Ids that differ only in ASCII case or in blanks at their ends: each id that has such letters is put in its plain form
+ * and looked for among the ids and among the plain forms before it.
  */
 #include "data/alike.h"
 

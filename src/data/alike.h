@@ -7,8 +7,8 @@
 enum { PEN_ALIKE_KEPT = 3 };
 
 typedef struct pen__alike {
-    int64_t n;                        /* ids that are another one but for case or blanks */
-    int32_t pair[PEN_ALIKE_KEPT][2];  /* the first few, with the one that each is like */
+    int64_t n;                       /* ids that are another one but for case or blanks */
+    int32_t pair[PEN_ALIKE_KEPT][2]; /* the first few, with the one that each is like */
 } pen__alike;
 
 /* O(bytes of the ids that have capitals or blanks). */

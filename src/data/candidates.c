@@ -1,8 +1,8 @@
 /* Candidates: a few items to rank beside the targets, for comparison with papers that measured so.
  *
- * Sampled ones are drawn without repetition, from a sequence of their own for each user, so they do not depend on who else is
- * tested. Rejection draws them while they are few; where they are most of the catalogue each item gets a random key and the
- * least ones win (Efraimidis and Spirakis 2006 for weights).
+ * Sampled ones are drawn without repetition, from a sequence of their own for each user, so they do not depend on who
+ * else is tested. Rejection draws them while they are few; where they are most of the catalogue each item gets a random
+ * key and the least ones win (Efraimidis and Spirakis 2006 for weights).
  */
 #include <math.h>
 #include <string.h>
@@ -61,7 +61,10 @@ static pen_status count_shard(void *arg, int64_t shard, int worker, pen_error *e
     return PEN_OK;
 }
 
-static int64_t popularity(const sampling *s, int32_t item) { return s->train->by_item.begin[item + 1] - s->train->by_item.begin[item]; }
+static int64_t popularity(const sampling *s, int32_t item)
+{
+    return s->train->by_item.begin[item + 1] - s->train->by_item.begin[item];
+}
 
 /* Draws until there are n or luck runs out; returns how many there are. */
 static int64_t draw_by_rejection(const sampling *s, pen__rng *rng, uint8_t *taken, int32_t *out, int64_t n)
@@ -79,7 +82,8 @@ static int64_t draw_by_rejection(const sampling *s, pen__rng *rng, uint8_t *take
 }
 
 /* The n free items with the least keys: exponential with the item's rate. */
-static pen_status draw_by_keys(const sampling *s, pen__rng *rng, uint8_t *taken, int32_t *out, int64_t n, pen_error *error)
+static pen_status draw_by_keys(const sampling *s, pen__rng *rng, uint8_t *taken, int32_t *out, int64_t n,
+                               pen_error *error)
 {
     pen__keyed *keyed = NULL;
     int64_t free_items = 0;
@@ -87,7 +91,8 @@ static pen_status draw_by_keys(const sampling *s, pen__rng *rng, uint8_t *taken,
     for (int32_t item = 0; item < s->train->n_items; item++) {
         double uniform = ((double)(pen__rng_next(rng) >> 11) + 0.5) * 0x1p-53;
         if (taken[item]) continue;
-        double rate = s->kind == PEN_CANDIDATES_UNIFORM ? 1 : (double)popularity(s, item), key = rate > 0 ? -log(uniform) / rate : 1e300;
+        double rate = s->kind == PEN_CANDIDATES_UNIFORM ? 1 : (double)popularity(s, item),
+               key = rate > 0 ? -log(uniform) / rate : 1e300;
         memcpy(&keyed[free_items].key, &key, sizeof key); /* positive doubles are ordered as their bits */
         keyed[free_items++].index = item;
     }
@@ -121,8 +126,9 @@ static pen_status sample_shard(void *arg, int64_t shard, int worker, pen_error *
     return PEN_OK;
 }
 
-pen_status pen__candidates_sample(pen__cases *cases, const pen__log *log, const pen__train *train, const pen__groups_of *all_by_user,
-                                  int kind, int64_t n, uint64_t seed, pen_error *error)
+pen_status pen__candidates_sample(pen__cases *cases, const pen__log *log, const pen__train *train,
+                                  const pen__groups_of *all_by_user, int kind, int64_t n, uint64_t seed,
+                                  pen_error *error)
 {
     pen_context *ctx = cases->ctx;
     sampling s = {cases, log, train, all_by_user, kind, n, seed, NULL, NULL};
@@ -139,7 +145,8 @@ pen_status pen__candidates_sample(pen__cases *cases, const pen__log *log, const 
     candidate->begin[0] = 0;
     for (int64_t k = 0; k < cases->n; k++) {
         int64_t known = 0;
-        for (int64_t at = cases->target.begin[k]; at < cases->target.begin[k + 1]; at++) known += cases->target.column[at] >= 0;
+        for (int64_t at = cases->target.begin[k]; at < cases->target.begin[k + 1]; at++)
+            known += cases->target.column[at] >= 0;
         candidate->begin[k + 1] = candidate->begin[k] + known + s.drawn[k];
     }
     PEN_TRY_DONE(PEN_NEW(ctx, candidate->column, candidate->begin[cases->n]));

@@ -1,8 +1,8 @@
-/* Candidates from a file: lines `user target item item ...`, ids apart by blanks or tabs, the form in which papers ship theirs;
- * plain, gzip or zstd.
+/* Candidates from a file: lines `user target item item ...`, ids apart by blanks or tabs, the form in which papers ship
+ * theirs; plain, gzip or zstd.
  *
- * Each line is a case of its own: that target among that line's items. Lines of users or targets that are not tested are passed
- * over and counted; a user without a line is left out and counted.
+ * Each line is a case of its own: that target among that line's items. Lines of users or targets that are not tested
+ * are passed over and counted; a user without a line is left out and counted.
  */
 #include <string.h>
 
@@ -13,9 +13,9 @@ enum { BLOCK = 1 << 20 };
 
 /* One line that became a case. */
 typedef struct line {
-    int64_t of;             /* the case it came from */
-    int64_t target;         /* place of the target in cases->target */
-    int64_t begin, end;     /* of its items, the target among them */
+    int64_t of;         /* the case it came from */
+    int64_t target;     /* place of the target in cases->target */
+    int64_t begin, end; /* of its items, the target among them */
 } line;
 
 typedef struct reading {
@@ -72,8 +72,10 @@ static pen_status read_line(reading *r, const char *path, pen__span rest, pen_er
     r->row++;
     if (!next_word(&rest, &user)) return PEN_OK;
     if (!next_word(&rest, &word))
-        return pen__fail_at(error, PEN_E_INPUT, r->row, "%.300s:%lld: a line of candidates is `user target item item ...`; this one has only "
-                            "a user", path, (long long)r->row);
+        return pen__fail_at(error, PEN_E_INPUT, r->row,
+                            "%.300s:%lld: a line of candidates is `user target item item ...`; this one has only "
+                            "a user",
+                            path, (long long)r->row);
     int32_t u = pen__strings_find(&r->train->data->users, user), target = item_of(r, word);
     int64_t k = u < 0 ? -1 : r->case_of[u], place = k < 0 ? -1 : find_target(r->cases, k, target);
     if (place < 0) {
@@ -129,7 +131,8 @@ static pen_status make_cases(const reading *r, pen__cases *out, pen_error *error
     const pen__cases *from = r->cases;
     int64_t n = (int64_t)r->n_lines, n_history = 0;
     *out = (pen__cases){.ctx = from->ctx, .n = n, .keep_seen = from->keep_seen};
-    for (int64_t i = 0; i < n; i++) n_history += from->history.begin[r->line[i].of + 1] - from->history.begin[r->line[i].of];
+    for (int64_t i = 0; i < n; i++)
+        n_history += from->history.begin[r->line[i].of + 1] - from->history.begin[r->line[i].of];
     PEN_TRY(PEN_NEW(out->ctx, out->user, n));
     PEN_TRY(PEN_NEW(out->ctx, out->data_user, n));
     pen__rows *rows[3] = {&out->target, &out->history, &out->candidate};
@@ -144,7 +147,8 @@ static pen_status make_cases(const reading *r, pen__cases *out, pen_error *error
     if (from->history.time) PEN_TRY(PEN_NEW(out->ctx, out->history.time, n_history));
     for (int64_t i = 0; i < n; i++) {
         const line *l = &r->line[i];
-        int64_t begin = from->history.begin[l->of], length = from->history.begin[l->of + 1] - begin, to = out->history.begin[i];
+        int64_t begin = from->history.begin[l->of], length = from->history.begin[l->of + 1] - begin,
+                to = out->history.begin[i];
         out->user[i] = from->user[l->of];
         out->data_user[i] = from->data_user[l->of];
         out->target.begin[i + 1] = i + 1;
@@ -155,13 +159,15 @@ static pen_status make_cases(const reading *r, pen__cases *out, pen_error *error
         if (!length) continue;
         memcpy(out->history.column + to, from->history.column + begin, (size_t)length * sizeof *out->history.column);
         memcpy(out->history.value + to, from->history.value + begin, (size_t)length * sizeof *out->history.value);
-        if (out->history.time) memcpy(out->history.time + to, from->history.time + begin, (size_t)length * sizeof *out->history.time);
+        if (out->history.time)
+            memcpy(out->history.time + to, from->history.time + begin, (size_t)length * sizeof *out->history.time);
     }
     if (r->n_items) memcpy(out->candidate.column, r->item, r->n_items * sizeof *r->item);
     return PEN_OK;
 }
 
-pen_status pen__candidates_file(pen__cases *cases, const pen__train *train, const char *path, pen__text *notes, pen_error *error)
+pen_status pen__candidates_file(pen__cases *cases, const pen__train *train, const char *path, pen__text *notes,
+                                pen_error *error)
 {
     pen_context *ctx = cases->ctx;
     reading r = {.cases = cases, .train = train};
@@ -172,15 +178,19 @@ pen_status pen__candidates_file(pen__cases *cases, const pen__train *train, cons
     for (int64_t k = 0; k < cases->n; k++) r.case_of[cases->data_user[k]] = k;
     PEN_TRY_DONE(PEN_NEW_ZERO(ctx, r.stamp, train->n_items));
     PEN_TRY_DONE(read_lines(&r, path, error));
-    PEN_CHECK_DONE(r.n_lines > 0, PEN_E_INPUT, "%.300s: none of %lld lines (user target item item ...) names a tested user and one of the "
-                   "user's test items", path, (long long)r.row);
+    PEN_CHECK_DONE(r.n_lines > 0, PEN_E_INPUT,
+                   "%.300s: none of %lld lines (user target item item ...) names a tested user and one of the "
+                   "user's test items",
+                   path, (long long)r.row);
     PEN_TRY_DONE(make_cases(&r, &made, error));
     int64_t with = 0;
-    for (int64_t i = 0; i < made.n; i++) with += r.case_of[made.data_user[i]] >= 0 ? (r.case_of[made.data_user[i]] = -1, 1) : 0;
+    for (int64_t i = 0; i < made.n; i++)
+        with += r.case_of[made.data_user[i]] >= 0 ? (r.case_of[made.data_user[i]] = -1, 1) : 0;
     pen__text_puts(notes, ", \"candidates\": {\"file\": ");
     pen__text_json(notes, path, strlen(path));
-    pen__text_printf(notes, ", \"cases\": %lld, \"users_without_line\": %lld, \"lines_not_tested\": %lld, \"unknown_items\": %lld}",
-                     (long long)made.n, (long long)(cases->n - with), (long long)r.not_tested, (long long)r.unknown);
+    pen__text_printf(
+        notes, ", \"cases\": %lld, \"users_without_line\": %lld, \"lines_not_tested\": %lld, \"unknown_items\": %lld}",
+        (long long)made.n, (long long)(cases->n - with), (long long)r.not_tested, (long long)r.unknown);
     pen__cases_free(cases);
     *cases = made;
     made = (pen__cases){0};

@@ -1,9 +1,10 @@
 /* Whom to test, with what history: the cases of a part, over training's numbers.
  *
- * The events of users who are asked about are grouped by user, in order of time, and what the walk needs of them (item, history or
- * target) is laid beside the order. One walk over each user's events finds targets and history; it runs twice, to count and to
- * fill, in parallel over users. A target whose pair the user had before is dropped (unless seen items are kept), one that
- * training lacks is a miss (-1) or dropped. A stamp per item and worker tells what was seen: O(events of the users tested).
+ * The events of users who are asked about are grouped by user, in order of time, and what the walk needs of them (item,
+ * history or target) is laid beside the order. One walk over each user's events finds targets and history; it runs
+ * twice, to count and to fill, in parallel over users. A target whose pair the user had before is dropped (unless seen
+ * items are kept), one that training lacks is a miss (-1) or dropped. A stamp per item and worker tells what was seen:
+ * O(events of the users tested).
  */
 #include "data/cases_impl.h"
 
@@ -197,7 +198,8 @@ static pen_status lay_beside_shard(void *arg, int64_t shard, int worker, pen_err
 {
     (void)worker, (void)error;
     const casing *c = arg;
-    int64_t n = c->by_user.begin[c->by_user.n_groups], end = (shard + 1) * ENTRIES_A_SHARD < n ? (shard + 1) * ENTRIES_A_SHARD : n;
+    int64_t n = c->by_user.begin[c->by_user.n_groups],
+            end = (shard + 1) * ENTRIES_A_SHARD < n ? (shard + 1) * ENTRIES_A_SHARD : n;
     for (int64_t at = shard * ENTRIES_A_SHARD; at < end; at++) {
         c->item[at] = c->log->item[c->by_user.index[at]];
         c->kind[at] = is_history(c, c->by_user.index[at]) ? HISTORY : TARGET;
@@ -250,9 +252,10 @@ static pen_status find_cases(casing *c, int64_t *n_users, counted *total, pen_er
     for (int32_t u = 0; u < log->data->users.n; u++)
         if (c->n_target[u]) c->case_user[n++] = u;
     *n_users = n;
-    PEN_CHECK_DONE(n > 0 || c->part != PEN_PART_TEST, PEN_E_INPUT, "no user is left to test: %lld events, of them %lld of pairs that the user had before (--keep-seen "
-                   "keeps them) and %lld of items that training lacks", (long long)total->target_events, (long long)total->seen,
-                   (long long)total->unknown);
+    PEN_CHECK_DONE(n > 0 || c->part != PEN_PART_TEST, PEN_E_INPUT,
+                   "no user is left to test: %lld events, of them %lld of pairs that the user had before (--keep-seen "
+                   "keeps them) and %lld of items that training lacks",
+                   (long long)total->target_events, (long long)total->seen, (long long)total->unknown);
     PEN_TRY_DONE(draw_users(c, &n, error));
     PEN_TRY_DONE(lay_out(c, n, error));
     clear_stamps(c);
@@ -272,13 +275,17 @@ static pen_status add_candidates(casing *c, uint64_t seed, pen__text *notes, pen
     if (kind == PEN_CANDIDATES_ALL || c->train->task == PEN_TASK_RATE) return PEN_OK;
     if (kind == PEN_CANDIDATES_FILE) {
         /* A file speaks of the test's targets; validation ranks the full catalogue. */
-        return c->part == PEN_PART_TEST ? pen__candidates_file(c->cases, c->train, p->candidates, notes, error) : PEN_OK;
+        return c->part == PEN_PART_TEST ? pen__candidates_file(c->cases, c->train, p->candidates, notes, error)
+                                        : PEN_OK;
     }
-    if (p->exclude_all) PEN_TRY(pen__group(c->log->ctx, c->log->user, NULL, c->log->n, c->log->data->users.n, &all, error));
-    pen_status status = pen__candidates_sample(c->cases, c->log, c->train, p->exclude_all ? &all : NULL, kind, n, seed, error);
+    if (p->exclude_all)
+        PEN_TRY(pen__group(c->log->ctx, c->log->user, NULL, c->log->n, c->log->data->users.n, &all, error));
+    pen_status status =
+        pen__candidates_sample(c->cases, c->log, c->train, p->exclude_all ? &all : NULL, kind, n, seed, error);
     pen__groups_free(&all);
     pen__text_printf(notes, ", \"candidates\": {\"drawn\": \"%s\", \"items\": %lld, \"exclude\": \"%s\"}",
-                     kind == PEN_CANDIDATES_UNIFORM ? "uniform" : "popularity", (long long)n, p->exclude_all ? "all" : "train");
+                     kind == PEN_CANDIDATES_UNIFORM ? "uniform" : "popularity", (long long)n,
+                     p->exclude_all ? "all" : "train");
     return status;
 }
 
@@ -290,18 +297,27 @@ static void write_notes(const pen__cases *cases, int64_t n_users, const counted 
         folded_in += cases->user[k] < 0 && !none;
         bare += none;
     }
-    pen__text_printf(notes, "{\"users\": %lld, \"events\": %lld, \"folded_in\": %lld, \"without_history\": %lld, \"unknown_items\": %lld, "
-                     "\"already_seen\": %lld, \"users_left_out\": %lld", (long long)cases->n, (long long)cases->target.begin[cases->n],
-                     (long long)folded_in, (long long)bare, (long long)total->unknown, (long long)total->seen, (long long)(n_users - cases->n));
+    pen__text_printf(
+        notes,
+        "{\"users\": %lld, \"events\": %lld, \"folded_in\": %lld, \"without_history\": %lld, \"unknown_items\": %lld, "
+        "\"already_seen\": %lld, \"users_left_out\": %lld",
+        (long long)cases->n, (long long)cases->target.begin[cases->n], (long long)folded_in, (long long)bare,
+        (long long)total->unknown, (long long)total->seen, (long long)(n_users - cases->n));
 }
 
-pen_status pen__cases_build(const pen__log *log, const pen__parts *parts, const pen__train *train, const pen_protocol *protocol,
-                            int part, unsigned history_mask, uint64_t seed, pen__cases *out, pen_error *error)
+pen_status pen__cases_build(const pen__log *log, const pen__parts *parts, const pen__train *train,
+                            const pen_protocol *protocol, int part, unsigned history_mask, uint64_t seed,
+                            pen__cases *out, pen_error *error)
 {
     pen_context *ctx = log->ctx;
     *out = (pen__cases){.ctx = ctx, .keep_seen = protocol->keep_seen};
     unsigned shown = part == PEN_PART_TEST ? 1u << PEN_PART_TEST_HISTORY : 1u << PEN_PART_VALID_HISTORY;
-    casing c = {.log = log, .parts = parts, .train = train, .protocol = protocol, .cases = out, .part = part,
+    casing c = {.log = log,
+                .parts = parts,
+                .train = train,
+                .protocol = protocol,
+                .cases = out,
+                .part = part,
                 .history_mask = (history_mask | shown) & ~(1u << part)};
     pen__text notes = {.ctx = ctx};
     counted total = {0};

@@ -1,7 +1,8 @@
-/* Users and items with few events: --min-item-events, --min-user-events (once each, items first), --k-core (to a fixed point).
+/* Users and items with few events: --min-item-events, --min-user-events (once each, items first), --k-core (to a fixed
+ * point).
  *
- * The k-core is found by a queue of users and items that have fallen below k: each event is looked at once from its user and
- * once from its item, so the cost is linear whatever the number of rounds that repeated scans would need.
+ * The k-core is found by a queue of users and items that have fallen below k: each event is looked at once from its
+ * user and once from its item, so the cost is linear whatever the number of rounds that repeated scans would need.
  */
 #include <string.h>
 
@@ -9,7 +10,8 @@
 #include "data/order.h"
 
 /* Drops the log's own events of users (items) that have fewer than `least` of them. */
-static pen_status at_least(pen__filter *f, const int32_t *id, int64_t n_ids, int64_t least, const char *step, pen_error *error)
+static pen_status at_least(pen__filter *f, const int32_t *id, int64_t n_ids, int64_t least, const char *step,
+                           pen_error *error)
 {
     pen__log *log = f->log;
     int64_t *count = NULL;

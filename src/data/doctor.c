@@ -13,19 +13,25 @@ typedef long long ll;
 void pen__text_moment(pen__text *out, int64_t milliseconds)
 {
     int64_t seconds = milliseconds / 1000 - (milliseconds % 1000 < 0), days = seconds / 86400 - (seconds % 86400 < 0);
-    int64_t clock = seconds - days * 86400, z = days + 719468, era = (z >= 0 ? z : z - 146096) / 146097, doe = z - era * 146097;
-    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365, doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
-    int64_t day = doy - (153 * mp + 2) / 5 + 1, month = mp < 10 ? mp + 3 : mp - 9, year = yoe + era * 400 + (month <= 2);
-    pen__text_printf(out, "%04lld-%02lld-%02lldT%02lld:%02lld:%02lldZ", (ll)year, (ll)month, (ll)day, (ll)(clock / 3600), (ll)(clock / 60 % 60),
-                     (ll)(clock % 60));
+    int64_t clock = seconds - days * 86400, z = days + 719468, era = (z >= 0 ? z : z - 146096) / 146097,
+            doe = z - era * 146097;
+    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365, doy = doe - (365 * yoe + yoe / 4 - yoe / 100),
+            mp = (5 * doy + 2) / 153;
+    int64_t day = doy - (153 * mp + 2) / 5 + 1, month = mp < 10 ? mp + 3 : mp - 9,
+            year = yoe + era * 400 + (month <= 2);
+    pen__text_printf(out, "%04lld-%02lld-%02lldT%02lld:%02lld:%02lldZ", (ll)year, (ll)month, (ll)day,
+                     (ll)(clock / 3600), (ll)(clock / 60 % 60), (ll)(clock % 60));
 }
 
 static void put_span(pen__text *out, pen__span s) { pen__text_json(out, s.text ? s.text : "", s.length); }
 
 static void put_spread(pen__text *out, const char *name, const pen__spread *s, const pen_dataset *d, bool items)
 {
-    pen__text_printf(out, ", \"%s\": {\"with_events\": %lld, \"without_events\": %lld, \"least\": %lld, \"median\": %g, \"mean\": %.6g, \"most\": %lld, "
-                     "\"histogram\": [", name, (ll)s->n, (ll)s->unused, (ll)s->least, s->median, s->mean, (ll)s->most);
+    pen__text_printf(out,
+                     ", \"%s\": {\"with_events\": %lld, \"without_events\": %lld, \"least\": %lld, \"median\": %g, "
+                     "\"mean\": %.6g, \"most\": %lld, "
+                     "\"histogram\": [",
+                     name, (ll)s->n, (ll)s->unused, (ll)s->least, s->median, s->mean, (ll)s->most);
     for (int k = 0; k < PEN_N_BUCKETS; k++) {
         int32_t from = pen__bucket_least[k], to = k + 1 < PEN_N_BUCKETS ? pen__bucket_least[k + 1] - 1 : 0;
         pen__text_printf(out, "%s{\"events\": \"", k ? ", " : "");
@@ -41,16 +47,20 @@ static void put_spread(pen__text *out, const char *name, const pen__spread *s, c
         pen__text_printf(out, ", \"events\": %lld}", (ll)s->top_events[k]);
     }
     pen__text_puts(out, "], \"curve\": [");
-    for (int k = 0; k < s->n_curve; k++) pen__text_printf(out, "%s[%.5g, %.5g]", k ? ", " : "", s->curve[k][0], s->curve[k][1]);
+    for (int k = 0; k < s->n_curve; k++)
+        pen__text_printf(out, "%s[%.5g, %.5g]", k ? ", " : "", s->curve[k][0], s->curve[k][1]);
     pen__text_puts(out, "], \"ranks\": [");
-    for (int k = 0; k < s->n_curve; k++) pen__text_printf(out, "%s[%lld, %lld]", k ? ", " : "", (ll)s->rank[k][0], (ll)s->rank[k][1]);
+    for (int k = 0; k < s->n_curve; k++)
+        pen__text_printf(out, "%s[%lld, %lld]", k ? ", " : "", (ll)s->rank[k][0], (ll)s->rank[k][1]);
     pen__text_puts(out, "]}");
 }
 
 static void put_number(pen__text *out, double value)
 {
-    if (isfinite(value)) pen__text_printf(out, "%.7g", value);
-    else pen__text_puts(out, "null");
+    if (isfinite(value))
+        pen__text_printf(out, "%.7g", value);
+    else
+        pen__text_puts(out, "null");
 }
 
 static void put_values(pen__text *out, const pen__values *v)
@@ -60,7 +70,8 @@ static void put_values(pen__text *out, const pen__values *v)
         pen__text_puts(out, "null");
         return;
     }
-    pen__text_printf(out, "{\"missing\": %lld, \"negative\": %lld, \"zero\": %lld, \"least\": ", (ll)v->missing, (ll)v->negative, (ll)v->zero);
+    pen__text_printf(out, "{\"missing\": %lld, \"negative\": %lld, \"zero\": %lld, \"least\": ", (ll)v->missing,
+                     (ll)v->negative, (ll)v->zero);
     put_number(out, v->least);
     pen__text_puts(out, ", \"median\": ");
     put_number(out, v->median);
@@ -105,12 +116,14 @@ static void put_times(pen__text *out, const pen__times *t)
         put_time(out, t, "commonest", t->commonest);
         pen__text_printf(out, ", \"commonest_events\": %lld", (ll)t->commonest_events);
     }
-    pen__text_printf(out, ", \"future\": %lld, \"before_1980\": %lld, \"ties\": %lld, \"histogram\": [", (ll)t->future, (ll)t->before_1980, (ll)t->tied);
+    pen__text_printf(out, ", \"future\": %lld, \"before_1980\": %lld, \"ties\": %lld, \"histogram\": [", (ll)t->future,
+                     (ll)t->before_1980, (ll)t->tied);
     for (int k = 0; k < PEN_N_TIME_BINS && t->n; k++) pen__text_printf(out, "%s%lld", k ? ", " : "", (ll)t->bin[k]);
     pen__text_puts(out, "]}");
 }
 
-/* ---- event types, context columns, tables ------------------------------------------------------------------------- */
+/* ---- event types, context columns, tables -------------------------------------------------------------------------
+ */
 
 static pen_status put_types(pen__text *out, const pen_dataset *d, pen_error *error)
 {
@@ -124,7 +137,9 @@ static pen_status put_types(pen__text *out, const pen_dataset *d, pen_error *err
             put_span(out, pen__strings_at(&d->event_types, k));
             pen__text_printf(out, ", \"events\": %lld}", (ll)count[k]);
         }
-        if (count[d->event_types.n]) pen__text_printf(out, "%s{\"type\": null, \"events\": %lld}", d->event_types.n ? ", " : "", (ll)count[d->event_types.n]);
+        if (count[d->event_types.n])
+            pen__text_printf(out, "%s{\"type\": null, \"events\": %lld}", d->event_types.n ? ", " : "",
+                             (ll)count[d->event_types.n]);
         pen__free(d->ctx, count);
     }
     pen__text_puts(out, "]");
@@ -144,8 +159,10 @@ static pen_status put_levels(pen__text *out, pen_context *ctx, const pen__column
     int64_t *count = NULL, n = c->begin ? c->begin[c->rows] : c->rows, missing = 0;
     PEN_TRY(PEN_NEW_ZERO(ctx, count, c->words.n));
     for (int64_t i = 0; i < n; i++) {
-        if (c->code[i] < 0) missing++;
-        else count[c->code[i]]++;
+        if (c->code[i] < 0)
+            missing++;
+        else
+            count[c->code[i]]++;
     }
     for (int64_t r = 0; c->begin && r < c->rows; r++) missing += c->begin[r] == c->begin[r + 1];
     pen__text_printf(out, ", \"levels\": %lld, \"missing\": %lld, \"top\": [", (ll)c->words.n, (ll)missing);
@@ -221,12 +238,14 @@ static pen_status put_tables(pen__text *out, const pen_dataset *d, pen_error *er
     if (!k->item_entity) return PEN_OK;
     int64_t linked = 0;
     for (int64_t i = 0; i < d->items.n; i++) linked += k->item_entity[i] >= 0;
-    pen__text_printf(out, ", \"knowledge\": {\"triples\": %lld, \"entities\": %lld, \"relations\": %lld, \"linked_items\": %lld}", (ll)k->n_triples,
-                     (ll)k->entities.n, (ll)k->relations.n, (ll)linked);
+    pen__text_printf(
+        out, ", \"knowledge\": {\"triples\": %lld, \"entities\": %lld, \"relations\": %lld, \"linked_items\": %lld}",
+        (ll)k->n_triples, (ll)k->entities.n, (ll)k->relations.n, (ll)linked);
     return PEN_OK;
 }
 
-/* ---- alike ids, the split ------------------------------------------------------------------------------------------ */
+/* ---- alike ids, the split ------------------------------------------------------------------------------------------
+ */
 
 static void put_alike(pen__text *out, const char *name, const pen__strings *ids, const pen__alike *alike)
 {
@@ -252,11 +271,14 @@ static void put_split(pen__text *out, const pen__split_findings *s)
         pen__text_puts(out, "}");
         return;
     }
-    pen__text_printf(out, "{\"parts\": %s, \"test_events\": %lld, \"test_users\": %lld, \"cold_users\": %lld, \"cold_user_share\": %.4f, "
-                     "\"cold_items\": %lld, \"cold_item_share\": %.4f, \"repeated_pairs\": %lld, \"trained_after_own_test\": %.4f, "
-                     "\"trained_after_first_test\": %.4f}", s->parts ? s->parts : "null", (ll)s->test_events, (ll)s->test_users, (ll)s->cold_users,
-                     share(s->cold_user_events, s->test_events), (ll)s->cold_items, share(s->cold_item_events, s->test_events), (ll)s->repeated,
-                     share(s->after_own, s->train_events), share(s->after_first, s->train_events));
+    pen__text_printf(
+        out,
+        "{\"parts\": %s, \"test_events\": %lld, \"test_users\": %lld, \"cold_users\": %lld, \"cold_user_share\": %.4f, "
+        "\"cold_items\": %lld, \"cold_item_share\": %.4f, \"repeated_pairs\": %lld, \"trained_after_own_test\": %.4f, "
+        "\"trained_after_first_test\": %.4f}",
+        s->parts ? s->parts : "null", (ll)s->test_events, (ll)s->test_users, (ll)s->cold_users,
+        share(s->cold_user_events, s->test_events), (ll)s->cold_items, share(s->cold_item_events, s->test_events),
+        (ll)s->repeated, share(s->after_own, s->train_events), share(s->after_first, s->train_events));
 }
 
 static pen_status write_report(const pen__findings *f, pen__text *out, pen_error *error)
@@ -265,11 +287,13 @@ static pen_status write_report(const pen__findings *f, pen__text *out, pen_error
     double cells = (double)f->users.n * (double)f->items.n;
     pen__text_printf(out, "{\"data\": {\"path\": ");
     pen__text_json(out, d->source ? d->source : "", d->source ? strlen(d->source) : 0);
-    pen__text_printf(out, ", \"hash\": \"%016llx\"}, \"events\": %lld, \"users\": %lld, \"items\": %lld, \"pairs\": %lld, \"density\": %.6g",
+    pen__text_printf(out,
+                     ", \"hash\": \"%016llx\"}, \"events\": %lld, \"users\": %lld, \"items\": %lld, \"pairs\": %lld, "
+                     "\"density\": %.6g",
                      (unsigned long long)d->hash, (ll)d->n_events, (ll)f->users.n, (ll)f->items.n, (ll)f->pairs,
                      cells > 0 ? (double)f->pairs / cells : 0.0);
-    pen__text_printf(out, ", \"duplicates\": {\"events\": %lld, \"pairs\": %lld, \"same_rows\": %lld}", (ll)f->repeated_events, (ll)f->repeated_pairs,
-                     (ll)f->same_rows);
+    pen__text_printf(out, ", \"duplicates\": {\"events\": %lld, \"pairs\": %lld, \"same_rows\": %lld}",
+                     (ll)f->repeated_events, (ll)f->repeated_pairs, (ll)f->same_rows);
     put_spread(out, "events_per_user", &f->users, d, false);
     put_spread(out, "events_per_item", &f->items, d, true);
     put_values(out, &f->values);

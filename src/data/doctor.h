@@ -4,8 +4,8 @@
 
 #include "data/interactions.h"
 
-/* The report as a JSON object, its form in docs and in penchant/doctor.h. The protocol's filters and split are tried: a split
- * that fails is a finding, not a failure. `out` has its ctx set; what it held is kept. */
+/* The report as a JSON object, its form in docs and in penchant/doctor.h. The protocol's filters and split are tried: a
+ * split that fails is a finding, not a failure. `out` has its ctx set; what it held is kept. */
 pen_status pen__doctor(const pen_dataset *dataset, const pen_protocol *protocol, pen__text *out, pen_error *error);
 
 #endif

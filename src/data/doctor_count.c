@@ -1,4 +1,5 @@
-/* The doctor's counts: users, items, pairs, values, times. Counting sorts and one small sort a user: O(n log(events of a user)).
+/* The doctor's counts: users, items, pairs, values, times. Counting sorts and one small sort a user: O(n log(events of
+ * a user)).
  */
 #include <math.h>
 #include <string.h>
@@ -19,8 +20,10 @@ static int32_t places(int64_t n, int64_t *place)
     double step = n > PEN_N_CURVE ? pow((double)n, 1.0 / (PEN_N_CURVE - 1)) : 1, at = 1;
     for (int64_t last = 0; k < PEN_N_CURVE - 1 && last < n; at = fmax(at * step, at + 1)) {
         int64_t here = (int64_t)at;
-        if (here > last && here <= n) place[k++] = last = here;
-        else if (here > n) break;
+        if (here > last && here <= n)
+            place[k++] = last = here;
+        else if (here > n)
+            break;
     }
     if (n && (k == 0 || place[k - 1] < n)) place[k++] = n;
     return k;
@@ -42,7 +45,8 @@ static void draw_curves(pen__spread *s, const pen__keyed *rising, int64_t total)
     }
 }
 
-static pen_status spread_of(pen_context *ctx, const int32_t *id, int64_t n, int64_t n_ids, pen__spread *s, pen_error *error)
+static pen_status spread_of(pen_context *ctx, const int32_t *id, int64_t n, int64_t n_ids, pen__spread *s,
+                            pen_error *error)
 {
     pen__keyed *rising = NULL;
     int64_t *count = NULL;
@@ -51,7 +55,8 @@ static pen_status spread_of(pen_context *ctx, const int32_t *id, int64_t n, int6
     PEN_TRY_DONE(PEN_NEW(ctx, rising, n_ids));
     for (int64_t i = 0; i < n; i++) count[id[i]]++;
     for (int64_t k = 0; k < n_ids; k++)
-        if (count[k]) rising[s->n++] = (pen__keyed){(uint64_t)count[k], -k}; /* of equal ones the first id is at the top */
+        if (count[k])
+            rising[s->n++] = (pen__keyed){(uint64_t)count[k], -k}; /* of equal ones the first id is at the top */
     s->unused = n_ids - s->n;
     for (int k = 0; k < PEN_N_TOP; k++) s->top[k] = -1;
     if (!s->n) goto done;

@@ -20,8 +20,8 @@ typedef struct pen__spread {
     double gini;
     double top_percent; /* share of the events of the hundredth with the most (at least one id) */
     int32_t n_curve;
-    double curve[PEN_N_CURVE][2];       /* share of the ids, most events first; share of the events */
-    int64_t rank[PEN_N_CURVE][2];       /* place, events of the id there: for a plot with logarithmic axes */
+    double curve[PEN_N_CURVE][2]; /* share of the ids, most events first; share of the events */
+    int64_t rank[PEN_N_CURVE][2]; /* place, events of the id there: for a plot with logarithmic axes */
 } pen__spread;
 
 typedef struct pen__values {
@@ -37,7 +37,7 @@ typedef struct pen__times {
     bool any, is_date; /* is_date: after 1980: else it is some other whole number, as an order */
     int64_t missing, n, least, most, future, before_1980;
     int64_t commonest, commonest_events; /* among at most a million events, evenly taken: events scaled to all */
-    int64_t tied; /* events that share user and time with another */
+    int64_t tied;                        /* events that share user and time with another */
     int64_t bin[PEN_N_TIME_BINS];
 } pen__times;
 
@@ -45,9 +45,11 @@ typedef struct pen__split_findings {
     bool tried, failed;
     char message[PEN_MESSAGE_BYTES];
     char *filters, *parts; /* notes */
-    int64_t test_events, test_users, cold_users, cold_user_events, cold_items, cold_item_events; /* against training and validation */
-    int64_t repeated; /* test events whose pair is in training */
-    int64_t train_events, after_own, after_first; /* training's events later than the same user's first test event; than anyone's */
+    int64_t test_events, test_users, cold_users, cold_user_events, cold_items,
+        cold_item_events; /* against training and validation */
+    int64_t repeated;     /* test events whose pair is in training */
+    int64_t train_events, after_own,
+        after_first; /* training's events later than the same user's first test event; than anyone's */
 } pen__split_findings;
 
 typedef struct pen__findings {

@@ -56,8 +56,8 @@ done:
 }
 
 /* Test events whose pair is in training: found as the cases find them. */
-static pen_status count_repeated(pen__split_findings *s, const pen__log *log, const pen__parts *parts, const pen_protocol *protocol,
-                                 pen_error *error)
+static pen_status count_repeated(pen__split_findings *s, const pen__log *log, const pen__parts *parts,
+                                 const pen_protocol *protocol, pen_error *error)
 {
     pen__train train = {0};
     pen__cases cases = {0};

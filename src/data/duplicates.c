@@ -1,8 +1,8 @@
 /* --duplicates: events of one user and one item become one, whose place in the log is that of the last of them.
  *
- * Within each user, events are sorted by (where from, item, order of the file); runs are merged. `last` and `first` go by
- * time, then by the order of the file. `sum` adds values and weights. A given test never merges with the log.
- * Cost: O(n log(events of a user)), in parallel over users.
+ * Within each user, events are sorted by (where from, item, order of the file); runs are merged. `last` and `first` go
+ * by time, then by the order of the file. `sum` adds values and weights. A given test never merges with the log. Cost:
+ * O(n log(events of a user)), in parallel over users.
  */
 #include <string.h>
 
@@ -112,10 +112,16 @@ pen_status pen__filter_duplicates(pen__filter *f, pen_error *error)
     PEN_TRY_DONE(pen__parallel(log->ctx, n_shards, merge_shard, &m, error));
     for (int64_t s = 0; s < n_shards; s++) unordered += m.unordered[s];
     PEN_CHECK_DONE(!unordered || f->protocol->missing_time, PEN_E_INPUT,
-                   "%lld events without a time stand among duplicates, and --duplicates %s needs their order; pass --missing-time drop, or "
-                   "--missing-time first (they count as the earliest)", (long long)unordered, m.policy == LAST ? "last" : "first");
+                   "%lld events without a time stand among duplicates, and --duplicates %s needs their order; pass "
+                   "--missing-time drop, or "
+                   "--missing-time first (they count as the earliest)",
+                   (long long)unordered, m.policy == LAST ? "last" : "first");
     for (int64_t i = 0; i < log->n; i++) dropped += !f->keep[i];
-    if (dropped) status = pen__filter_apply(f, error, "duplicates %s", m.policy == SUM ? "sum" : m.policy == LAST ? "last" : "first");
+    if (dropped)
+        status = pen__filter_apply(f, error, "duplicates %s",
+                                   m.policy == SUM    ? "sum"
+                                   : m.policy == LAST ? "last"
+                                                      : "first");
 done:
     pen__free(log->ctx, m.unordered);
     pen__free(log->ctx, shard);

@@ -1,8 +1,9 @@
 /* Which events count: the protocol's filters in the contract's order, one pass over columns each.
  *
- * Rows first (missing times where they are to be dropped, --min-value, --since and --until, --event-weight), then duplicates,
- * then the counts of users and items. Each step writes a verdict for every event and the columns are compacted in place, so the
- * log stays in the order of the file. Cost: O(n) a step, 29 bytes an event and 4 more with weights.
+ * Rows first (missing times where they are to be dropped, --min-value, --since and --until, --event-weight), then
+ * duplicates, then the counts of users and items. Each step writes a verdict for every event and the columns are
+ * compacted in place, so the log stays in the order of the file. Cost: O(n) a step, 29 bytes an event and 4 more with
+ * weights.
  */
 #include "data/filter_impl.h"
 
@@ -109,8 +110,10 @@ static pen_status inherit_values(pen__filter *f, pen_error *error)
         const int64_t *row = by_user.index + by_user.begin[u], n = by_user.begin[u + 1] - by_user.begin[u];
         for (int64_t k = 0; k < n; k++) {
             int64_t known = row_of[log->item[row[k]]];
-            if (!pen__log_class(log, row[k])) row_of[log->item[row[k]]] = row[k] + 1;
-            else if (isnan(log->value[row[k]]) && known) log->value[row[k]] = log->value[known - 1];
+            if (!pen__log_class(log, row[k]))
+                row_of[log->item[row[k]]] = row[k] + 1;
+            else if (isnan(log->value[row[k]]) && known)
+                log->value[row[k]] = log->value[known - 1];
         }
         for (int64_t k = 0; k < n; k++) row_of[log->item[row[k]]] = 0;
     }
@@ -120,8 +123,8 @@ done:
     return status;
 }
 
-/* A missing value is worth 1 in a ranking; a rating that is not there cannot be learned. NaN stays where a given test has no
- * value: then no filter of values concerns it. */
+/* A missing value is worth 1 in a ranking; a rating that is not there cannot be learned. NaN stays where a given test
+ * has no value: then no filter of values concerns it. */
 static pen_status missing_values(pen__filter *f, pen_error *error)
 {
     pen__log *log = f->log;
@@ -138,7 +141,8 @@ static pen_status min_value(pen__filter *f, pen_error *error)
 {
     double least = f->protocol->min_value;
     if (isnan(least)) return PEN_OK;
-    PEN_CHECK(f->log->data->value, PEN_E_ARGUMENT, "--min-value %g, but the log has no values; name their column (--value-column)", least);
+    PEN_CHECK(f->log->data->value, PEN_E_ARGUMENT,
+              "--min-value %g, but the log has no values; name their column (--value-column)", least);
     for (int64_t i = 0; i < f->log->n; i++) {
         float value = f->log->value[i];
         f->keep[i] = isnan(value) || (double)value >= least;
@@ -156,7 +160,8 @@ static pen_status moment(const char *option, const char *text, int64_t *out, pen
 static int64_t own_missing_times(const pen__log *log)
 {
     int64_t missing = 0;
-    for (int64_t i = 0; log->time && i < log->n; i++) missing += log->time[i] == PEN_TIME_MISSING && !pen__log_class(log, i);
+    for (int64_t i = 0; log->time && i < log->n; i++)
+        missing += log->time[i] == PEN_TIME_MISSING && !pen__log_class(log, i);
     return missing;
 }
 
@@ -166,7 +171,8 @@ static pen_status missing_times(pen__filter *f, pen_error *error)
     PEN_CHECK(!how || !strcmp(how, "drop") || !strcmp(how, "first"), PEN_E_ARGUMENT,
               "--missing-time '%.60s'; allowed are drop and first (such events count as a user's earliest)", how);
     if (!how || strcmp(how, "drop") || !own_missing_times(f->log)) return PEN_OK;
-    for (int64_t i = 0; i < f->log->n; i++) f->keep[i] = f->log->time[i] != PEN_TIME_MISSING || pen__log_class(f->log, i);
+    for (int64_t i = 0; i < f->log->n; i++)
+        f->keep[i] = f->log->time[i] != PEN_TIME_MISSING || pen__log_class(f->log, i);
     return pen__filter_apply(f, error, "missing-time drop");
 }
 
@@ -178,16 +184,19 @@ static pen_status window(pen__filter *f, pen_error *error)
     if (p->since) PEN_TRY(moment("--since", p->since, &since, error));
     if (p->until) PEN_TRY(moment("--until", p->until, &until, error));
     pen__log *log = f->log;
-    PEN_CHECK(log->time, PEN_E_ARGUMENT, "--since and --until need times, and the log has none; name their column (--time-column)");
+    PEN_CHECK(log->time, PEN_E_ARGUMENT,
+              "--since and --until need times, and the log has none; name their column (--time-column)");
     int64_t missing = own_missing_times(log);
-    PEN_CHECK(!missing || p->missing_time, PEN_E_INPUT, "%lld of %lld events have no time, and --since and --until need one; pass "
-              "--missing-time drop, or --missing-time first (they count as the earliest)", (long long)missing, (long long)log->n);
+    PEN_CHECK(!missing || p->missing_time, PEN_E_INPUT,
+              "%lld of %lld events have no time, and --since and --until need one; pass "
+              "--missing-time drop, or --missing-time first (they count as the earliest)",
+              (long long)missing, (long long)log->n);
     for (int64_t i = 0; i < log->n; i++) {
         bool exempt = log->time[i] == PEN_TIME_MISSING && pen__log_class(log, i);
         f->keep[i] = exempt || (log->time[i] >= since && log->time[i] < until);
     }
-    return pen__filter_apply(f, error, "%s%s%s%s%s", p->since ? "since " : "", p->since ? p->since : "", p->since && p->until ? " " : "",
-                             p->until ? "until " : "", p->until ? p->until : "");
+    return pen__filter_apply(f, error, "%s%s%s%s%s", p->since ? "since " : "", p->since ? p->since : "",
+                             p->since && p->until ? " " : "", p->until ? "until " : "", p->until ? p->until : "");
 }
 
 /* The weight of each event type, 0 where it is not named. */
@@ -205,7 +214,8 @@ static pen_status parse_weights(const pen__log *log, const char *text, float *of
             char known[200] = "";
             for (int64_t k = 0, used = 0; k < types->n && used < 180; k++) {
                 pen__span t = pen__strings_at(types, k);
-                used += snprintf(known + used, sizeof known - (size_t)used, "%s%.*s", k ? ", " : "", t.length < 30 ? (int)t.length : 30, t.text);
+                used += snprintf(known + used, sizeof known - (size_t)used, "%s%.*s", k ? ", " : "",
+                                 t.length < 30 ? (int)t.length : 30, t.text);
             }
             return pen__fail(error, PEN_E_UNKNOWN, "--event-weight: the log has no event type '%.*s'; it has %s",
                              name.length < 60 ? (int)name.length : 60, name.text, known);
@@ -221,7 +231,8 @@ static pen_status event_weights(pen__filter *f, pen_error *error)
     const char *text = f->protocol->event_weight;
     if (!text) return PEN_OK;
     const pen_dataset *data = log->data;
-    PEN_CHECK(data->event, PEN_E_ARGUMENT, "--event-weight '%.60s', but the log has no event types; name their column (--event-column)", text);
+    PEN_CHECK(data->event, PEN_E_ARGUMENT,
+              "--event-weight '%.60s', but the log has no event types; name their column (--event-column)", text);
     float *of_type = NULL;
     PEN_TRY(PEN_NEW_ZERO(log->ctx, of_type, data->event_types.n));
     pen_status status = parse_weights(log, text, of_type, error);
@@ -246,7 +257,8 @@ static pen_status finish(pen__filter *f, pen_error *error)
     const pen_protocol *p = f->protocol;
     if (!isnan(p->positive)) {
         PEN_TRY(PEN_NEW(log->ctx, log->positive, log->n));
-        for (int64_t i = 0; i < log->n; i++) log->positive[i] = isnan(log->value[i]) || (double)log->value[i] >= p->positive;
+        for (int64_t i = 0; i < log->n; i++)
+            log->positive[i] = isnan(log->value[i]) || (double)log->value[i] >= p->positive;
     }
     if (f->task == PEN_TASK_RATE) return PEN_OK;
     for (int64_t i = 0; i < log->n; i++) log->value[i] = f->weight ? f->weight[i] : 1;
@@ -258,10 +270,12 @@ static pen_status weigh_by_value(pen__filter *f, pen_error *error)
 {
     pen__log *log = f->log;
     if (f->task == PEN_TASK_RATE || !f->protocol->weight_by_value) return PEN_OK;
-    PEN_CHECK(log->data->value, PEN_E_ARGUMENT, "--weight-by-value, but the log has no values; name their column (--value-column)");
+    PEN_CHECK(log->data->value, PEN_E_ARGUMENT,
+              "--weight-by-value, but the log has no values; name their column (--value-column)");
     bool had = f->weight != NULL;
     if (!had) PEN_TRY(PEN_NEW(log->ctx, f->weight, log->n));
-    for (int64_t i = 0; i < log->n; i++) f->weight[i] = (had ? f->weight[i] : 1) * (isnan(log->value[i]) ? 1 : log->value[i]);
+    for (int64_t i = 0; i < log->n; i++)
+        f->weight[i] = (had ? f->weight[i] : 1) * (isnan(log->value[i]) ? 1 : log->value[i]);
     return PEN_OK;
 }
 
@@ -276,8 +290,8 @@ static pen_status drop_weightless(pen__filter *f, pen_error *error)
 
 static pen_status check(const pen_protocol *p, pen_error *error)
 {
-    PEN_CHECK(p->task == 0 || p->task == PEN_TASK_RANK || p->task == PEN_TASK_RATE, PEN_E_ARGUMENT, "task %d; allowed are rank (1) and rate (2)",
-              p->task);
+    PEN_CHECK(p->task == 0 || p->task == PEN_TASK_RANK || p->task == PEN_TASK_RATE, PEN_E_ARGUMENT,
+              "task %d; allowed are rank (1) and rate (2)", p->task);
     PEN_CHECK(p->min_user_events >= 0 && p->min_item_events >= 0 && p->k_core >= 0, PEN_E_ARGUMENT,
               "--min-user-events, --min-item-events and --k-core must be 0 or more");
     PEN_CHECK(p->task != PEN_TASK_RATE || (isnan(p->positive) && !p->weight_by_value), PEN_E_ARGUMENT,
@@ -285,8 +299,8 @@ static pen_status check(const pen_protocol *p, pen_error *error)
     return PEN_OK;
 }
 
-pen_status pen__log_build_given(const pen_dataset *data, const pen_protocol *protocol, int64_t valid_from, int64_t test_from,
-                                pen__log *out, pen_error *error)
+pen_status pen__log_build_given(const pen_dataset *data, const pen_protocol *protocol, int64_t valid_from,
+                                int64_t test_from, pen__log *out, pen_error *error)
 {
     *out = (pen__log){.ctx = data->ctx, .data = data, .valid_from = valid_from, .test_from = test_from};
     pen__filter f = {.log = out, .protocol = protocol, .notes = {.ctx = data->ctx}};

@@ -10,14 +10,15 @@ typedef struct pen__filter {
     pen__log *log;
     const pen_protocol *protocol;
     int32_t task;
-    float *weight;  /* n; NULL: all weigh 1 */
-    uint8_t *keep;  /* n: a step's verdict; pen__filter_apply drops the events with 0 */
+    float *weight; /* n; NULL: all weigh 1 */
+    uint8_t *keep; /* n: a step's verdict; pen__filter_apply drops the events with 0 */
     pen__text notes;
     int64_t n_steps;
 } pen__filter;
 
 /* Drops the events whose `keep` is 0, in every column, and notes what is left after `step` (a printf format). */
-pen_status pen__filter_apply(pen__filter *filter, pen_error *error, const char *step, ...) __attribute__((format(printf, 3, 4)));
+pen_status pen__filter_apply(pen__filter *filter, pen_error *error, const char *step, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* --duplicates: events of one user and item become one. */
 pen_status pen__filter_duplicates(pen__filter *filter, pen_error *error);

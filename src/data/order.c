@@ -1,8 +1,8 @@
 /* Events by user or item, and in order.
  *
  * Grouping is a stable counting sort: shards count their groups, a prefix sum over (group, shard) gives each shard its
- * places, shards place. It costs n_shards x n_groups counters, so few shards are used where groups are many. A stable sort
- * has one answer, so the number of shards never shows. Selection by rank is a radix selection of 16 bits a pass.
+ * places, shards place. It costs n_shards x n_groups counters, so few shards are used where groups are many. A stable
+ * sort has one answer, so the number of shards never shows. Selection by rank is a radix selection of 16 bits a pass.
  */
 #include "data/order.h"
 
@@ -163,7 +163,8 @@ void pen__groups_free(pen__groups_of *groups)
     *groups = (pen__groups_of){0};
 }
 
-pen_status pen__groups_shards(const pen__groups_of *groups, int64_t grain, int64_t **out, int64_t *n_shards, pen_error *error)
+pen_status pen__groups_shards(const pen__groups_of *groups, int64_t grain, int64_t **out, int64_t *n_shards,
+                              pen_error *error)
 {
     int64_t total = groups->begin[groups->n_groups], n = 0, at = 0;
     PEN_TRY(PEN_NEW(groups->ctx, *out, total / grain + 2));
@@ -243,8 +244,8 @@ static pen_status digit_shard(void *arg, int64_t shard, int worker, pen_error *e
     return PEN_OK;
 }
 
-pen_status pen__select_key(pen_context *ctx, int64_t n, pen__key_fn key, pen__take_fn take, const void *arg, int64_t rank,
-                           uint64_t *out, pen_error *error)
+pen_status pen__select_key(pen_context *ctx, int64_t n, pen__key_fn key, pen__take_fn take, const void *arg,
+                           int64_t rank, uint64_t *out, pen_error *error)
 {
     selecting s = {.key = key, .take = take, .arg = arg, .n = n, .n_shards = pen__shards(n, GRAIN)};
     if (s.n_shards > MAX_SHARDS) s.n_shards = MAX_SHARDS;

@@ -30,8 +30,8 @@ typedef struct pen__groups_of {
     int64_t *index;
 } pen__groups_of;
 
-/* A stable counting sort of the elements 0..n-1 by group[i] in [0, n_groups). Elements with skip[i] are left out (skip may
- * be NULL). O(n + n_groups). */
+/* A stable counting sort of the elements 0..n-1 by group[i] in [0, n_groups). Elements with skip[i] are left out (skip
+ * may be NULL). O(n + n_groups). */
 pen_status pen__group(pen_context *ctx, const int32_t *group, const uint8_t *skip, int64_t n, int64_t n_groups,
                       pen__groups_of *out, pen_error *error);
 void pen__groups_free(pen__groups_of *groups);
@@ -42,14 +42,15 @@ typedef uint64_t (*pen__key_fn)(const void *arg, int64_t i);
 /* Orders each group by (key, index), in parallel. */
 pen_status pen__groups_sort(pen__groups_of *groups, pen__key_fn key, const void *arg, pen_error *error);
 
-/* Groups cut into shards of about `grain` elements; a shard is a range of groups: out has *n_shards + 1 numbers. Freed with
- * pen__free. Depends on the data only. */
-pen_status pen__groups_shards(const pen__groups_of *groups, int64_t grain, int64_t **out, int64_t *n_shards, pen_error *error);
+/* Groups cut into shards of about `grain` elements; a shard is a range of groups: out has *n_shards + 1 numbers. Freed
+ * with pen__free. Depends on the data only. */
+pen_status pen__groups_shards(const pen__groups_of *groups, int64_t grain, int64_t **out, int64_t *n_shards,
+                              pen_error *error);
 
-/* The key of rank `rank` (0 is the least) among the elements i in [0, n) with take(arg, i) (NULL: all); there must be more
- * than `rank` of them. Radix selection: at most four passes, in parallel. */
+/* The key of rank `rank` (0 is the least) among the elements i in [0, n) with take(arg, i) (NULL: all); there must be
+ * more than `rank` of them. Radix selection: at most four passes, in parallel. */
 typedef bool (*pen__take_fn)(const void *arg, int64_t i);
-pen_status pen__select_key(pen_context *ctx, int64_t n, pen__key_fn key, pen__take_fn take, const void *arg, int64_t rank,
-                           uint64_t *out, pen_error *error);
+pen_status pen__select_key(pen_context *ctx, int64_t n, pen__key_fn key, pen__take_fn take, const void *arg,
+                           int64_t rank, uint64_t *out, pen_error *error);
 
 #endif

@@ -1,7 +1,7 @@
 /* The parts of a split as files: text that any program reads, or .pds.
  *
- * A row is the log's own event (the last of those that were merged into it). When rating, its value is the merged one; when
- * ranking, its own value and, where events do not all weigh 1, its weight in a column beside it.
+ * A row is the log's own event (the last of those that were merged into it). When rating, its value is the merged one;
+ * when ranking, its own value and, where events do not all weigh 1, its weight in a column beside it.
  */
 #include "data/parts_write.h"
 
@@ -50,7 +50,8 @@ pen_status pen__folder_make(const char *path, pen_error *error)
 /* A cell, in quotes where the text would be read as something else (RFC 4180). */
 static void put_cell(pen__text *row, pen__span cell, char delimiter)
 {
-    bool quotes = cell.length == 0 || cell.text[0] == ' ' || cell.text[0] == '\t' || cell.text[cell.length - 1] == ' ' || cell.text[cell.length - 1] == '\t';
+    bool quotes = cell.length == 0 || cell.text[0] == ' ' || cell.text[0] == '\t' ||
+                  cell.text[cell.length - 1] == ' ' || cell.text[cell.length - 1] == '\t';
     for (size_t i = 0; i < cell.length && !quotes; i++)
         quotes = cell.text[i] == delimiter || cell.text[i] == '"' || cell.text[i] == '\n' || cell.text[i] == '\r';
     if (!quotes) {
@@ -58,7 +59,8 @@ static void put_cell(pen__text *row, pen__span cell, char delimiter)
         return;
     }
     pen__text_puts(row, "\"");
-    for (size_t i = 0; i < cell.length; i++) pen__text_add(row, cell.text[i] == '"' ? "\"\"" : &cell.text[i], cell.text[i] == '"' ? 2 : 1);
+    for (size_t i = 0; i < cell.length; i++)
+        pen__text_add(row, cell.text[i] == '"' ? "\"\"" : &cell.text[i], cell.text[i] == '"' ? 2 : 1);
     pen__text_puts(row, "\"");
 }
 
@@ -69,16 +71,21 @@ static void put_float(pen__text *row, float value)
     size_t before = row->length;
     double back;
     pen__text_printf(row, "%.6g", (double)value);
-    if (row->failed || (pen__parse_double((pen__span){row->bytes + before, row->length - before}, &back) && (float)back == value)) return;
+    if (row->failed ||
+        (pen__parse_double((pen__span){row->bytes + before, row->length - before}, &back) && (float)back == value))
+        return;
     row->length = before;
     pen__text_printf(row, "%.9g", (double)value);
 }
 
 static void put_context(pen__text *row, const pen__column *c, int64_t e, char delimiter)
 {
-    if (c->type == PEN_COLUMN_NUMBER) put_float(row, c->number[e]);
-    else if (c->type == PEN_COLUMN_CATEGORY && c->code[e] >= 0) put_cell(row, pen__strings_at(&c->words, c->code[e]), delimiter);
-    else if (c->type == PEN_COLUMN_TEXT && pen__strings_at(&c->words, e).length) put_cell(row, pen__strings_at(&c->words, e), delimiter);
+    if (c->type == PEN_COLUMN_NUMBER)
+        put_float(row, c->number[e]);
+    else if (c->type == PEN_COLUMN_CATEGORY && c->code[e] >= 0)
+        put_cell(row, pen__strings_at(&c->words, c->code[e]), delimiter);
+    else if (c->type == PEN_COLUMN_TEXT && pen__strings_at(&c->words, e).length)
+        put_cell(row, pen__strings_at(&c->words, e), delimiter);
 }
 
 static bool has_column(const pen__column *c)
@@ -122,7 +129,8 @@ static void put_row(const writing *w, pen__text *row, int64_t i, char delimiter)
     }
     if (d->time) {
         pen__text_add(row, &delimiter, 1);
-        if (d->time[e] != PEN_TIME_MISSING) pen__text_printf(row, "%lld", (long long)(w->milliseconds ? d->time[e] : d->time[e] / 1000));
+        if (d->time[e] != PEN_TIME_MISSING)
+            pen__text_printf(row, "%lld", (long long)(w->milliseconds ? d->time[e] : d->time[e] / 1000));
     }
     if (d->event) {
         pen__text_add(row, &delimiter, 1);
@@ -176,7 +184,8 @@ typedef struct excerpt {
     int32_t n_copied;     /* columns whose arrays are copies */
 } excerpt;
 
-static pen_status copy_column(pen_context *ctx, const pen__log *log, const uint8_t *part, int wanted, int64_t n, pen__column *column, pen_error *error)
+static pen_status copy_column(pen_context *ctx, const pen__log *log, const uint8_t *part, int wanted, int64_t n,
+                              pen__column *column, pen_error *error)
 {
     const pen__column from = *column;
     int64_t at = 0;
@@ -193,8 +202,10 @@ static pen_status copy_column(pen_context *ctx, const pen__log *log, const uint8
     }
     for (int64_t i = 0; i < log->n; i++) {
         if (part[i] != wanted) continue;
-        if (code) code[at++] = from.code[log->event[i]];
-        else number[at++] = from.number[log->event[i]];
+        if (code)
+            code[at++] = from.code[log->event[i]];
+        else
+            number[at++] = from.number[log->event[i]];
     }
     return PEN_OK;
 }
@@ -203,7 +214,8 @@ static pen_status add_weights(const writing *w, int64_t n, pen__column *column, 
 {
     float *number;
     PEN_TRY(PEN_NEW(w->log->ctx, number, n));
-    *column = (pen__column){.name = "weight", .type = PEN_COLUMN_NUMBER, .rows = n, .number = number, .words.ctx = w->log->ctx};
+    *column = (pen__column){
+        .name = "weight", .type = PEN_COLUMN_NUMBER, .rows = n, .number = number, .words.ctx = w->log->ctx};
     for (int64_t i = 0, at = 0; i < w->log->n; i++)
         if (w->parts->part[i] == w->part) number[at++] = w->log->value[i];
     return PEN_OK;
@@ -245,7 +257,8 @@ static pen_status copy_events(const writing *w, excerpt *x, int64_t n, pen_error
         at++;
     }
     x->view.n_events = n;
-    x->view.user = x->user, x->view.item = x->item, x->view.value = x->value, x->view.time = x->time, x->view.event = x->event;
+    x->view.user = x->user, x->view.item = x->item, x->view.value = x->value, x->view.time = x->time,
+    x->view.event = x->event;
     return PEN_OK;
 }
 
@@ -272,10 +285,11 @@ done:
     return status;
 }
 
-/* ---- all parts ---------------------------------------------------------------------------------------------------- */
+/* ---- all parts ----------------------------------------------------------------------------------------------------
+ */
 
-pen_status pen__parts_write(const pen__log *log, const pen__parts *parts, int32_t task, const char *folder, int format, pen__text *files,
-                            pen_error *error)
+pen_status pen__parts_write(const pen__log *log, const pen__parts *parts, int32_t task, const char *folder, int format,
+                            pen__text *files, pen_error *error)
 {
     int64_t count[6] = {0};
     writing w = {.log = log, .parts = parts, .format = format, .rate = task == PEN_TASK_RATE};
@@ -294,7 +308,9 @@ pen_status pen__parts_write(const pen__log *log, const pen__parts *parts, int32_
         pen__text path = {.ctx = log->ctx};
         pen__text_printf(&path, "%s/%s.%s", folder, names[w.part], formats[format]);
         pen_status status = path.failed ? pen__fail(error, PEN_E_MEMORY, "out of memory for a path") : PEN_OK;
-        if (status == PEN_OK) status = format == PEN_PARTS_PDS ? write_pds(&w, path.bytes, count[w.part], error) : write_text(&w, path.bytes, error);
+        if (status == PEN_OK)
+            status = format == PEN_PARTS_PDS ? write_pds(&w, path.bytes, count[w.part], error)
+                                             : write_text(&w, path.bytes, error);
         if (status == PEN_OK) {
             pen__text_printf(files, "%s{\"part\": \"%s\", \"path\": ", apart, names[w.part]);
             pen__text_json(files, path.bytes, path.length);

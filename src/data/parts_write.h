@@ -13,7 +13,7 @@ pen_status pen__parts_format_parse(const char *name, int *format, pen_error *err
 pen_status pen__folder_make(const char *path, pen_error *error);
 
 /* Writes each part that has events; adds [{"part", "path", "events"}, ...] to `files`. */
-pen_status pen__parts_write(const pen__log *log, const pen__parts *parts, int32_t task, const char *folder, int format, pen__text *files,
-                            pen_error *error);
+pen_status pen__parts_write(const pen__log *log, const pen__parts *parts, int32_t task, const char *folder, int format,
+                            pen__text *files, pen_error *error);
 
 #endif

@@ -1,9 +1,10 @@
 /* Splits: which events train, validate and test.
  *
- * One rule serves every family. Events stand in an order (random by counter, or by time), the last of them are test, those
- * before them validation, and the rest training. Shares are floored, a part that was asked for gets at least one event where
- * training keeps one, test before validation: for three shares this is RecBole's rule exactly. Counts are those of positive
- * events; an event that only counts as seen goes with its neighbours in the order, so nothing of the future is seen.
+ * One rule serves every family. Events stand in an order (random by counter, or by time), the last of them are test,
+ * those before them validation, and the rest training. Shares are floored, a part that was asked for gets at least one
+ * event where training keeps one, test before validation: for three shares this is RecBole's rule exactly. Counts are
+ * those of positive events; an event that only counts as seen goes with its neighbours in the order, so nothing of the
+ * future is seen.
  *
  * Nothing depends on the number of threads: random keys come from (seed, stream, place of the event in the data set).
  */
@@ -31,14 +32,17 @@ pen_status pen__split_need_times(const pen__splitting *s, pen__take_fn take, con
     const pen__log *log = s->log;
     if (!log->time || s->protocol->missing_time) return PEN_OK;
     int64_t missing = 0;
-    for (int64_t i = 0; i < log->n; i++) missing += log->time[i] == PEN_TIME_MISSING && (take ? take(s, i) : s->part[i] == PEN_PART_TRAIN);
-    PEN_CHECK(!missing, PEN_E_INPUT, "%lld of %lld events have no time, and %s needs their order; pass --missing-time drop, or "
-              "--missing-time first (they count as the earliest)", (long long)missing, (long long)log->n, why);
+    for (int64_t i = 0; i < log->n; i++)
+        missing += log->time[i] == PEN_TIME_MISSING && (take ? take(s, i) : s->part[i] == PEN_PART_TRAIN);
+    PEN_CHECK(!missing, PEN_E_INPUT,
+              "%lld of %lld events have no time, and %s needs their order; pass --missing-time drop, or "
+              "--missing-time first (they count as the earliest)",
+              (long long)missing, (long long)log->n, why);
     return PEN_OK;
 }
 
-void pen__split_tail(const pen__log *log, uint8_t *part, const int64_t *index, int64_t n, int64_t n_valid, int64_t n_test,
-                     uint8_t valid_part, uint8_t test_part)
+void pen__split_tail(const pen__log *log, uint8_t *part, const int64_t *index, int64_t n, int64_t n_valid,
+                     int64_t n_test, uint8_t valid_part, uint8_t test_part)
 {
     int64_t at = n;
     while (n_test > 0 && at-- > 0) {
@@ -118,11 +122,14 @@ static pen_status run_family(pen__splitting *s, pen_error *error)
 static pen_status run_given(pen__splitting *s, pen_error *error)
 {
     pen__split_spec *spec = &s->spec;
-    int whole = !spec->one && spec->family <= PEN_SPLIT_RATIO_TIME && !(spec->valid > 0) && !(spec->test > 0); /* ratio:1,0,0 */
+    int whole =
+        !spec->one && spec->family <= PEN_SPLIT_RATIO_TIME && !(spec->valid > 0) && !(spec->test > 0); /* ratio:1,0,0 */
     if (whole) return pen__split_given(s, error);
     PEN_CHECK(spec->one && spec->family != PEN_SPLIT_FOLDS && spec->family != PEN_SPLIT_USERS, PEN_E_ARGUMENT,
-              "split '%.100s' beside a given test: it says how validation is taken from training, so it takes one number, as in "
-              "ratio:0.9, ratio-all:0.9, ratio-time:0.9, last:1 or time:0.9 (or ratio:1,0,0: none)", s->text);
+              "split '%.100s' beside a given test: it says how validation is taken from training, so it takes one "
+              "number, as in "
+              "ratio:0.9, ratio-all:0.9, ratio-time:0.9, last:1 or time:0.9 (or ratio:1,0,0: none)",
+              s->text);
     PEN_TRY(pen__split_given(s, error));
     if (s->log->valid_from >= 0) return PEN_OK;
     spec->one = false;
@@ -169,8 +176,8 @@ static pen_status write_notes(const pen__splitting *s, const census *c, char **n
     if (s->spec.family == PEN_SPLIT_FOLDS) pen__text_printf(&text, ", \"fold\": %d", s->fold);
     for (int p = 0; p < 6; p++) {
         if (p > PEN_PART_TEST && !c->events[p]) continue;
-        pen__text_printf(&text, ", \"%s\": {\"events\": %lld, \"users\": %lld, \"items\": %lld", names[p], (long long)c->events[p],
-                         (long long)c->users[p], (long long)c->items[p]);
+        pen__text_printf(&text, ", \"%s\": {\"events\": %lld, \"users\": %lld, \"items\": %lld", names[p],
+                         (long long)c->events[p], (long long)c->users[p], (long long)c->items[p]);
         if (s->log->positive) pen__text_printf(&text, ", \"positive\": %lld", (long long)c->positive[p]);
         pen__text_puts(&text, "}");
     }
@@ -186,19 +193,22 @@ static pen_status write_notes(const pen__splitting *s, const census *c, char **n
     return PEN_OK;
 }
 
-/* A part that was promised is not empty: a split that cannot keep its word is refused. Where nothing is tested (training for
- * use), a log too small for validation is trained on as it is. */
+/* A part that was promised is not empty: a split that cannot keep its word is refused. Where nothing is tested
+ * (training for use), a log too small for validation is trained on as it is. */
 static pen_status check_parts(const pen__splitting *s, const census *c, bool test, bool valid, pen_error *error)
 {
-    const char *few = s->spec.family == PEN_SPLIT_TIME ? "the cut lies outside the log's times, or all its times are the same"
-                                                        : "users have too few events";
-    PEN_CHECK(c->positive[PEN_PART_TRAIN] > 0, PEN_E_INPUT, "split '%.100s' leaves no event for training (of %lld): %s", s->text,
-              (long long)s->log->n, few);
-    PEN_CHECK(!test || c->positive[PEN_PART_TEST] > 0, PEN_E_INPUT, "split '%.100s' leaves no event to test on (of %lld): %s", s->text,
-              (long long)s->log->n, few);
+    const char *few = s->spec.family == PEN_SPLIT_TIME
+                          ? "the cut lies outside the log's times, or all its times are the same"
+                          : "users have too few events";
+    PEN_CHECK(c->positive[PEN_PART_TRAIN] > 0, PEN_E_INPUT, "split '%.100s' leaves no event for training (of %lld): %s",
+              s->text, (long long)s->log->n, few);
+    PEN_CHECK(!test || c->positive[PEN_PART_TEST] > 0, PEN_E_INPUT,
+              "split '%.100s' leaves no event to test on (of %lld): %s", s->text, (long long)s->log->n, few);
     if (!valid || c->positive[PEN_PART_VALID] > 0) return PEN_OK;
-    PEN_CHECK(!test, PEN_E_INPUT, "split '%.100s' leaves no event for validation (of %lld): %s", s->text, (long long)s->log->n, few);
-    pen__say(s->log->ctx, PEN_LOG_WARNING, "split '%.100s' leaves no event for validation (of %lld): %s", s->text, (long long)s->log->n, few);
+    PEN_CHECK(!test, PEN_E_INPUT, "split '%.100s' leaves no event for validation (of %lld): %s", s->text,
+              (long long)s->log->n, few);
+    pen__say(s->log->ctx, PEN_LOG_WARNING, "split '%.100s' leaves no event for validation (of %lld): %s", s->text,
+             (long long)s->log->n, few);
     return PEN_OK;
 }
 
@@ -206,18 +216,21 @@ pen_status pen__split(const pen__log *log, const pen_protocol *protocol, uint64_
                       pen_error *error)
 {
     *out = (pen__parts){.ctx = log->ctx, .n = log->n, .n_folds = 1, .fold = fold};
-    pen__splitting s = {.log = log, .protocol = protocol, .seed = seed, .fold = fold, .cut_valid = INT64_MIN, .cut_test = INT64_MIN};
+    pen__splitting s = {
+        .log = log, .protocol = protocol, .seed = seed, .fold = fold, .cut_valid = INT64_MIN, .cut_test = INT64_MIN};
     s.text = protocol->split ? protocol->split : default_spec(log, protocol->task);
     pen_status status = PEN_OK;
     census c;
     PEN_TRY_DONE(pen__split_spec_parse(s.text, &s.spec, error));
     if (s.spec.n_folds) out->n_folds = s.spec.n_folds;
-    PEN_CHECK_DONE(fold >= 0 && fold < out->n_folds, PEN_E_ARGUMENT, "fold %d of split '%.100s'; it has %d (from 0)", fold, s.text, out->n_folds);
+    PEN_CHECK_DONE(fold >= 0 && fold < out->n_folds, PEN_E_ARGUMENT, "fold %d of split '%.100s'; it has %d (from 0)",
+                   fold, s.text, out->n_folds);
     PEN_TRY_DONE(PEN_NEW_ZERO(log->ctx, out->part, log->n));
     s.part = out->part;
     bool given = log->test_from >= 0;
     bool test = given || s.spec.one || s.spec.dated || s.spec.test > 0 || s.spec.n_test > 0;
-    bool valid = log->valid_from >= 0 || (!given && !s.spec.one && (s.spec.dated || s.spec.valid > 0 || s.spec.n_valid > 0));
+    bool valid =
+        log->valid_from >= 0 || (!given && !s.spec.one && (s.spec.dated || s.spec.valid > 0 || s.spec.n_valid > 0));
     PEN_TRY_DONE(given ? run_given(&s, error) : run_family(&s, error));
     PEN_TRY_DONE(count_parts(log, out->part, &c, error));
     PEN_TRY_DONE(check_parts(&s, &c, test, valid, error));

@@ -1,7 +1,7 @@
 /* Splits over all events at once: ratio-all and folds at random, time by one cut.
  *
- * Nothing is sorted: the key at a rank is found by radix selection, and events are compared with it. Cost: five passes over the
- * events for each boundary, 8 MB.
+ * Nothing is sorted: the key at a rank is found by radix selection, and events are compared with it. Cost: five passes
+ * over the events for each boundary, 8 MB.
  */
 #include "base/random.h"
 #include "data/split_impl.h"
@@ -31,7 +31,8 @@ static void assign(pen__splitting *s, pen__key_fn key, uint64_t from, uint64_t b
 }
 
 /* The last `n_part` of the countable events, and all events after the first of them, become `part`. */
-static pen_status take_last(pen__splitting *s, pen__key_fn key, int64_t n_part, uint8_t part, uint64_t *from, pen_error *error)
+static pen_status take_last(pen__splitting *s, pen__key_fn key, int64_t n_part, uint8_t part, uint64_t *from,
+                            pen_error *error)
 {
     *from = UINT64_MAX;
     if (n_part <= 0) return PEN_OK;
@@ -50,7 +51,8 @@ static uint64_t valid_key(const void *arg, int64_t i)
 static pen_status split_fold(pen__splitting *s, pen_error *error)
 {
     int64_t n = count(s), k = s->spec.n_folds;
-    PEN_CHECK(n >= k, PEN_E_INPUT, "split '%.100s' needs at least %lld events; there are %lld", s->text, (long long)k, (long long)n);
+    PEN_CHECK(n >= k, PEN_E_INPUT, "split '%.100s' needs at least %lld events; there are %lld", s->text, (long long)k,
+              (long long)n);
     uint64_t from = 0, below = UINT64_MAX;
     int64_t first = n / k * s->fold + n % k * s->fold / k, end = n / k * (s->fold + 1) + n % k * (s->fold + 1) / k;
     if (s->fold > 0)
@@ -88,8 +90,10 @@ static int64_t time_of(uint64_t key) { return (int64_t)(key ^ (UINT64_C(1) << 63
 static pen_status split_dated(pen__splitting *s, pen_error *error)
 {
     const pen__split_spec *spec = &s->spec;
-    PEN_CHECK(s->log->time, PEN_E_ARGUMENT, "split '%.100s' needs times, and the log has none; name their column (--time-column) or give a "
-              "share, as in time:0.8", s->text);
+    PEN_CHECK(s->log->time, PEN_E_ARGUMENT,
+              "split '%.100s' needs times, and the log has none; name their column (--time-column) or give a "
+              "share, as in time:0.8",
+              s->text);
     if (spec->test_from != INT64_MAX) {
         assign(s, cut_key, pen__key_of(spec->test_from), UINT64_MAX, PEN_PART_TEST);
         s->cut_test = spec->test_from;

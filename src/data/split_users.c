@@ -1,13 +1,13 @@
-/* Splits that hold users out: `users:`, and tests that were given as files. Both show a part of what a user did that training
- * lacks, and ask for the rest (strong generalisation).
+/* Splits that hold users out: `users:`, and tests that were given as files. Both show a part of what a user did that
+ * training lacks, and ask for the rest (strong generalisation).
  */
 #include <string.h>
 
 #include "base/random.h"
 #include "data/split_impl.h"
 
-pen_status pen__split_show(const pen__splitting *s, const pen__split_spec *fold_in, int64_t *index, int64_t n, uint8_t history_part,
-                           uint8_t test_part, pen_error *error)
+pen_status pen__split_show(const pen__splitting *s, const pen__split_spec *fold_in, int64_t *index, int64_t n,
+                           uint8_t history_part, uint8_t test_part, pen_error *error)
 {
     pen__keyed *keyed = NULL;
     int64_t n_valid, n_test, positive = 0;
@@ -22,7 +22,8 @@ pen_status pen__split_show(const pen__splitting *s, const pen__split_spec *fold_
         positive += pen__is_positive(s->log, index[i]);
     }
     pen__split_counts(fold_in, positive, &n_valid, &n_test);
-    if (fold_in->family == PEN_SPLIT_LAST && n_test == 0) n_test = positive < fold_in->n_test ? positive : fold_in->n_test;
+    if (fold_in->family == PEN_SPLIT_LAST && n_test == 0)
+        n_test = positive < fold_in->n_test ? positive : fold_in->n_test;
     if (n_test == 0) n_test = positive; /* one event: it is asked for, and nothing is shown */
     pen__split_tail(s->log, s->part, index, n, 0, n_test, PEN_PART_NONE, test_part);
     pen__free(s->log->ctx, keyed);
@@ -36,7 +37,10 @@ typedef struct holding {
     const uint8_t *eligible; /* n_users: at least two positive events */
 } holding;
 
-static uint64_t user_key(const void *arg, int64_t u) { return pen__rand64(((const holding *)arg)->s->seed, PEN_STREAM_SPLIT, (uint64_t)u); }
+static uint64_t user_key(const void *arg, int64_t u)
+{
+    return pen__rand64(((const holding *)arg)->s->seed, PEN_STREAM_SPLIT, (uint64_t)u);
+}
 static bool is_eligible(const void *arg, int64_t u) { return ((const holding *)arg)->eligible[u]; }
 
 /* role[u]: the part of user u's events that are asked for, or PEN_PART_TRAIN. */
@@ -49,7 +53,8 @@ static pen_status draw_users(const pen__splitting *s, const pen__groups_of *by_u
     PEN_TRY(PEN_NEW_ZERO(s->log->ctx, eligible, n_users));
     for (int64_t u = 0; u < n_users; u++) {
         int64_t positive = 0;
-        for (int64_t at = by_user->begin[u]; at < by_user->begin[u + 1]; at++) positive += pen__is_positive(s->log, by_user->index[at]);
+        for (int64_t at = by_user->begin[u]; at < by_user->begin[u + 1]; at++)
+            positive += pen__is_positive(s->log, by_user->index[at]);
         n_eligible += eligible[u] = positive >= 2;
     }
     holding h = {s, eligible};
@@ -57,7 +62,8 @@ static pen_status draw_users(const pen__splitting *s, const pen__groups_of *by_u
     for (int part = PEN_PART_TEST; part >= PEN_PART_VALID; part--) {
         int64_t wanted = part == PEN_PART_TEST ? n_test : n_valid;
         if (!wanted) continue;
-        PEN_TRY_DONE(pen__select_key(s->log->ctx, n_users, user_key, is_eligible, &h, n_eligible - wanted, &from, error));
+        PEN_TRY_DONE(
+            pen__select_key(s->log->ctx, n_users, user_key, is_eligible, &h, n_eligible - wanted, &from, error));
         for (int64_t u = 0; u < n_users; u++)
             if (eligible[u] && user_key(&h, u) >= from) role[u] = (uint8_t)part, eligible[u] = 0;
         n_eligible -= wanted;
@@ -81,8 +87,8 @@ pen_status pen__split_users(pen__splitting *s, pen_error *error)
     for (int64_t u = 0; u < by_user.n_groups; u++) {
         if (role[u] == PEN_PART_TRAIN) continue;
         uint8_t history = role[u] == PEN_PART_TEST ? PEN_PART_TEST_HISTORY : PEN_PART_VALID_HISTORY;
-        PEN_TRY_DONE(pen__split_show(s, &fold_in, by_user.index + by_user.begin[u], by_user.begin[u + 1] - by_user.begin[u], history,
-                                     role[u], error));
+        PEN_TRY_DONE(pen__split_show(s, &fold_in, by_user.index + by_user.begin[u],
+                                     by_user.begin[u + 1] - by_user.begin[u], history, role[u], error));
     }
 done:
     pen__free(s->log->ctx, role);
@@ -92,8 +98,8 @@ done:
 
 /* ---- given files ------------------------------------------------------------------------------------------------- */
 
-/* Events of the log whose pair stands in a given file are taken out. For each user: the items of the given events, sorted,
- * are looked up. */
+/* Events of the log whose pair stands in a given file are taken out. For each user: the items of the given events,
+ * sorted, are looked up. */
 static pen_status take_out_pairs(pen__splitting *s, const pen__groups_of *by_user, pen_error *error)
 {
     const pen__log *log = s->log;
@@ -105,7 +111,8 @@ static pen_status take_out_pairs(pen__splitting *s, const pen__groups_of *by_use
         for (int64_t i = 0; i < n; i++)
             if (pen__log_class(log, index[i])) marked[log->item[index[i]]] = (uint64_t)u + 1, given++;
         for (int64_t i = 0; i < n && given; i++)
-            if (!pen__log_class(log, index[i]) && marked[log->item[index[i]]] == (uint64_t)u + 1) s->part[index[i]] = PEN_PART_NONE;
+            if (!pen__log_class(log, index[i]) && marked[log->item[index[i]]] == (uint64_t)u + 1)
+                s->part[index[i]] = PEN_PART_NONE;
     }
     pen__free(log->ctx, marked);
     return PEN_OK;
@@ -118,7 +125,8 @@ static pen_status show_unknown(pen__splitting *s, const pen__groups_of *by_user,
     pen__split_spec fold_in;
     int64_t *given = NULL, largest = 0;
     pen_status status = PEN_OK;
-    uint8_t test = from_class == 2 ? PEN_PART_TEST : PEN_PART_VALID, history = from_class == 2 ? PEN_PART_TEST_HISTORY : PEN_PART_VALID_HISTORY;
+    uint8_t test = from_class == 2 ? PEN_PART_TEST : PEN_PART_VALID,
+            history = from_class == 2 ? PEN_PART_TEST_HISTORY : PEN_PART_VALID_HISTORY;
     PEN_TRY(pen__fold_in_parse(s->protocol->fold_in ? s->protocol->fold_in : "last:1", &fold_in, error));
     for (int64_t u = 0; u < by_user->n_groups; u++)
         if (by_user->begin[u + 1] - by_user->begin[u] > largest) largest = by_user->begin[u + 1] - by_user->begin[u];

@@ -1,7 +1,10 @@
-/* Made-up logs: each event is a function of (seed, its number), so rows are made in parallel, in any order, and written in order.
+/* Made-up logs: each event is a function of (seed, its number), so rows are made in parallel, in any order, and written
+ * in order.
  *
- * Ranks follow a power law by inverting its integral, which needs no tables: P(rank <= r) = ((r + 1)^(1 - s) - 1) / ((n + 1)^(1 - s)
- * - 1). Text goes out in rounds of sixteen blocks that are formatted in parallel, so memory does not grow with the events.
+ * Ranks follow a power law by inverting its integral, which needs no tables: P(rank <= r) = ((r + 1)^(1 - s) - 1) / ((n
+ * + 1)^(1 - s)
+ * - 1). Text goes out in rounds of sixteen blocks that are formatted in parallel, so memory does not grow with the
+ * events.
  */
 #include "data/synth.h"
 
@@ -20,18 +23,28 @@ static const int64_t beginning = 1577836800; /* 2020-01-01 */
 
 pen_status pen__synth_check(const pen_synth_options *o, pen__synth *s, pen_error *error)
 {
-    PEN_CHECK(o->struct_size == sizeof *o, PEN_E_ARGUMENT, "pen_synth_options.struct_size is %zu; this library knows %zu", o->struct_size, sizeof *o);
-    *s = (pen__synth){.structure = -1, .events = o->events, .users = o->users, .items = o->items, .groups = o->groups, .noise = o->noise,
-                      .skew = o->skew, .seed = o->seed};
+    PEN_CHECK(o->struct_size == sizeof *o, PEN_E_ARGUMENT,
+              "pen_synth_options.struct_size is %zu; this library knows %zu", o->struct_size, sizeof *o);
+    *s = (pen__synth){.structure = -1,
+                      .events = o->events,
+                      .users = o->users,
+                      .items = o->items,
+                      .groups = o->groups,
+                      .noise = o->noise,
+                      .skew = o->skew,
+                      .seed = o->seed};
     const char *name = o->structure ? o->structure : "blocks";
     for (int k = 0; k < 4; k++)
         if (!strcmp(name, structures[k])) s->structure = k;
-    PEN_CHECK(s->structure >= 0, PEN_E_UNKNOWN, "structure '%.60s'; allowed are blocks, drift, cycle and popularity", name);
-    PEN_CHECK(s->events >= 1 && s->events <= INT64_C(1) << 40, PEN_E_ARGUMENT, "%lld events; allowed are 1 to 2^40", (long long)s->events);
+    PEN_CHECK(s->structure >= 0, PEN_E_UNKNOWN, "structure '%.60s'; allowed are blocks, drift, cycle and popularity",
+              name);
+    PEN_CHECK(s->events >= 1 && s->events <= INT64_C(1) << 40, PEN_E_ARGUMENT, "%lld events; allowed are 1 to 2^40",
+              (long long)s->events);
     PEN_CHECK(s->users >= 1 && s->users < INT32_MAX && s->items >= 1 && s->items < INT32_MAX, PEN_E_ARGUMENT,
-              "%lld users and %lld items; allowed are 1 to %d of each", (long long)s->users, (long long)s->items, INT32_MAX - 1);
-    PEN_CHECK(s->groups >= 1 && s->groups <= s->items, PEN_E_ARGUMENT, "%lld groups; allowed are 1 to the number of items (%lld)",
-              (long long)s->groups, (long long)s->items);
+              "%lld users and %lld items; allowed are 1 to %d of each", (long long)s->users, (long long)s->items,
+              INT32_MAX - 1);
+    PEN_CHECK(s->groups >= 1 && s->groups <= s->items, PEN_E_ARGUMENT,
+              "%lld groups; allowed are 1 to the number of items (%lld)", (long long)s->groups, (long long)s->items);
     PEN_CHECK(s->noise >= 0 && s->noise <= 1, PEN_E_ARGUMENT, "noise %g; allowed is a share from 0 to 1", s->noise);
     PEN_CHECK(s->skew >= 0 && s->skew <= 3, PEN_E_ARGUMENT, "skew %g; allowed is 0 (all alike) to 3", s->skew);
     return PEN_OK;
@@ -54,7 +67,10 @@ static int64_t rank_of(double uniform, int64_t n, double skew)
 static int64_t items_in(const pen__synth *s, int64_t group) { return (s->items - group + s->groups - 1) / s->groups; }
 
 /* A number of the user's own; events draw from the indices below 2^40. */
-static uint64_t of_user(const pen__synth *s, int64_t user) { return pen__rand64(s->seed, PEN_STREAM_SYNTH, UINT64_C(1) << 62 | (uint64_t)user); }
+static uint64_t of_user(const pen__synth *s, int64_t user)
+{
+    return pen__rand64(s->seed, PEN_STREAM_SYNTH, UINT64_C(1) << 62 | (uint64_t)user);
+}
 
 /* The group that the user likes at time t in [0, 1). */
 static int64_t taste(const pen__synth *s, int64_t user, double t)
@@ -78,10 +94,12 @@ static pen__synth_event draw(const pen__synth *s, double t, pen__rng *rng)
     int64_t user = rank_of(pen__rng_uniform(rng), s->users, s->skew), group = taste(s, user, t);
     bool free_choice = s->structure == PEN_SYNTH_POPULARITY || pen__rng_uniform(rng) < s->noise;
     double place = pen__rng_uniform(rng);
-    int64_t item = free_choice ? rank_of(place, s->items, s->skew) : rank_of(place, items_in(s, group), s->skew) * s->groups + group;
+    int64_t item = free_choice ? rank_of(place, s->items, s->skew)
+                               : rank_of(place, items_in(s, group), s->skew) * s->groups + group;
     uint64_t chance = pen__rng_next(rng);
-    int32_t value = s->structure == PEN_SYNTH_POPULARITY ? 1 + (int32_t)(chance % 5) : item % s->groups == group ? 4 + (int32_t)(chance % 2)
-                                                                                                                 : 1 + (int32_t)(chance % 3);
+    int32_t value = s->structure == PEN_SYNTH_POPULARITY ? 1 + (int32_t)(chance % 5)
+                    : item % s->groups == group          ? 4 + (int32_t)(chance % 2)
+                                                         : 1 + (int32_t)(chance % 3);
     return (pen__synth_event){.user = (int32_t)user, .item = (int32_t)item, .value = value};
 }
 
@@ -150,7 +168,8 @@ pen_status pen__synth_text(pen_context *ctx, const pen__synth *synth, pen__write
     for (; p.first < synth->events; p.first += round * BLOCK) {
         int64_t left = pen__shards(synth->events - p.first, BLOCK), n = left < round ? left : round;
         PEN_TRY_DONE(pen__parallel(ctx, n, print_shard, &p, error));
-        for (int64_t k = 0; k < n; k++) PEN_TRY_DONE(pen__writer_write(writer, p.text + (size_t)k * BLOCK * LONGEST_ROW, p.length[k], error));
+        for (int64_t k = 0; k < n; k++)
+            PEN_TRY_DONE(pen__writer_write(writer, p.text + (size_t)k * BLOCK * LONGEST_ROW, p.length[k], error));
         PEN_TRY_DONE(pen__meter_tick(&meter, p.first, error));
     }
     pen__meter_end(&meter, synth->events);
@@ -184,7 +203,8 @@ static pen_status fill_shard(void *arg, int64_t shard, int worker, pen_error *er
 }
 
 /* Numbers in the order of appearance, as a reader gives them. */
-static pen_status number_ids(pen_context *ctx, int32_t *id, int64_t n, int64_t n_ids, char letter, pen__strings *ids, pen_error *error)
+static pen_status number_ids(pen_context *ctx, int32_t *id, int64_t n, int64_t n_ids, char letter, pen__strings *ids,
+                             pen_error *error)
 {
     int32_t *number = NULL;
     pen_status status = PEN_OK;
@@ -229,8 +249,11 @@ pen_status pen__synth_dataset(pen_context *ctx, const pen__synth *synth, pen_dat
     pen__text_printf(&source, "synth %s", structures[synth->structure]);
     d->source = source.bytes;
     pen__text notes = {.ctx = ctx};
-    pen__text_printf(&notes, "{\"synth\": {\"structure\": \"%s\", \"events\": %lld, \"users\": %lld, \"items\": %lld, \"groups\": %lld, \"noise\": %g, "
-                     "\"skew\": %g, \"seed\": %llu}}", structures[synth->structure], (long long)n, (long long)synth->users, (long long)synth->items,
+    pen__text_printf(&notes,
+                     "{\"synth\": {\"structure\": \"%s\", \"events\": %lld, \"users\": %lld, \"items\": %lld, "
+                     "\"groups\": %lld, \"noise\": %g, "
+                     "\"skew\": %g, \"seed\": %llu}}",
+                     structures[synth->structure], (long long)n, (long long)synth->users, (long long)synth->items,
                      (long long)synth->groups, synth->noise, synth->skew, (unsigned long long)synth->seed);
     d->notes = notes.bytes;
     PEN_CHECK_DONE(!source.failed && !notes.failed, PEN_E_MEMORY, "out of memory for the notes of a made-up log");

@@ -1,16 +1,16 @@
 /* Training's matrix, by user and by item, over dense numbers; and what each user did, in order.
  *
- * Ids are marked and numbered in the order of the data set's numbers. A stable counting sort by user and a small sort by time in
- * each row give the histories; rows sorted by item give `by_user`; its transposition, a counting sort again, gives `by_item` with
- * rising users. All in parallel over rows, the same bits for any number of threads. Cost: O(n log(row)), 8 to 16 bytes an event
- * in each of the three matrices and as much while it is built.
+ * Ids are marked and numbered in the order of the data set's numbers. A stable counting sort by user and a small sort
+ * by time in each row give the histories; rows sorted by item give `by_user`; its transposition, a counting sort again,
+ * gives `by_item` with rising users. All in parallel over rows, the same bits for any number of threads. Cost: O(n
+ * log(row)), 8 to 16 bytes an event in each of the three matrices and as much while it is built.
  */
 #include <math.h>
 #include <string.h>
 
 #include "base/thread.h"
-#include "data/order.h"
 #include "data/interactions.h"
+#include "data/order.h"
 
 enum { GRAIN = 1 << 16 };
 
@@ -24,8 +24,8 @@ typedef struct building {
 /* ---- numbers ---------------------------------------------------------------------------------------------------- */
 
 /* Dense numbers for the marked ids: number[id] and its inverse. */
-static pen_status number_ids(pen_context *ctx, const int32_t *id, const uint8_t *skip, int64_t n, int64_t n_ids, int32_t **number,
-                             int32_t **data_id, int32_t *n_numbers, pen_error *error)
+static pen_status number_ids(pen_context *ctx, const int32_t *id, const uint8_t *skip, int64_t n, int64_t n_ids,
+                             int32_t **number, int32_t **data_id, int32_t *n_numbers, pen_error *error)
 {
     PEN_TRY(PEN_NEW(ctx, *number, n_ids));
     if (n_ids) memset(*number, 0xFF, (size_t)n_ids * sizeof **number);
@@ -96,8 +96,10 @@ static uint64_t item_key(const void *arg, int64_t i)
     return (uint64_t)b->train->item_number[b->log->item[i]];
 }
 
-/* Positive pairs of a row whose events are sorted by item: into column and value where they are not NULL; their number. */
-static int64_t merge_row(const building *b, const int64_t *index, int64_t n, int32_t *column, float *value, int64_t *time)
+/* Positive pairs of a row whose events are sorted by item: into column and value where they are not NULL; their number.
+ */
+static int64_t merge_row(const building *b, const int64_t *index, int64_t n, int32_t *column, float *value,
+                         int64_t *time)
 {
     const pen__log *log = b->log;
     int64_t pairs = 0;
@@ -126,8 +128,8 @@ static pen_status count_pairs_shard(void *arg, int64_t shard, int worker, pen_er
     (void)worker, (void)error;
     const building *b = arg;
     for (int64_t u = b->shard[shard]; u < b->shard[shard + 1]; u++)
-        b->train->by_user.begin[u + 1] = merge_row(b, b->by_user.index + b->by_user.begin[u], b->by_user.begin[u + 1] - b->by_user.begin[u],
-                                                   NULL, NULL, NULL);
+        b->train->by_user.begin[u + 1] = merge_row(b, b->by_user.index + b->by_user.begin[u],
+                                                   b->by_user.begin[u + 1] - b->by_user.begin[u], NULL, NULL, NULL);
     return PEN_OK;
 }
 
@@ -137,8 +139,8 @@ static pen_status fill_pairs_shard(void *arg, int64_t shard, int worker, pen_err
     const building *b = arg;
     const pen__rows *r = &b->train->by_user;
     for (int64_t u = b->shard[shard]; u < b->shard[shard + 1]; u++)
-        merge_row(b, b->by_user.index + b->by_user.begin[u], b->by_user.begin[u + 1] - b->by_user.begin[u], r->column + r->begin[u],
-                  r->value + r->begin[u], r->time ? r->time + r->begin[u] : NULL);
+        merge_row(b, b->by_user.index + b->by_user.begin[u], b->by_user.begin[u + 1] - b->by_user.begin[u],
+                  r->column + r->begin[u], r->value + r->begin[u], r->time ? r->time + r->begin[u] : NULL);
     return PEN_OK;
 }
 
@@ -207,7 +209,8 @@ static uint64_t hash_rows(uint64_t seed, const pen__rows *rows)
 {
     size_t n = (size_t)rows->begin[rows->n_rows];
     uint64_t piece[5] = {seed, pen__hash(rows->begin, ((size_t)rows->n_rows + 1) * sizeof *rows->begin),
-                         pen__hash(rows->column, n * sizeof *rows->column), pen__hash(rows->value, n * sizeof *rows->value),
+                         pen__hash(rows->column, n * sizeof *rows->column),
+                         pen__hash(rows->value, n * sizeof *rows->value),
                          rows->time ? pen__hash(rows->time, n * sizeof *rows->time) : 0};
     return pen__hash(piece, sizeof piece);
 }
@@ -229,8 +232,8 @@ static void summarise(pen__train *t)
     t->hash = hash_rows(hash_rows(pen__hash(head, sizeof head), &t->by_user), &t->history);
 }
 
-pen_status pen__train_build(const pen__log *log, const pen__parts *parts, unsigned parts_mask, int32_t task, pen__train *out,
-                            pen_error *error)
+pen_status pen__train_build(const pen__log *log, const pen__parts *parts, unsigned parts_mask, int32_t task,
+                            pen__train *out, pen_error *error)
 {
     pen_context *ctx = log->ctx;
     *out = (pen__train){.ctx = ctx, .data = log->data, .task = task ? task : PEN_TASK_RANK};
@@ -242,8 +245,10 @@ pen_status pen__train_build(const pen__log *log, const pen__parts *parts, unsign
     PEN_TRY_DONE(PEN_NEW(ctx, skip, log->n));
     PEN_TRY_DONE(PEN_NEW(ctx, user, log->n));
     for (int64_t i = 0; i < log->n; i++) skip[i] = !(parts_mask >> (parts ? parts->part[i] : PEN_PART_TRAIN) & 1);
-    PEN_TRY_DONE(number_ids(ctx, log->user, skip, log->n, log->data->users.n, &out->user_number, &out->data_user, &out->n_users, error));
-    PEN_TRY_DONE(number_ids(ctx, log->item, skip, log->n, log->data->items.n, &out->item_number, &out->data_item, &out->n_items, error));
+    PEN_TRY_DONE(number_ids(ctx, log->user, skip, log->n, log->data->users.n, &out->user_number, &out->data_user,
+                            &out->n_users, error));
+    PEN_TRY_DONE(number_ids(ctx, log->item, skip, log->n, log->data->items.n, &out->item_number, &out->data_item,
+                            &out->n_items, error));
     PEN_CHECK_DONE(out->n_users > 0, PEN_E_INPUT, "no event is left for training");
     for (int64_t i = 0; i < log->n; i++) user[i] = out->user_number[log->user[i]];
     PEN_TRY_DONE(pen__group(ctx, user, skip, log->n, out->n_users, &b.by_user, error));
