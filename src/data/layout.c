@@ -574,7 +574,7 @@ pen_status pen__layout_guess(pen_context *ctx, const char *name, pen__span text,
                              const pen_read_options *options, pen__layout *layout, pen_error *error)
 {
     sample s = {name, text, all, 1, options};
-    *layout = (pen__layout){.ctx = ctx, .last_column = -1, .warnings.ctx = ctx};
+    *layout = (pen__layout){.ctx = ctx, .last_column = -1};
     for (int role = 0; role < PEN_MAX_ROLES; role++) layout->column[role] = -1;
     PEN_CHECK(options->n_context_columns <= PEN_MAX_CONTEXT, PEN_E_ARGUMENT,
               "%zu context columns; allowed are up to %d", options->n_context_columns, PEN_MAX_CONTEXT);
@@ -615,7 +615,7 @@ pen_status pen__layout_guess_table(pen_context *ctx, const char *name, pen__span
     sample s = {name, text, true, 1, &own};
     row first = {0}, second = {0};
     pen_status status = PEN_OK;
-    *layout = (pen__layout){.ctx = ctx, .last_column = -1, .warnings.ctx = ctx};
+    *layout = (pen__layout){.ctx = ctx, .last_column = -1};
     layout->decimal_comma = options->decimal_comma != 0;
     layout->skip_bad_rows = options->skip_bad_rows != 0;
     if (options->comment && strlen(options->comment) < sizeof layout->comment) {
@@ -651,6 +651,5 @@ void pen__layout_free(pen__layout *layout)
     for (int role = 0; role < PEN_MAX_ROLES; role++) pen__free(layout->ctx, layout->name[role]);
     pen__free(layout->ctx, layout->role);
     pen__free(layout->ctx, layout->header_line);
-    pen__text_free(&layout->warnings);
     *layout = (pen__layout){0};
 }

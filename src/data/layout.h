@@ -39,7 +39,6 @@ typedef struct pen__layout {
     char kind[PEN_MAX_ROLES];      /* of an atomic column: 't'oken, 'f'loat; else 0 */
     char *header_line;             /* as it stands, to compare with the next file's */
     size_t header_length;
-    pen__text warnings; /* JSON strings, comma behind each: what people should know about the guesses */
 } pen__layout;
 
 extern const char *const pen__input_names[];

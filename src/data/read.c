@@ -204,7 +204,6 @@ static pen_status parse_shard(void *arg, int64_t shard, int worker, pen_error *e
                       .layout = &r->layout,
                       .name = r->name,
                       .block = block,
-                      .room = block->room,
                       .ids = r->ids + (size_t)worker * (size_t)r->layout.n_roles,
                       .error = error ? error : &own};
     char *decoded;

@@ -63,11 +63,10 @@ pen_status pen__rows_flush(pen__rows *rows)
     return PEN_OK;
 }
 
-int pen__rows_put_rest(pen__rows *rows, const pen__span *field, const char *record)
+int pen__rows_put_rest(pen__rows *rows, const pen__span *field)
 {
     const char *readable_end = rows->block->readable_end;
     int64_t n = rows->n, place = rows->block->index << 32 | n;
-    (void)record;
     if (pen__rows_flush(rows) != PEN_OK) return PEN_ROW_FAILED;
     if (rows->n == n) return PEN_ROW_FINE; /* it was bad, and that was told */
     for (int role = PEN_ROLE_EVENT; role < rows->layout->n_roles; role++) {

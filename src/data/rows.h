@@ -65,7 +65,7 @@ typedef struct pen__rows {
     pen__block *block;
     pen__ids *ids; /* of the worker, by role */
     pen__columns to;
-    int64_t n, room;
+    int64_t n;
     int32_t n_pending;
     bool one_by_one;   /* there are event types or context columns: rows are not kept back */
     uint64_t last_tag; /* of the user before, where it is short */
@@ -101,7 +101,7 @@ int64_t pen__count_byte(const char *text, const char *end, char byte);
 pen_status pen__rows_flush(pen__rows *rows);
 
 /* The slow half of put: event types and context columns of the row that was just put. */
-int pen__rows_put_rest(pen__rows *rows, const pen__span *field, const char *record);
+int pen__rows_put_rest(pen__rows *rows, const pen__span *field);
 
 static inline bool pen__parse_value(pen__span text, bool decimal_comma, float *out)
 {
@@ -139,7 +139,7 @@ static inline int pen__rows_put(pen__rows *rows, const pen__span *field, const c
     *p = (pen__pending){user, item, pen__id_tag(user.text, user.length, readable_end),
                         pen__id_tag(item.text, item.length, readable_end), record};
     __builtin_prefetch(pen__ids_slot(&rows->ids[PEN_ROLE_ITEM], p->item_tag));
-    if (rows->one_by_one) return pen__rows_put_rest(rows, field, record);
+    if (rows->one_by_one) return pen__rows_put_rest(rows, field);
     if (rows->n_pending == PEN_BATCH && pen__rows_flush(rows) != PEN_OK) return PEN_ROW_FAILED;
     return PEN_ROW_FINE;
 }
