@@ -6,3 +6,7 @@
     {"biased-mf", PEN_TASK_RATE, 1, {"solver=als", "factors=4", "epochs=6", "l1=0.001"}, "rmse", 0.945, 0.975},
     {"bpr", PEN_TASK_RANK, 1, {"factors=8", "epochs=20", "learning_rate=0.1"}, "ndcg@10", 0.175, 0.21},
     {"bpr", PEN_TASK_RANK, 1, {"factors=8", "epochs=20", "optimizer=adagrad", "sampler=dns", "candidates=2"}, "ndcg@10", 0.175, 0.21},
+    {"user-knn", PEN_TASK_RANK, 1, {"k=20", NULL}, "ndcg@10", 0.175, 0.21},
+    {"user-knn", PEN_TASK_RATE, 1, {"k=20", NULL}, "rmse", 0.92, 0.99},
+    {"item-knn", PEN_TASK_RANK, 1, {"k=10", NULL}, "ndcg@10", 0.165, 0.2},
+    {"item-knn", PEN_TASK_RATE, 1, {"k=10", NULL}, "rmse", 0.92, 0.99},

@@ -108,7 +108,8 @@ struct pen__model_class {
     /* Frees what bind allocated in state beyond tensors; NULL: nothing. */
     void (*unbind)(pen_model *model);
 
-    /* Bytes of scratch that one thread needs in the calls below; NULL: 0. */
+    /* Bytes of scratch that one thread needs in the calls below; NULL: 0. Zeroed when it is made, then the model's own from call to
+     * call: a class may keep in it what it likes. */
     size_t (*scratch)(const pen_model *model);
 
     /* Vectors. user_vector serves known users and fold-in (user->number -1): out has d floats. PEN_E_UNSUPPORTED cannot
