@@ -91,11 +91,33 @@ static void print_odd(const json_t *notes, FILE *out)
     json_array_foreach(json_object_get(notes, "bad_rows"), i, bad) fprintf(out, "  %s\n", json_string_value(bad));
 }
 
+/* A table beside the log: its columns with their types, and how many of its rows the log knows. */
+static void print_table(const char *name, const json_t *about, FILE *out)
+{
+    size_t i;
+    const json_t *column, *bad;
+    fprintf(out, "%s: %s, %lld rows, %lld of them with events", name, word(about, "file"), count(about, "rows"), count(about, "matched"));
+    if (count(about, "ids_without_row")) fprintf(out, ", %lld ids without a row", count(about, "ids_without_row"));
+    if (count(about, "repeated")) fprintf(out, ", %lld repeated", count(about, "repeated"));
+    if (count(about, "skipped")) fprintf(out, ", %lld bad rows passed over", count(about, "skipped"));
+    if (count(about, "bad_numbers")) fprintf(out, ", %lld cells that are no numbers", count(about, "bad_numbers"));
+    fprintf(out, "; encoding %s\n ", word(about, "encoding"));
+    json_array_foreach(json_object_get(about, "columns"), i, column)
+        fprintf(out, "%s %s (%s)%s", i ? "," : "", word(column, "name"), word(column, "type"),
+                !strcmp(word(column, "name"), word(about, "title")) ? ", the title" : "");
+    fputc('\n', out);
+    json_array_foreach(json_object_get(about, "bad_rows"), i, bad) fprintf(out, "  %s\n", json_string_value(bad));
+}
+
 static void print_tables(const json_t *notes, FILE *out)
 {
     const char *name;
     json_t *about;
     json_object_foreach(json_object_get(notes, "tables"), name, about) {
+        if (json_object_get(about, "columns")) {
+            print_table(name, about, out);
+            continue;
+        }
         char *text = json_dumps(about, JSON_COMPACT);
         if (text && strcmp(text, "null")) fprintf(out, "%s: %s\n", name, text);
         free(text);

@@ -29,7 +29,7 @@ const option options[] = {
     LIST("--context-column", "NAME|N", contexts, FOR_READ, "a column of context to keep (repeatable)"),
     TEXT("--delimiter", "TEXT", read.delimiter, FOR_READ, "what stands between cells: ',' '\\t' '::' ..."),
     TEXT("--list-separator", "TEXT", read.list_separator, FOR_READ, "what stands between the categories of one cell"),
-    CHOICE("--encoding", "utf-8|latin1|cp1252", read.encoding, FOR_READ, "the encoding of the files (guessed, and said)"),
+    CHOICE("--encoding", "utf-8|latin1|cp1252", read.encoding, FOR_READ, "the encoding of the files (a log: utf-8; tables: guessed, and said)"),
     CHOICE("--time-format", "seconds|milliseconds|iso8601", read.time_format, FOR_READ, "how times are written (guessed)"),
     TEXT("--comment", "TEXT", read.comment, FOR_READ, "lines that begin with this are passed over"),
     FLAG("--header", header, FOR_READ, "the first line is a header"),

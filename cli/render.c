@@ -268,16 +268,58 @@ static void tests_table(const json_t *tests)
     table_destroy(t);
 }
 
-static void groups_tables(const json_t *results)
+/* One row a model and group; columns are the metrics of the first group. */
+static void group_rows(table *t, const char *model, const json_t *groups, const json_t *columns)
 {
     size_t i;
-    const json_t *result;
-    json_array_foreach((json_t *)(uintptr_t)results, i, result) {
-        const json_t *groups = json_object_get(result, "groups");
-        if (!groups) continue;
-        char *text = json_dumps(groups, JSON_INDENT(2));
-        printf("\n%s by groups:\n%s\n", json_string_value(json_object_get(result, "model")), text ? text : "");
-        free(text);
+    const json_t *group;
+    json_array_foreach((json_t *)(uintptr_t)groups, i, group) {
+        const char *cells[MAX_CELLS], *name;
+        char store[MAX_CELLS][CELL];
+        size_t n = 0;
+        json_t *unused;
+        cells[n++] = model;
+        double from = number_at(group, "from"), to = number_at(group, "to");
+        if (isfinite(from) && isfinite(to))
+            snprintf(store[n], CELL, "%s (%.6g to %.6g)", json_string_value(json_object_get(group, "group")), from, to);
+        else
+            snprintf(store[n], CELL, "%s", json_string_value(json_object_get(group, "group")));
+        cells[n] = store[n];
+        n++;
+        snprintf(store[n], CELL, "%.0f", number_at(group, "n"));
+        cells[n] = store[n];
+        n++;
+        json_object_foreach((json_t *)(uintptr_t)columns, name, unused) {
+            if (n + 1 > MAX_CELLS) break;
+            metric_cell(json_object_get(json_object_get(group, "metrics"), name), true, store[n]);
+            cells[n] = store[n];
+            n++;
+        }
+        table_row(t, cells);
+    }
+}
+
+/* A table for each way of grouping. */
+static void groups_tables(const json_t *results)
+{
+    const json_t *first = json_object_get(json_array_get(results, 0), "groups"), *result;
+    const char *kind, *name;
+    json_t *groups, *metric;
+    json_object_foreach((json_t *)(uintptr_t)first, kind, groups) {
+        const json_t *columns = json_object_get(json_array_get(groups, 0), "metrics");
+        const char *header[MAX_CELLS];
+        size_t n = 0, i;
+        header[n++] = "model";
+        header[n++] = kind;
+        header[n++] = "n";
+        json_object_foreach((json_t *)(uintptr_t)columns, name, metric)
+            if (n + 1 < MAX_CELLS) header[n++] = name;
+        table *t = table_create(n, header);
+        json_array_foreach((json_t *)(uintptr_t)results, i, result)
+            group_rows(t, json_string_value(json_object_get(result, "model")), json_object_get(json_object_get(result, "groups"), kind), columns);
+        printf("\nby %s:\n", kind);
+        table_print(t, stdout);
+        table_destroy(t);
     }
 }
 
