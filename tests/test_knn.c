@@ -456,7 +456,7 @@ static void large_catalogues_are_cut_into_tiles(void **state)
         const char *text = "similarity=cosine k=20 pool=20 shrink=2";
         pen_model *model = fitted(ctx, "item-knn", text, &d);
         naive n = naive_new(&d, model->class, text, false);
-        check_lists(model, &n, 20, 9973, text);
+        check_lists(model, &n, 20, 23003, text);
         pen__model_free(model);
         naive_free(&n);
         data_free(&d);
