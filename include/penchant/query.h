@@ -111,7 +111,7 @@ typedef struct pen_pick {
     pen_string title; /* length 0 where there is none */
     pen_string why;   /* words, where asked for */
     int32_t item;     /* the model's number */
-    float score;      /* of the model; the number of events in a fallback */
+    float score;      /* of the model: the predicted rating where it rates; the number of events in a fallback */
 } pen_pick;
 
 /* Exactly n items, or all that are allowed where fewer are: then `reason` says so. */
@@ -161,7 +161,7 @@ typedef struct pen_explanation {
     pen_string id, title, why;
     pen_string text;          /* all of it as a JSON object */
     const pen_reason *reasons; /* n, the largest share first */
-    double score;             /* what recommend ranks by; the predicted rating of a model that rates */
+    double score;             /* as recommend has it, but a rating is not held to training's range */
     int64_t place;            /* 1: the best for this user; 0: the user had it */
     int32_t n, how, item;
     int32_t exact;            /* 1: the shares sum to the score; 0: each is what the score loses without that event */

@@ -193,6 +193,7 @@ pen_status pen_similar(pen_query *q, pen_string id, const pen_recommend_options 
     PEN_TRY(keep_name(q, id, &seat->name, error));
     q->desk.n_seats = 1;
     q->desk.subject = "item";
+    q->desk.rates = false;
     seat->person = (pen__person){.ctx = q->ctx, .how = PEN_HOW_PERSONAL, .reason = {.ctx = q->ctx}};
     PEN_TRY(similar_list(q, item, seat, error));
     *answer = &seat->answer;

@@ -113,7 +113,7 @@ static bool id_holds(const pen__where *where, const pen__where_node *node, int32
 static bool holds(const pen__where *where, int32_t at, int32_t item)
 {
     const pen__where_node *node = &where->node[at];
-    const pen__where_value *value = where->value + node->first_value;
+    const pen__where_value *value = node->n_values ? where->value + node->first_value : NULL;
     switch (node->kind) {
     case PEN_WHERE_AND: return holds(where, node->left, item) && holds(where, node->right, item);
     case PEN_WHERE_OR: return holds(where, node->left, item) || holds(where, node->right, item);

@@ -56,7 +56,8 @@ static pen_status allocate(pen__desk *desk, pen_error *error)
 pen_status pen__desk_open(const pen_model *model, const pen_recommend_options *options, int32_t capacity, bool many, pen__desk *desk,
                           pen_error *error)
 {
-    *desk = (pen__desk){.ctx = model->ctx, .model = model, .options = *options, .subject = "user", .capacity = capacity};
+    *desk = (pen__desk){.ctx = model->ctx, .model = model, .options = *options, .rates = model->task == PEN_TASK_RATE && model->class->rate,
+                        .subject = "user", .capacity = capacity};
     pen_status status = PEN_OK;
     PEN_TRY_DONE(check_options(options, error));
     PEN_TRY_DONE(pen__mask_build(model, options, &desk->mask, error));
@@ -195,13 +196,40 @@ static void say_limits(const pen__desk *desk, pen__seat *seat)
         if (unknown[i]) pen__reason_add(reason, "the model does not know %lld of the items of the %s list", (long long)unknown[i], i ? "deny" : "allow");
 }
 
+/* People read ratings: the list is ordered by the score, which a rating rises with, and shows the rating. */
+static bool shows_ratings(const pen__desk *desk, const pen__seat *seat)
+{
+    return desk->rates && seat->person.how != PEN_HOW_FALLBACK;
+}
+
+static pen_status rate_list(const pen__desk *desk, pen__seat *seat, int32_t n, pen_error *error)
+{
+    void *scratch;
+    pen_status status = PEN_OK;
+    double rating;
+    PEN_TRY(pen__new(desk->ctx, &scratch, pen__model_scratch(desk->model), 1, true, error));
+    for (int32_t i = 0; i < n && status == PEN_OK; i++) {
+        status = desk->model->class->rate(desk->model, &seat->person.user, seat->item[i], scratch, &rating, error);
+        if (status == PEN_OK) seat->score[i] = (float)rating;
+    }
+    pen__free(desk->ctx, scratch);
+    return status;
+}
+
+/* Ratings are held to training's range where they are shown. */
+static float shown_score(const pen__desk *desk, const pen__seat *seat, float score)
+{
+    if (!shows_ratings(desk, seat)) return score;
+    return score < desk->model->least ? desk->model->least : score > desk->model->most ? desk->model->most : score;
+}
+
 static void fill_picks(const pen__desk *desk, pen__seat *seat, int32_t n)
 {
     const struct pen__catalogue *c = desk->model->catalogue;
     for (int32_t i = 0; i < n; i++)
         seat->pick[i] = (pen_pick){.id = pen__string_from(pen__strings_at(&c->items, seat->item[i])),
                                    .title = pen__string_from(pen__catalogue_title(c, seat->item[i])),
-                                   .why = {"", 0}, .item = seat->item[i], .score = seat->score[i]};
+                                   .why = {"", 0}, .item = seat->item[i], .score = shown_score(desk, seat, seat->score[i])};
 }
 
 pen_status pen__seat_list(const pen__desk *desk, pen__seat *seat, int32_t n, int64_t n_left_out, pen_error *error)
@@ -227,6 +255,7 @@ static pen_status finish_seat(const pen__desk *desk, pen__seat *seat, pen__answe
 {
     const pen__person *p = &seat->person;
     if (p->how == PEN_HOW_FALLBACK || (ranked->n && says_nothing(ranked))) PEN_TRY(fall_back(desk, seat, ranked, error));
+    if (shows_ratings(desk, seat)) PEN_TRY(rate_list(desk, seat, ranked->n, error));
     return pen__seat_list(desk, seat, ranked->n, desk->options.keep_seen ? 0 : pen__mask_count(&desk->mask, p->seen, p->n_seen), error);
 }
 

@@ -28,6 +28,7 @@ typedef struct pen__desk {
     pen__ranker *own_ranker;   /* the latter, or NULL */
     pen__alike alike;          /* with diversity */
     int32_t n, n_candidates;   /* items asked for, and ranked before re-ranking */
+    bool rates;                /* lists show predicted ratings */
     const char *subject;       /* what answers are about, in their text: "user", or "item" */
     int32_t n_seats, capacity;
     pen__seat *seat;

@@ -41,10 +41,11 @@ static pen_status rate(const pen_model *model, const pen__user *user, int32_t it
 static pen_status explain(const pen_model *model, const pen__user *user, int32_t item, void *scratch, pen__reason *out, int32_t cap,
                           int32_t *n, int32_t *exact, pen_error *error)
 {
-    (void)scratch, (void)error;
+    double drawn = draw(model, key(user), item);
+    if (model->task == PEN_TASK_RATE) PEN_TRY(rate(model, user, item, scratch, &drawn, error));
     *n = cap > 0;
     *exact = 1;
-    if (cap > 0) out[0] = (pen__reason){-1, (float)draw(model, key(user), item), "drawn at random"};
+    if (cap > 0) out[0] = (pen__reason){-1, (float)drawn, "drawn at random"};
     return PEN_OK;
 }
 
