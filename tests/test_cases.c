@@ -212,6 +212,15 @@ static void nobody_to_test_is_refused(void **state)
     assert_int_equal(pen__cases_build(&m.log, &m.parts, &m.train, &p, PEN_PART_TEST, 3, 1, &m.cases, &m.error),
                      PEN_E_INPUT);
     assert_non_null(strstr(m.error.message, "1 of pairs that the user had before (--keep-seen keeps them)"));
+    /* Validation may be empty: then training goes on without it. */
+    assert_int_equal(pen__cases_build(&m.log, &m.parts, &m.train, &p, PEN_PART_VALID, 1, 1, &m.cases, &m.error),
+                     PEN_OK);
+    assert_int_equal(m.cases.n, 0);
+    pen__cases_free(&m.cases);
+    p.candidates = "uniform:3";
+    assert_int_equal(pen__cases_build(&m.log, &m.parts, &m.train, &p, PEN_PART_VALID, 1, 1, &m.cases, &m.error),
+                     PEN_OK);
+    assert_int_equal(m.cases.n, 0);
     drop(&m);
 }
 

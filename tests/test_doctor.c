@@ -226,6 +226,13 @@ static void a_sound_log_gets_no_warning(void **state)
     free(rows);
 }
 
+static void an_empty_log_is_a_problem(void **state)
+{
+    (void)state;
+    must_say(NULL, 0, 0, NULL, "problem", "There is no event");
+    must_say(NULL, 0, NO_TIMES | NO_VALUES, NULL, "problem", "There is no event");
+}
+
 static void alike_ids_are_found(void **state)
 {
     (void)state;
@@ -306,7 +313,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_are_right),           cmocka_unit_test(gini_and_curve_on_known_shapes),
         cmocka_unit_test(suspicious_things_are_said), cmocka_unit_test(a_sound_log_gets_no_warning),
-        cmocka_unit_test(alike_ids_are_found),        cmocka_unit_test(moments_are_written),
-        cmocka_unit_test(movielens_has_no_problem)};
+        cmocka_unit_test(an_empty_log_is_a_problem),  cmocka_unit_test(alike_ids_are_found),
+        cmocka_unit_test(moments_are_written),        cmocka_unit_test(movielens_has_no_problem)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -124,6 +124,7 @@ static void min_value_and_time_window(void **state)
     p.since = "20";
     refuse(few, 5, NO_TIMES, &p, PEN_E_ARGUMENT, "--time-column");
     p = defaults(PEN_TASK_RANK);
+    refuse(NULL, 0, 0, &p, PEN_E_INPUT, "no events are left after the filters");
     p.min_value = 9;
     refuse(few, 5, 0, &p, PEN_E_INPUT, "no events are left after the filters");
 }
