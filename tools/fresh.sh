@@ -11,7 +11,7 @@ command -v debootstrap >/dev/null || { echo "fresh.sh needs debootstrap (apt-get
 leave() { umount "$root/proc" "$root/dev" "$root/data" 2>/dev/null || true; }
 trap leave EXIT
 
-mirror=$(sed -n 's/^URIs: *//p; s/^deb \(\[[^]]*\] \)\?\([^ ]*\) .*/\2/p' /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -n 1)
+mirror=$(sed -n 's/^URIs: *//p; s/^deb \(\[[^]]*\] \)\?\([^ ]*\) .*/\2/p' /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -n 1 || true)
 [ -d "$root/usr" ] || debootstrap --variant=minbase --include=gcc,make,libc6-dev,ca-certificates "$suite" "$root" "${mirror:-http://deb.debian.org/debian}" >/dev/null
 
 # how this machine reaches its package registries
