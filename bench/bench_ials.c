@@ -65,7 +65,7 @@ int main(int argc, char **argv)
     pen__metric metric[PEN_MAX_METRICS];
     int32_t n_metrics;
     MUST(pen__metrics_parse(metric_name, PEN_TASK_RANK, metric, &n_metrics, &error));
-    if (paths[1]) MUST(pen__cases_build(&log, &parts, &train, &protocol, PEN_PART_TEST, 1u << PEN_PART_TRAIN, 1, &cases, &error));
+    if (paths[1]) MUST(pen__cases_build(&log, &parts, &train, &protocol, PEN_PART_TEST, 1u << PEN_PART_TRAIN | 1u << PEN_PART_VALID, 1, &cases, &error));
 
     double begun = pen__now(), all = 0, d = pen__params_get(class, &params, "factors");
     MUST(pen__model_new(ctx, class, &params, &train, 1, &model, &error));
