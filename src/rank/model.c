@@ -99,6 +99,9 @@ pen_status pen__model_get(const pen_model *model, const char *name, int dtype, i
     PEN_CHECK(tensor, PEN_E_FORMAT, "model %s: tensor '%s' is missing", model->class->name, name);
     PEN_CHECK(tensor->dtype == dtype, PEN_E_FORMAT, "model %s: tensor '%s' has an unexpected type", model->class->name, name);
     const int64_t want[3] = {d0, d1, d2};
+    int n_dims = d1 && d2 ? 3 : d1 ? 2 : 1;
+    PEN_CHECK(tensor->n_dims == n_dims, PEN_E_FORMAT, "model %s: tensor '%s' has %d dimensions where %d belong", model->class->name, name,
+              tensor->n_dims, n_dims); /* a size of 0 behind the last one that belongs would leave no elements */
     for (int i = 0; i < 3; i++) {
         int64_t dim = i < tensor->n_dims ? tensor->dim[i] : 0;
         PEN_CHECK(want[i] < 0 || want[i] == dim, PEN_E_FORMAT, "model %s: tensor '%s' has %lld in dimension %d where %lld belong",

@@ -2,6 +2,7 @@
  * bytes an id). Every value is checked before the first use: floats are finite, numbers of items are in range. */
 #include "rank/model_file.h"
 
+#include <float.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -133,12 +134,17 @@ static pen_status get_header(const pen__container *c, pen_context *ctx, pen_mode
     PEN_TRY(get_number(c, "mean", &mean, error));
     PEN_TRY(get_number(c, "least", &least, error));
     PEN_TRY(get_number(c, "most", &most, error));
+    if (fabs(mean) > FLT_MAX || fabs(least) > FLT_MAX || fabs(most) > FLT_MAX || least > most)
+        return pen__container_unsound(c, error, "metadata 'mean', 'least' and 'most' (%g, %g, %g) are not those of values", mean, least, most);
     PEN_TRY(pen__container_meta_int(c, "seed", INT64_MIN, INT64_MAX, &seed, error));
+    int rates = !strcmp(task, "rate");
+    if ((!rates && strcmp(task, "rank")) || !(class->tasks >> (rates ? PEN_TASK_RATE : PEN_TASK_RANK) & 1))
+        return pen__container_unsound(c, error, "metadata 'task' is '%.40s', which is not a task of %s", task, class->name);
     PEN_TRY(pen__model_new(ctx, class, &params, NULL, (uint64_t)seed, model, error));
     (*model)->mean = mean;
     (*model)->least = (float)least;
     (*model)->most = (float)most;
-    (*model)->task = !strcmp(task, "rate") ? PEN_TASK_RATE : PEN_TASK_RANK;
+    (*model)->task = rates ? PEN_TASK_RATE : PEN_TASK_RANK;
     (*model)->about = pen__strndup((*model)->ctx, about, strlen(about));
     PEN_CHECK((*model)->about, PEN_E_MEMORY, "out of memory opening '%s'", pen__container_path(c));
     return PEN_OK;
@@ -210,9 +216,14 @@ static pen_status get_catalogue(const pen__container *c, pen_model *model, pen_e
     k->users.ctx = k->items.ctx = ctx;
     PEN_TRY(pen__strings_index(&k->users, error));
     PEN_TRY(pen__strings_index(&k->items, error));
+    if (k->users.n < 1 || k->items.n < 1 || k->users.n >= INT32_MAX || k->items.n >= INT32_MAX)
+        return pen__container_unsound(c, error, "there are %lld users and %lld items; 1 to %d of each are allowed", (long long)k->users.n,
+                                      (long long)k->items.n, INT32_MAX - 1);
     model->n_users = (int32_t)k->users.n;
     model->n_items = (int32_t)k->items.n;
     PEN_TRY(pen__container_tensor(c, "item.events", PEN_I64, 1, (int64_t[]){model->n_items}, &events, error));
+    for (int32_t i = 0; i < model->n_items; i++)
+        if (events[i] < 0) return pen__container_unsound(c, error, "'item.events' holds %lld at %d", (long long)events[i], i);
     memcpy(&k->item_events, &events, sizeof events);
     PEN_TRY(get_history(c, model, error));
     return pen__table_get(c, ctx, "items", model->n_items, &k->item_table, error);

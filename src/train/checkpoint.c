@@ -144,6 +144,7 @@ static pen_status get_position(const pen__container *c, pen__position *p, pen_er
     PEN_TRY(get_int(c, "epoch", &p->epoch, error));
     PEN_TRY(get_int(c, "best_epoch", &p->best_epoch, error));
     PEN_TRY(get_int(c, "chosen", &p->chosen, error));
+    if (p->best_epoch > p->epoch) return pen__container_unsound(c, error, "its best epoch is %d and its last one %d", p->best_epoch, p->epoch);
     PEN_TRY(get_double(c, "best_metric", &p->best_metric, error));
     PEN_TRY(get_double(c, "loss", &p->loss, error));
     return get_double(c, "chosen_metric", &p->chosen_metric, error);
@@ -171,6 +172,10 @@ static pen_status read_tensor(const pen__container *c, const char *prefix, const
     memcpy(shape, tensor->dim, sizeof tensor->dim);
     snprintf(name, sizeof name, "%s.%s", prefix, tensor->name);
     PEN_TRY(pen__container_tensor(c, name, tensor->dtype, tensor->n_dims, shape, &data, error));
+    if (tensor->dtype == PEN_F32) {
+        const float *value;
+        PEN_TRY(pen__container_floats(c, name, tensor->n_dims, shape, &value, error));
+    }
     size_t bytes = pen__state_bytes(tensor);
     if (bytes) memcpy(into, data, bytes);
     return PEN_OK;
