@@ -146,10 +146,11 @@ static void below_positive_is_seen_not_learned(void **state)
     make(&m, log_a, 7, "tttTTTT", &p, 1);
     assert_int_equal(pen__train_build(&m.log, &m.parts, 1, PEN_TASK_RANK, &m.train, &m.error), PEN_OK);
     assert_string_equal(shown(&m.train.by_user), " 2:1 | 1:1");
-    assert_string_equal(shown(&m.train.history), " 0:1 2:1 | 1:1");
+    assert_string_equal(shown(&m.train.history), " 0:0 2:1 | 1:1"); /* 0: only seen */
     assert_int_equal(pen__cases_build(&m.log, &m.parts, &m.train, &p, PEN_PART_TEST, 1, 1, &m.cases, &m.error), PEN_OK);
     assert_string_equal(shown(&m.cases.target), " 1:1 -1:1 | 0:1"); /* u2's event is below; u1 is unknown */
-    assert_string_equal(shown(&m.cases.history), " 0:1 2:1 |");
+    assert_string_equal(shown(&m.cases.history), " 0:0 2:1 |");
+    assert_string_equal(shown(&m.cases.liked), " 2:1 |"); /* what a model is shown */
     drop(&m);
 }
 

@@ -58,7 +58,7 @@ static void walk_history(stroll *w)
         if (w->case_number >= 0) {
             int64_t i = c->by_user.index[at], place = to->begin[w->case_number] + w->n_history;
             to->column[place] = item;
-            to->value[place] = c->log->value[i];
+            to->value[place] = pen__log_liking(c->log, i);
             if (to->time) to->time[place] = c->log->time[i];
         }
         w->n_history++;
@@ -329,6 +329,7 @@ pen_status pen__cases_build(const pen__log *log, const pen__parts *parts, const 
     PEN_TRY_DONE(find_cases(&c, &n_users, &total, error));
     write_notes(out, n_users, &total, &notes);
     PEN_TRY_DONE(add_candidates(&c, seed, &notes, error));
+    if (train->task != PEN_TASK_RATE) PEN_TRY_DONE(pen__rows_liked(ctx, &out->history, &out->liked, error));
     pen__text_puts(&notes, "}");
     PEN_CHECK_DONE(!notes.failed, PEN_E_MEMORY, "out of memory for the notes of the cases");
     out->notes = notes.bytes;
@@ -356,6 +357,7 @@ void pen__cases_free(pen__cases *cases)
     pen__free(ctx, cases->data_user);
     pen__rows_free(ctx, &cases->target);
     pen__rows_free(ctx, &cases->history);
+    pen__rows_free(ctx, &cases->liked);
     pen__rows_free(ctx, &cases->candidate);
     pen__free(ctx, cases->notes);
     *cases = (pen__cases){0};

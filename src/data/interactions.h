@@ -37,6 +37,9 @@ static inline int pen__log_class(const pen__log *log, int64_t i)
     return log->valid_from >= 0 && log->event[i] >= log->valid_from;
 }
 
+/* What a history says of event i: its value, or when ranking 0 where it only counts as seen. */
+static inline float pen__log_liking(const pen__log *log, int64_t i) { return log->positive && !log->positive[i] ? 0 : log->value[i]; }
+
 /* Applies the protocol's filters in the contract's order. */
 pen_status pen__log_build(const pen_dataset *data, const pen_protocol *protocol, pen__log *out, pen_error *error);
 
@@ -88,6 +91,9 @@ typedef struct pen__rows {
 
 void pen__rows_free(pen_context *ctx, pen__rows *rows);
 
+/* A ranking history without the events of value 0, which only count as seen: what a model goes by. begin NULL: all are liked. */
+pen_status pen__rows_liked(pen_context *ctx, const pen__rows *history, pen__rows *liked, pen_error *error);
+
 /* Training's matrix in both orders, over training's dense numbers; users and items in the order of the data set's numbers. */
 typedef struct pen__train {
     pen_context *ctx;
@@ -97,7 +103,7 @@ typedef struct pen__train {
     int32_t *data_user, *data_item;     /* the data set's number of each */
     int32_t *user_number, *item_number; /* data set's number -> training's, or -1 */
     pen__rows by_user, by_item;         /* by_item.column are users */
-    pen__rows history;  /* by user, in order of time: everything that counts as seen (non-positives too) */
+    pen__rows history;  /* by user, in order of time: everything that counts as seen (non-positives too, with the value 0) */
     int32_t task;
     double mean;             /* of values */
     float least, most;       /* smallest and largest value: predictions of ratings are clipped to them */
@@ -120,7 +126,8 @@ typedef struct pen__cases {
     int32_t *data_user;  /* the data set's number: ties, groups, names */
     int32_t keep_seen;   /* 1: the history stays in the ranking */
     pen__rows target;    /* items (training's number, or -1: training lacks it, a miss) with values */
-    pen__rows history;   /* in order of time: seen, and what a fold-in sees */
+    pen__rows history;   /* in order of time: seen; what only counts as seen has the value 0 */
+    pen__rows liked;     /* the history that a model sees; begin NULL: all of it */
     pen__rows candidate; /* begin NULL: the full catalogue. Otherwise the items to rank (the targets among them) */
     char *notes;         /* JSON: {"users", "events", "folded_in", "without_history", "unknown_items", "already_seen",
                             "users_left_out", "candidates": {...}} */

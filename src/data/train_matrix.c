@@ -73,7 +73,7 @@ static pen_status history_shard(void *arg, int64_t shard, int worker, pen_error 
     for (int64_t at = h->begin[b->shard[shard]]; at < h->begin[b->shard[shard + 1]]; at++) {
         int64_t i = b->by_user.index[at];
         h->column[at] = b->train->item_number[b->log->item[i]];
-        h->value[at] = b->log->value[i];
+        h->value[at] = pen__log_liking(b->log, i);
         if (h->time) h->time[at] = b->log->time[i];
     }
     return PEN_OK;
@@ -86,6 +86,34 @@ static pen_status build_history(building *b, int64_t n_shards, pen_error *error)
     PEN_TRY(PEN_NEW(t->ctx, t->history.begin, t->n_users + 1));
     memcpy(t->history.begin, b->by_user.begin, ((size_t)t->n_users + 1) * sizeof *t->history.begin);
     return pen__parallel(t->ctx, n_shards, history_shard, b, error);
+}
+
+/* What a ranking history has without its being liked (see pen__log_liking) is left out of `liked`; where there is nothing of the
+ * kind, liked->begin stays NULL: the history serves. */
+pen_status pen__rows_liked(pen_context *ctx, const pen__rows *history, pen__rows *liked, pen_error *error)
+{
+    int64_t n = history->begin ? history->begin[history->n_rows] : 0, kept = 0;
+    *liked = (pen__rows){0};
+    for (int64_t i = 0; i < n; i++) kept += history->value[i] != 0;
+    if (kept == n) return PEN_OK;
+    pen_status status = PEN_OK;
+    PEN_TRY_DONE(new_rows(ctx, liked, history->n_rows, kept, history->time != NULL, error));
+    PEN_TRY_DONE(PEN_NEW(ctx, liked->begin, history->n_rows + 1));
+    kept = 0;
+    for (int64_t r = 0; r < history->n_rows; r++) {
+        liked->begin[r] = kept;
+        for (int64_t i = history->begin[r]; i < history->begin[r + 1]; i++) {
+            if (history->value[i] == 0) continue;
+            liked->column[kept] = history->column[i];
+            liked->value[kept] = history->value[i];
+            if (liked->time) liked->time[kept] = history->time[i];
+            kept++;
+        }
+    }
+    liked->begin[history->n_rows] = kept;
+done:
+    if (status != PEN_OK) pen__rows_free(ctx, liked);
+    return status;
 }
 
 /* ---- by user ----------------------------------------------------------------------------------------------------- */

@@ -110,7 +110,7 @@ static double information_of(const evaluation *ev, const int32_t *list, int64_t 
 
 static double list_metric(const evaluation *ev, const pen__metric *metric, int64_t c, const int32_t *list, int64_t n, scratch *s)
 {
-    const pen__rows *history = &ev->cases->history;
+    const pen__rows *history = ev->cases->liked.begin ? &ev->cases->liked : &ev->cases->history;
     if (n > metric->cutoff) n = metric->cutoff;
     switch (metric->kind) {
     case PEN_METRIC_NOVELTY: return information_of(ev, list, n);
@@ -280,7 +280,7 @@ static uint64_t tie_key_of(const pen__train *train, int32_t data_user)
 
 static pen__user user_of(const pen__cases *cases, int64_t c)
 {
-    const pen__rows *history = &cases->history;
+    const pen__rows *history = cases->liked.begin ? &cases->liked : &cases->history;
     int64_t begin = history->begin[c];
     return (pen__user){.number = cases->user[c], .n = row_length(history, c), .item = history->column + begin,
                        .value = history->value ? history->value + begin : NULL, .time = history->time ? history->time + begin : NULL};
@@ -295,8 +295,9 @@ static void ask_case(evaluation *ev, int64_t i, int64_t c)
                       .target = target->column + target->begin[c], .n_target = row_length(target, c)};
     if (!cases->keep_seen) {
         int32_t *seen = ev->exclude + (history->begin[c] - history->begin[ev->begin]);
-        memcpy(seen, ask->user.item, (size_t)ask->user.n * sizeof *seen);
-        ask->n_exclude = pen__items_sort_unique(seen, ask->user.n);
+        int64_t n = row_length(history, c);
+        memcpy(seen, history->column + history->begin[c], (size_t)n * sizeof *seen);
+        ask->n_exclude = pen__items_sort_unique(seen, n);
         ask->exclude = seen;
     }
     if (cases->candidate.begin) {

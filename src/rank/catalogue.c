@@ -113,6 +113,7 @@ pen_status pen__catalogue_build(const pen__train *train, int with_history, struc
     for (int32_t i = 0; i < train->n_items; i++) c->item_events[i] = train->by_item.begin[i + 1] - train->by_item.begin[i];
     PEN_TRY_DONE(pen__table_pick(ctx, &train->data->item_table, train->data_item, train->n_items, &c->item_table, error));
     if (with_history) PEN_TRY_DONE(copy_history(ctx, &train->history, &c->history, error));
+    if (with_history && train->task != PEN_TASK_RATE) PEN_TRY_DONE(pen__rows_liked(ctx, &c->history, &c->liked, error));
 done:
     if (status == PEN_OK)
         *out = c;
@@ -127,6 +128,7 @@ void pen__catalogue_free(struct pen__catalogue *c)
     pen_context *ctx = c->ctx;
     pen__strings_free(&c->users);
     pen__strings_free(&c->items);
+    pen__rows_free(ctx, &c->liked);
     if (c->owns_rows) {
         pen__free(ctx, c->history.begin);
         pen__free(ctx, c->history.column);

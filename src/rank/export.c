@@ -118,15 +118,13 @@ static pen_status user_shard(void *arg, int64_t shard, int worker, pen_error *er
 {
     (void)worker;
     const block *b = arg;
-    const pen__rows *h = &b->model->catalogue->history;
     int64_t n_shards = pen__shards(b->n, 16), begin = pen__shard_begin(b->n, n_shards, shard), end = pen__shard_begin(b->n, n_shards, shard + 1);
     void *scratch;
     PEN_TRY(pen__new(b->model->ctx, &scratch, pen__model_scratch(b->model), 1, true, error));
     pen_status status = PEN_OK;
     for (int64_t r = begin; r < end && status == PEN_OK; r++) {
         int64_t u = b->first + r;
-        pen__user user = {.number = (int32_t)u};
-        if (h->begin) user = (pen__user){(int32_t)u, h->begin[u + 1] - h->begin[u], h->column + h->begin[u], h->value + h->begin[u], NULL};
+        pen__user user = pen__catalogue_user(b->model->catalogue, (int32_t)u);
         float *row = b->rows + r * b->width;
         status = b->model->class->user_vector(b->model, &user, scratch, row, error);
         if (b->f.bias) row[b->f.d] = 1;

@@ -200,7 +200,7 @@ static pen_status get_history(const pen__container *c, pen_model *model, pen_err
     memcpy(&history->begin, &begin, sizeof begin);
     memcpy(&history->column, &item, sizeof item);
     memcpy(&history->value, &value, sizeof value);
-    return PEN_OK;
+    return model->task == PEN_TASK_RATE ? PEN_OK : pen__rows_liked(model->ctx, history, &model->catalogue->liked, error);
 }
 
 static pen_status get_catalogue(const pen__container *c, pen_model *model, pen_error *error)

@@ -40,22 +40,23 @@ void pen__person_free(pen__person *person)
 
 static pen_status fill_seen(pen__person *p, pen_error *error)
 {
-    if (!p->user.n) return PEN_OK;
-    PEN_TRY(PEN_NEW(p->ctx, p->seen, p->user.n));
-    memcpy(p->seen, p->user.item, (size_t)p->user.n * sizeof *p->seen);
-    p->n_seen = pen__items_sort_unique(p->seen, p->user.n);
+    int64_t n = p->n_had + p->user.n;
+    if (!n) return PEN_OK;
+    PEN_TRY(PEN_NEW(p->ctx, p->seen, n));
+    if (p->n_had) memcpy(p->seen, p->had, (size_t)p->n_had * sizeof *p->seen);
+    if (p->user.n) memcpy(p->seen + p->n_had, p->user.item, (size_t)p->user.n * sizeof *p->seen);
+    p->n_seen = pen__items_sort_unique(p->seen, n);
     return PEN_OK;
 }
 
-/* The model's own history of a user, where it is kept. */
-static void take_history(const pen_model *model, int32_t number, pen__user *user)
+/* The model's own history of a user, where it is kept: what was liked, to go by, and all that was had. */
+static void take_history(const pen_model *model, int32_t number, pen__person *p)
 {
     const pen__rows *h = &model->catalogue->history;
-    user->number = number;
+    p->user = pen__catalogue_user(model->catalogue, number);
     if (!h->begin) return;
-    user->n = h->begin[number + 1] - h->begin[number];
-    user->item = h->column + h->begin[number];
-    user->value = h->value + h->begin[number];
+    p->n_had = h->begin[number + 1] - h->begin[number];
+    p->had = h->column + h->begin[number];
 }
 
 /* What a known user should hear. */
@@ -72,7 +73,7 @@ pen_status pen__person_known(const pen_model *model, int32_t number, pen__person
     *p = (pen__person){.ctx = model->ctx, .how = PEN_HOW_PERSONAL, .reason = {.ctx = model->ctx}};
     pen__span id = pen__strings_at(&model->catalogue->users, number);
     p->tie_key = pen__tie_key(id.text, id.length);
-    take_history(model, number, &p->user);
+    take_history(model, number, p);
     say_known(model, p);
     return fill_seen(p, error);
 }
@@ -151,7 +152,7 @@ pen_status pen__person_of(const pen_model *model, const pen_who *who, pen__perso
         int32_t number = pen__strings_find(&model->catalogue->users, pen__span_from(who->user));
         if (number >= 0) {
             p->how = PEN_HOW_PERSONAL;
-            take_history(model, number, &p->user);
+            take_history(model, number, p);
             say_known(model, p);
         } else if (!who->n_history) {
             pen__reason_add(&p->reason, "the model does not know user '%.*s': the most popular items", shown(who->user.length), who->user.bytes);

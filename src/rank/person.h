@@ -9,6 +9,8 @@ typedef struct pen__person {
     pen__user user;
     uint64_t tie_key;
     int32_t how;
+    const int32_t *had; /* of a user whom the model knows: everything, liked or not */
+    int64_t n_had;
     int32_t *seen;     /* what the user had: rising, each once */
     int64_t n_seen;
     int32_t *item;     /* a history of one's own, or NULL */

@@ -80,17 +80,6 @@ typedef struct job {
     pen__pairs *pairs;
 } job;
 
-static pen__user user_of(const pen_model *model, int32_t number)
-{
-    const pen__rows *h = &model->catalogue->history;
-    pen__user user = {.number = number};
-    if (number < 0 || !h->begin) return user;
-    user.n = h->begin[number + 1] - h->begin[number];
-    user.item = h->column + h->begin[number];
-    user.value = h->value + h->begin[number];
-    return user;
-}
-
 /* Scores of a user's pairs: as candidates of a ranking, found again by their number. */
 static pen_status score_pairs(const job *j, const pen__user *user, const int64_t *pair, int64_t n, pen_error *error)
 {
@@ -137,7 +126,7 @@ static pen_status predict_shard(void *arg, int64_t shard, int worker, pen_error 
     int64_t n_shards = pen__shards(p->n_users, GRAIN);
     int64_t begin = pen__shard_begin(p->n_users, n_shards, shard), end = pen__shard_begin(p->n_users, n_shards, shard + 1);
     for (int64_t u = begin; u < end; u++) {
-        pen__user user = user_of(j->model, p->user[u]);
+        pen__user user = pen__catalogue_user(j->model->catalogue, p->user[u]);
         const int64_t *pair = p->pair + p->begin[u];
         int64_t n = p->begin[u + 1] - p->begin[u];
         PEN_CHECK(n <= INT32_MAX, PEN_E_LIMIT, "one user has %lld pairs", (long long)n);

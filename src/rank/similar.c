@@ -34,7 +34,8 @@ static bool row_has(const int32_t *column, int64_t n, int32_t item)
 /* Counts each user once for an item, however often it was had: `last` is the last user seen at each item. */
 static pen_status by_histories(const pen_model *model, int32_t item, float *scores, pen_error *error)
 {
-    const pen__rows *h = &model->catalogue->history;
+    const struct pen__catalogue *c = model->catalogue;
+    const pen__rows *h = c->liked.begin ? &c->liked : &c->history;
     int64_t *users, *last;
     PEN_TRY(PEN_NEW_ZERO(model->ctx, users, model->n_items * 2));
     last = users + model->n_items;

@@ -18,6 +18,17 @@ refused() {
 }
 items() { cut -d, -f3 "$1" | tail -n +2; } # of a CSV without quoted cells before the item
 
+# ---- what is below --positive only counts as seen: no model goes by it, nobody is recommended it again ----------------------
+printf 'a,x,5\na,y,1\na,z,5\nb,x,5\nb,z,5\nb,w,5\nc,y,5\nc,v,5\nd,y,5\nd,v,5\ne,x,5\ne,z,4\ne,w,5\n' >liked.csv
+for model in item-knn user-knn; do
+    p train liked.csv --no-header -m $model --positive 4 -o liked.pen -q
+    p recommend liked.pen --user a --why --format csv -q >liked.txt
+    same "$(items liked.txt | tr '\n' ' ')" "w v "
+    grep -q '^a,2,v,,0,' liked.txt || fail "$model speaks for what only somebody disliked leads to: $(cat liked.txt)"
+done
+p export liked.pen --what history -o liked.tsv -q
+grep -qP 'a\ty\t0$' liked.tsv || fail "a disliked event is not marked: $(cat liked.tsv)"
+
 # ---- a small log: four films, three users -----------------------------------------------------------------------------
 printf 'u1,a,5,1\nu1,b,4,2\nu2,a,5,1\nu2,b,3,2\nu2,c,4,3\nu3,a,2,1\nu3,c,5,2\nu3,d,4,3\nu3,e e,1,4\n' >log.csv
 printf 'item,title,genre,year\na,Alien,horror|sf,1979\nb,"Blade, Runner",sf,1982\nc,Casablanca,drama,1942\nd,Dune,sf,2021\ne e,"Été ""2""",drama,\n' >items.csv
