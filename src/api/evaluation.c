@@ -1,6 +1,8 @@
 /* penchant/evaluate.h: checks, then the experiment. */
 #include "penchant/evaluate.h"
 
+#include <string.h>
+
 #include "api/material.h"
 #include "api/report.h"
 #include "base/progress.h"
@@ -47,6 +49,19 @@ pen_status pen__material_join(const pen_material *from, pen__material *to, pen_d
     return status;
 }
 
+/* model.name=value is for one of the models that are compared; one that is for another would silently do nothing. */
+static pen_status check_addressed(const pen__entrant *entrant, size_t n, const char *const *params, size_t n_params, pen_error *error)
+{
+    for (size_t i = 0; i < n_params; i++) {
+        const char *equals = strchr(params[i], '='), *dot = strchr(params[i], '.');
+        if (!equals || !dot || dot > equals) continue;
+        size_t length = (size_t)(dot - params[i]), m = 0;
+        while (m < n && (strlen(entrant[m].class->name) != length || memcmp(entrant[m].class->name, params[i], length))) m++;
+        PEN_CHECK(m < n, PEN_E_ARGUMENT, "'%s' is for a model that is not compared (-m)", params[i]);
+    }
+    return PEN_OK;
+}
+
 static pen_status run(pen_context *ctx, const pen__material *material, size_t n_materials, const pen_protocol *given, const char *const *models,
                       size_t n_models, const char *const *params, size_t n_params, pen__text *out, pen_error *error)
 {
@@ -59,6 +74,7 @@ static pen_status run(pen_context *ctx, const pen__material *material, size_t n_
     pen_status status = PEN_OK;
     for (size_t m = 0; m < n_models && status == PEN_OK; m++)
         status = pen__entrant_parse(models ? models[m] : NULL, protocol.task, params, n_params, n_models > 1, &entrant[m], error);
+    if (status == PEN_OK) status = check_addressed(entrant, n_models, params, n_params, error);
     if (status == PEN_OK)
         status = pen__experiment(ctx, material, (int32_t)n_materials, &protocol, entrant, (int32_t)n_models, out, error);
     pen__free(ctx, entrant);

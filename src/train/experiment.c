@@ -4,6 +4,7 @@
  * them; models are freed as soon as they are tested. */
 #include "train/experiment.h"
 
+#include <jansson.h>
 #include <math.h>
 #include <string.h>
 
@@ -302,13 +303,23 @@ static void put_protocol(const experiment *lab, pen__text *out)
     pen__text_printf(out, ", \"filters\": %s, \"parts\": %s, \"cases\": %s}", lab->filters.bytes, lab->split.bytes, lab->cases.bytes);
 }
 
+/* Bad rows that --on-error skip left out while reading. */
+static long long rows_dropped(const pen_dataset *data)
+{
+    json_t *notes = data->notes ? json_loads(data->notes, 0, NULL) : NULL;
+    long long n = json_integer_value(json_object_get(notes, "skipped"));
+    json_decref(notes);
+    return n;
+}
+
 static void put_data(const experiment *lab, const pen__material *m, pen__text *out)
 {
     const pen_dataset *data = m->data;
     pen__text_printf(out, "{\"penchant\": \"%s\", \"data\": {\"path\": ", pen_version());
     pen__text_json(out, data->source ? data->source : "", data->source ? strlen(data->source) : 0);
-    pen__text_printf(out, ", \"hash\": \"%016llx\", \"users\": %lld, \"items\": %lld, \"events\": %lld}", (unsigned long long)data->hash,
-                     (long long)data->users.n, (long long)data->items.n, (long long)data->n_events);
+    pen__text_printf(out, ", \"hash\": \"%016llx\", \"users\": %lld, \"items\": %lld, \"events\": %lld, \"dropped\": %lld}",
+                     (unsigned long long)data->hash, (long long)data->users.n, (long long)data->items.n, (long long)data->n_events,
+                     rows_dropped(data));
     put_protocol(lab, out);
     pen__text_printf(out, ", \"seed\": %llu, \"threads\": %d, \"results\": [", (unsigned long long)lab->protocol->seed,
                      pen_context_threads(lab->ctx));

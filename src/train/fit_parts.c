@@ -9,6 +9,32 @@
 
 enum { TRAIN = 1 << PEN_PART_TRAIN, VALID = 1 << PEN_PART_VALID | 1 << PEN_PART_VALID_HISTORY };
 
+/* No model has the parameter `name`: says which is nearest among those of all models. */
+static pen_status check_known(const char *name, pen_error *error)
+{
+    const pen__model_class *const *all;
+    const char *names[1024];
+    size_t n_classes = pen__model_classes(&all), n = 0;
+    for (size_t c = 0; c < n_classes; c++) {
+        if (pen__params_has(all[c], name)) return PEN_OK;
+        for (size_t i = 0; i < all[c]->n_params && n < sizeof names / sizeof *names; i++) names[n++] = all[c]->params[i].name;
+    }
+    int nearest = pen__nearest_name(pen__span_of(name), names, n, sizeof *names);
+    if (nearest < 0) return pen__fail(error, PEN_E_UNKNOWN, "no model has a parameter '%s' (see: penchant models)", name);
+    return pen__fail(error, PEN_E_UNKNOWN, "no model has a parameter '%s'; did you mean '%s'? (see: penchant models)", name, names[nearest]);
+}
+
+static pen_status no_such_model(const char *model, pen_error *error)
+{
+    const pen__model_class *const *all;
+    const char *names[256];
+    size_t n = pen__model_classes(&all);
+    for (size_t i = 0; i < n; i++) names[i] = all[i]->name;
+    int nearest = pen__nearest_name(pen__span_of(model), names, n, sizeof *names);
+    if (nearest < 0) return pen__fail(error, PEN_E_UNKNOWN, "there is no model '%s' (see: penchant models)", model);
+    return pen__fail(error, PEN_E_UNKNOWN, "there is no model '%s'; did you mean '%s'? (see: penchant models)", model, names[nearest]);
+}
+
 static pen_status parse_one(pen__entrant *entrant, const char *assignment, int shared, pen_error *error)
 {
     const char *equals = strchr(assignment, '='), *dot = strchr(assignment, '.');
@@ -18,7 +44,7 @@ static pen_status parse_one(pen__entrant *entrant, const char *assignment, int s
         PEN_CHECK(n < sizeof model, PEN_E_UNKNOWN, "'%s': there is no such model", assignment);
         memcpy(model, assignment, n);
         model[n] = 0;
-        PEN_CHECK(pen__model_class_find(model), PEN_E_UNKNOWN, "'%s': there is no model '%s' (see: penchant models)", assignment, model);
+        if (!pen__model_class_find(model)) return no_such_model(model, error);
         if (strcmp(model, entrant->class->name)) {
             PEN_CHECK(shared, PEN_E_ARGUMENT, "'%s' is for the model %s, but the model is %s", assignment, model, entrant->class->name);
             return PEN_OK;
@@ -26,11 +52,11 @@ static pen_status parse_one(pen__entrant *entrant, const char *assignment, int s
         assignment = dot + 1;
     } else if (shared && equals) { /* for whoever has it */
         char name[64];
-        size_t n = (size_t)(equals - assignment);
-        if (n < sizeof name) {
-            memcpy(name, assignment, n);
-            name[n] = 0;
-            if (!pen__params_has(entrant->class, name)) return PEN_OK;
+        pen__span given = pen__span_trim((pen__span){assignment, (size_t)(equals - assignment)});
+        if (given.length < sizeof name) {
+            memcpy(name, given.text, given.length);
+            name[given.length] = 0;
+            if (!pen__params_has(entrant->class, name)) return check_known(name, error);
         }
     }
     return pen__params_set(entrant->class, &entrant->params, assignment, error);
@@ -41,15 +67,7 @@ pen_status pen__entrant_parse(const char *model, int32_t task, const char *const
 {
     if (!model) model = task == PEN_TASK_RATE ? "biased-mf" : "ials";
     *out = (pen__entrant){.class = pen__model_class_find(model)};
-    if (!out->class) {
-        const pen__model_class *const *all;
-        const char *names[256];
-        size_t n_classes = pen__model_classes(&all);
-        for (size_t i = 0; i < n_classes; i++) names[i] = all[i]->name;
-        int nearest = pen__nearest_name(pen__span_of(model), names, n_classes, sizeof *names);
-        if (nearest >= 0) return pen__fail(error, PEN_E_UNKNOWN, "there is no model '%s'; did you mean '%s'? (see: penchant models)", model, names[nearest]);
-        return pen__fail(error, PEN_E_UNKNOWN, "there is no model '%s' (see: penchant models)", model);
-    }
+    if (!out->class) return no_such_model(model, error);
     const char *word = task == PEN_TASK_RATE ? "rating" : "ranking";
     PEN_CHECK(out->class->tasks >> task & 1, PEN_E_ARGUMENT, "%s is not a model for %s (--task %s); see: penchant models", model, word,
               task == PEN_TASK_RATE ? "rate" : "rank");

@@ -27,6 +27,7 @@ printf 'user,item,rating,timestamp\n' >header.csv
 printf 'user,item,rating\n1,a,5\n' >one.csv
 for i in $(seq 20); do echo "$i,same,5,$i"; done >same.csv
 printf 'user,item,rating\n1,a,5\n2,b,four\n' >word.csv
+printf 'user,item,rating\n1,a,5\n2,b,four\n1,b,4\n1,c,4\n2,a,3\n2,c,4\n2,d,4\n1,d,3\n' >bad.csv
 printf 'user,item,rating\n1,a,"4,5"\n' >comma.csv
 printf 'user,item,rating\n1,a,nan\n2,b,inf\n' >nan.csv
 printf 'user,item,rating\n1,a,1e999\n' >huge.csv
@@ -78,6 +79,12 @@ case_ 1 "No such file" "$penchant" import absent.csv -o x.pds
 case_ 1 "folder" "$penchant" import log.csv -o folder
 case_ 1 "cannot write" "$penchant" import log.csv -o absent/x.pds
 case_ 0 "1 bad rows" "$penchant" import word.csv --on-error skip -o x.pds
+case_ 0 '"dropped": 1}' "$penchant" evaluate bad.csv --on-error skip -m popular --split ratio:0.5 --format json
+
+# parameters of compare: what no model has, and what is for a model that is not compared, would silently do nothing
+case_ 2 "did you mean 'factors'" "$penchant" compare log.csv -m popular,ials -p fators=8
+case_ 2 "did you mean 'ials'" "$penchant" compare log.csv -m popular,ials -p ial.factors=8
+case_ 2 "not compared" "$penchant" compare log.csv -m popular,item-knn -p ials.factors=8
 
 # a tiny log goes through every model and comes back with a word or a number, never a crash
 for model in $("$penchant" models --format csv | tail -n +2 | cut -d, -f2); do
