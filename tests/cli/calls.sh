@@ -81,6 +81,8 @@ case_ 1 "cannot write" "$penchant" import log.csv -o absent/x.pds
 case_ 0 "1 bad rows" "$penchant" import word.csv --on-error skip -o x.pds
 case_ 0 '"dropped": 1}' "$penchant" evaluate bad.csv --on-error skip -m popular --split ratio:0.5 --format json
 
+case_ 1 "(--positive)" "$penchant" evaluate log.csv -m popular --positive 6
+
 # parameters of compare: what no model has, and what is for a model that is not compared, would silently do nothing
 case_ 2 "did you mean 'factors'" "$penchant" compare log.csv -m popular,ials -p fators=8
 case_ 2 "did you mean 'ials'" "$penchant" compare log.csv -m popular,ials -p ial.factors=8
