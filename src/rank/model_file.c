@@ -12,7 +12,6 @@
 #include "rank/catalogue.h"
 #include "store/container.h"
 
-enum { VERSION = 1 };
 static const char prefix[] = "state.";
 
 /* ---- writing ------------------------------------------------------------------------------------------------------- */
@@ -24,7 +23,7 @@ static void put_state(pen__container_writer *w, const pen_model *model)
         char name[80];
         if (tensor->role != PEN_ROLE_PARAM) continue;
         snprintf(name, sizeof name, "%s%s", prefix, tensor->name);
-        pen__container_put(w, name, tensor->dtype, tensor->n_dims, tensor->dim, tensor->data);
+        pen__container_put(w, name, (pen__dtype)tensor->dtype, tensor->n_dims, tensor->dim, tensor->data);
     }
 }
 
@@ -48,7 +47,7 @@ pen_status pen__model_write(const pen_model *model, const char *path, pen_error 
     pen__container_writer *w;
     pen__text params = {.ctx = model->ctx};
     char number[64];
-    PEN_TRY(pen__container_begin(model->ctx, path, "model", VERSION, &w, error));
+    PEN_TRY(pen__container_begin(model->ctx, path, "model", PEN__MODEL_VERSION, &w, error));
     pen__params_json(model->class, &model->params, &params);
     if (params.failed) {
         pen__container_abort(w);
@@ -231,12 +230,10 @@ static pen_status get_catalogue(const pen__container *c, pen_model *model, pen_e
 
 static void close_container(void *container) { pen__container_close(container); }
 
-pen_status pen__model_read(pen_context *ctx, const char *path, pen_model **out, pen_error *error)
+pen_status pen__model_from_container(pen_context *ctx, pen__container *c, pen_model **out, pen_error *error)
 {
-    pen__container *c;
     pen_model *model = NULL;
     *out = NULL;
-    PEN_TRY(pen__container_open(ctx, path, "model", VERSION, 0, &c, error));
     pen_status status = get_header(c, ctx, &model, error);
     if (model) {
         model->container = c;
@@ -246,7 +243,7 @@ pen_status pen__model_read(pen_context *ctx, const char *path, pen_model **out, 
     if (status == PEN_OK) status = get_state(c, model, error);
     if (status == PEN_OK) {
         status = pen__model_bind(model, error);
-        if (status != PEN_OK) pen__error_prefix(error, "'%s': ", path);
+        if (status != PEN_OK) pen__error_prefix(error, "'%s': ", pen__container_path(c));
     }
     if (status == PEN_OK)
         *out = model;
@@ -255,4 +252,12 @@ pen_status pen__model_read(pen_context *ctx, const char *path, pen_model **out, 
     else
         pen__container_close(c);
     return status;
+}
+
+pen_status pen__model_read(pen_context *ctx, const char *path, pen_model **out, pen_error *error)
+{
+    pen__container *c;
+    *out = NULL;
+    PEN_TRY(pen__container_open(ctx, path, "model", PEN__MODEL_VERSION, 0, &c, error));
+    return pen__model_from_container(ctx, c, out, error);
 }
