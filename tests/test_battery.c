@@ -377,6 +377,61 @@ static void resumes_to_the_same_bits(void **state)
     unlink(path);
 }
 
+/* Cancels the refit after so many of its epochs, whatever came before. */
+static int on_refit(void *user, const pen_progress *p)
+{
+    watch *w = user;
+    if (strcmp(p->stage, "refit") || !isfinite(p->loss)) return 0;
+    return w->stop_at && ++w->reports >= w->stop_at;
+}
+
+/* While a refit is under way the best so far is the model before it, also where the refit was resumed. */
+static void interrupted_refit_leaves_the_model_before(void **state)
+{
+    (void)state;
+    char path[64];
+    int tried = 0;
+    snprintf(path, sizeof path, "/tmp/penchant-battery-%ld.ckpt", (long)getpid());
+    for (size_t r = 0; r < n_rows; r++) {
+        pen_model_info info;
+        assert_int_equal(pen_models_find(rows[r].model, &info, NULL), PEN_OK);
+        if (!info.iterative) continue;
+        watch w = {0, 1, NAN, NAN};
+        pen_context *ctx = context(2, on_refit, &w);
+        pen_dataset *log = read_log(ctx, log_path);
+        pen_model *before = NULL, *resumed = NULL, *ended = NULL, *whole;
+        pen_error error = {0};
+        unlink(path);
+        assert_int_equal(train(&rows[r], log, path, 0, &before, &error), PEN_E_CANCELLED);
+        assert_non_null(before);
+        for (int again = 0; again < 2; again++) { /* the second time what a resumed run has written is resumed */
+            w.reports = 0;
+            pen_status status = train(&rows[r], log, path, 1, &resumed, &error);
+            if (status == PEN_OK) break; /* so few epochs */
+            assert_int_equal(status, PEN_E_CANCELLED);
+            assert_non_null(resumed);
+            assert_int_equal(resumed->n_users, before->n_users);
+            assert_int_equal(resumed->n_items, before->n_items);
+            same_state(before, resumed);
+            pen_model_destroy(resumed);
+            resumed = NULL;
+            tried++;
+        }
+        pen_model_destroy(resumed);
+        w.stop_at = 0;
+        if (train(&rows[r], log, path, 1, &ended, &error) != PEN_OK) fail_msg("%s: %s", rows[r].model, error.message);
+        whole = must_train(&rows[r], log);
+        same_state(whole, ended);
+        pen_model_destroy(before);
+        pen_model_destroy(ended);
+        pen_model_destroy(whole);
+        pen_dataset_destroy(log);
+        pen_context_destroy(ctx);
+    }
+    assert_true(tried > 2);
+    unlink(path);
+}
+
 static void refuses_another_checkpoint(void **state)
 {
     (void)state;
@@ -534,7 +589,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_model_has_a_row), cmocka_unit_test(defaults_are_valid),       cmocka_unit_test(finds_the_kinds),
         cmocka_unit_test(folds_in),              cmocka_unit_test(same_bits_for_any_threads), cmocka_unit_test(file_answers_alike),
-        cmocka_unit_test(loss_falls),            cmocka_unit_test(resumes_to_the_same_bits),  cmocka_unit_test(refuses_another_checkpoint),
+        cmocka_unit_test(loss_falls),            cmocka_unit_test(resumes_to_the_same_bits),  cmocka_unit_test(interrupted_refit_leaves_the_model_before),
+        cmocka_unit_test(refuses_another_checkpoint),
         cmocka_unit_test(survives_failing_memory), cmocka_unit_test(falls_into_its_band),
     };
     write_log();

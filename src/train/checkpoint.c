@@ -1,5 +1,5 @@
-/* Checkpoints: a container with the tensors of the last epoch's end ("last.NAME"), those of the best epoch ("best.NAME"), and
- * the position in its metadata. Doubles are kept as hexadecimal, so that they come back to the bit. */
+/* Checkpoints: a container with the tensors of the last epoch's end ("last.NAME"), those of the best epoch ("best.NAME"), in a refit
+ * those of the model before it ("before.NAME"), and the position in its metadata. Doubles are kept as hexadecimal, so that they come back to the bit. */
 #include "train/checkpoint.h"
 
 #include <errno.h>
@@ -11,7 +11,6 @@
 #include "store/container.h"
 
 enum { VERSION = 1 };
-
 
 /* ---- snapshots --------------------------------------------------------------------------------------------------- */
 
@@ -63,7 +62,18 @@ static void put_snapshot(pen__container_writer *w, const char *prefix, const pen
         char name[80];
         if (!snapshot->data[i]) continue;
         snprintf(name, sizeof name, "%s.%s", prefix, tensor->name);
-        pen__container_put(w, name, tensor->dtype, tensor->n_dims, tensor->dim, snapshot->data[i]);
+        pen__container_put(w, name, (pen__dtype)tensor->dtype, tensor->n_dims, tensor->dim, snapshot->data[i]);
+    }
+}
+
+static void put_before(pen__container_writer *w, const pen_model *before)
+{
+    for (int32_t i = 0; i < before->n_tensors; i++) {
+        const pen__state_tensor *tensor = &before->tensor[i];
+        char name[80];
+        if (tensor->role != PEN_ROLE_PARAM) continue;
+        snprintf(name, sizeof name, "before.%s", tensor->name);
+        pen__container_put(w, name, (pen__dtype)tensor->dtype, tensor->n_dims, tensor->dim, tensor->data);
     }
 }
 
@@ -75,7 +85,7 @@ static void identity(const pen_model *model, pen__text *out)
 }
 
 pen_status pen__checkpoint_write(const char *path, const pen_model *model, uint64_t train_hash, const pen__position *position,
-                                 const pen__snapshot *last, const pen__snapshot *best, pen_error *error)
+                                 const pen__snapshot *last, const pen__snapshot *best, const pen_model *before, pen_error *error)
 {
     pen__container_writer *w;
     pen__text who = {.ctx = model->ctx};
@@ -97,6 +107,7 @@ pen_status pen__checkpoint_write(const char *path, const pen_model *model, uint6
     put_double(w, "chosen_metric", position->chosen_metric);
     put_snapshot(w, "last", model, last);
     put_snapshot(w, "best", model, best);
+    if (before) put_before(w, before);
     pen__text_free(&who);
     return pen__container_commit(w, error);
 }
@@ -193,6 +204,17 @@ pen_status pen__checkpoint_read(const char *path, pen_model *model, pen__positio
         for (int32_t i = 0; i < model->n_tensors && status == PEN_OK; i++)
             if (best->data[i]) status = read_tensor(c, "best", &model->tensor[i], best->data[i], error);
     }
+    pen__container_close(c);
+    return status;
+}
+
+pen_status pen__checkpoint_read_before(const char *path, pen_model *before, pen_error *error)
+{
+    pen__container *c;
+    PEN_TRY(pen__container_open(before->ctx, path, "checkpoint", VERSION, 0, &c, error));
+    pen_status status = PEN_OK;
+    for (int32_t i = 0; i < before->n_tensors && status == PEN_OK; i++)
+        if (before->tensor[i].role == PEN_ROLE_PARAM) status = read_tensor(c, "before", &before->tensor[i], before->tensor[i].data, error);
     pen__container_close(c);
     return status;
 }

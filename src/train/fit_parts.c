@@ -138,6 +138,27 @@ static pen_status choose(pen_context *ctx, pen__fit_options *o, const pen__log *
     return status;
 }
 
+/* What the first phase had ended with, out of a checkpoint of the refit on training `refit_hash`: the best so far until that is done. */
+static pen_status restore_before(pen_context *ctx, const pen__fit_options *o, uint64_t refit_hash, const pen__log *log, const pen__parts *parts,
+                                 const pen_protocol *protocol, pen_model **model, pen__train *train, pen_error *error)
+{
+    pen_status status = PEN_OK;
+    pen__position at;
+    int found;
+    PEN_TRY_DONE(pen__train_build(log, parts, TRAIN, protocol->task, train, error));
+    PEN_TRY_DONE(pen__model_new(ctx, o->class, o->params, train, o->seed, model, error));
+    PEN_TRY_DONE(pen__checkpoint_peek(o->checkpoint, *model, refit_hash, &at, &found, error));
+    PEN_TRY_DONE(o->class->begin(*model, train, error));
+    PEN_TRY_DONE(pen__checkpoint_read_before(o->checkpoint, *model, error));
+    PEN_TRY_DONE(pen__model_bind(*model, error));
+done:
+    if (status == PEN_OK) return PEN_OK;
+    pen__model_free(*model);
+    pen__train_free(train);
+    *model = NULL;
+    return status;
+}
+
 pen_status pen__fit_on_parts(pen_context *ctx, const pen__entrant *entrant, const pen__log *log, const pen__parts *parts,
                              const pen_protocol *protocol, uint64_t seed, const pen__keeping *keeping, pen_model **model, pen__train *train,
                              pen__fit_report *report, pen_error *error)
@@ -152,7 +173,7 @@ pen_status pen__fit_on_parts(pen_context *ctx, const pen__entrant *entrant, cons
     if (iterative && has_valid) {
         PEN_TRY(peek_refit(ctx, entrant, seed, keeping, &at, &refitting, error));
         if (refitting) {
-            report->best_epoch = at.chosen;
+            report->epochs = report->best_epoch = at.chosen;
             report->best_metric = at.chosen_metric;
         } else
             PEN_TRY(choose(ctx, &o, log, parts, protocol, model, train, report, error));
@@ -167,9 +188,11 @@ pen_status pen__fit_on_parts(pen_context *ctx, const pen__entrant *entrant, cons
     unsigned mask = protocol->refit ? TRAIN | VALID : TRAIN;
     *model = NULL;
     pen_status status = pen__train_build(log, parts, mask, protocol->task, train, error);
+    if (status == PEN_OK && refitting) status = restore_before(ctx, &o, train->hash, log, parts, protocol, &first, &first_train, error);
     o.train = train;
     o.valid = NULL;
     o.metric = NULL; /* it was on the stack of choose */
+    o.before = first;
     if (status == PEN_OK) status = pen__fit(ctx, &o, model, report, error);
     if (o.phase == 1) { /* what the report says of epochs is what validation chose */
         report->best_metric = o.chosen_metric;
@@ -180,6 +203,7 @@ pen_status pen__fit_on_parts(pen_context *ctx, const pen__entrant *entrant, cons
         pen__train_free(train);
         *model = first;
         *train = first_train;
+        first->train = train;
         *report = first_report;
         report->cancelled = 1;
         return status;

@@ -42,7 +42,7 @@ static pen_status say_memory(pen_context *ctx, const pen__fit_options *o, pen_er
 static pen_status write_checkpoint(run *r, pen_error *error)
 {
     r->written = pen__now();
-    return pen__checkpoint_write(r->o->checkpoint, r->model, r->o->train->hash, &r->at, &r->last, &r->best, error);
+    return pen__checkpoint_write(r->o->checkpoint, r->model, r->o->train->hash, &r->at, &r->last, &r->best, r->o->before, error);
 }
 
 /* What validation says of the model as it stands. */

@@ -19,6 +19,7 @@ typedef struct pen__fit_options {
     int32_t phase;              /* 0: first fit, 1: refit; part of the checkpoint */
     int32_t chosen;             /* in a refit: the epochs that the first phase chose, and what validation said of them */
     double chosen_metric;
+    const pen_model *before;    /* in a refit: what the first phase ended with, kept in checkpoints; or NULL */
     const char *checkpoint;     /* path or NULL */
     double checkpoint_seconds;
     int32_t resume;

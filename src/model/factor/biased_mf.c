@@ -132,6 +132,8 @@ static pen_status sgd_epoch(pen_model *model, const pen__train *train, int32_t e
 /* ---- ALS ----------------------------------------------------------------------------------------------------------- */
 
 typedef struct als_work {
+    pen_model *model;
+    int64_t done; /* of the epoch's events, before this side */
     const pen__rows *rows;
     pen__normal_row solve;
     float *out, *out_bias;
@@ -141,7 +143,6 @@ typedef struct als_work {
 
 static pen_status als_shard(void *arg, int64_t shard, int worker, pen_error *error)
 {
-    (void)error;
     const als_work *work = arg;
     const pen__normal_row *solve = &work->solve;
     void *scratch = work->scratch + (size_t)worker * pen__normal_row_scratch(solve->d);
@@ -160,7 +161,8 @@ static pen_status als_shard(void *arg, int64_t shard, int worker, pen_error *err
         pen__normal_row_solve(solve, work->rows->column + at, work->rows->value + at, n, scratch, row, work->out_bias + r);
     }
     work->loss[shard] = loss;
-    return PEN_OK;
+    if (worker != 0) return PEN_OK;
+    return pen__model_tick(work->model, work->done + work->rows->begin[end] / 2, error);
 }
 
 /* Solves one side with the other fixed; *loss is the sum of squared errors before that. */
@@ -183,11 +185,11 @@ done:
 static pen_status als_epoch(pen_model *model, const pen__train *train, double *loss, pen_error *error)
 {
     const state *s = model->state;
-    als_work items = {.rows = &train->by_item, .solve = s->fold, .out = s->item, .out_bias = s->item_bias};
-    als_work users = {.rows = &train->by_user, .solve = s->fold, .out = s->user, .out_bias = s->user_bias};
+    als_work items = {.model = model, .rows = &train->by_item, .solve = s->fold, .out = s->item, .out_bias = s->item_bias};
+    als_work users = {.model = model, .done = train->n_events / 2, .rows = &train->by_user, .solve = s->fold,
+                      .out = s->user, .out_bias = s->user_bias};
     items.solve.rows = s->user, items.solve.bias = s->user_bias;
     PEN_TRY(als_side(model, &items, loss, error));
-    PEN_TRY(pen__model_tick(model, train->n_events / 2, error));
     return als_side(model, &users, loss, error);
 }
 
