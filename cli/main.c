@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "help.h"
@@ -37,10 +38,20 @@ static int unknown_verb(const char *verb)
     return EXIT_USAGE;
 }
 
+/* Files are mapped: one that another program shortens meanwhile has no bytes to give. Only what may be called in a handler. */
+static void on_lost_page(int signal_number)
+{
+    static const char words[] = "\npenchant: a file that is being read was cut short by another program (or its disk failed): call again, on a copy\n";
+    (void)signal_number;
+    if (write(STDERR_FILENO, words, sizeof words - 1) < 0) _exit(EXIT_FAILED);
+    _exit(EXIT_FAILED);
+}
+
 int main(int argc, char **argv)
 {
     setvbuf(stdout, NULL, _IOFBF, 1 << 16);
     signal(SIGPIPE, SIG_DFL);
+    signal(SIGBUS, on_lost_page);
     if (argc < 2) {
         help_all(stderr);
         return EXIT_USAGE;

@@ -1,4 +1,5 @@
-/* Files: a buffered writer that renames at the end, and read-only maps. Short writes and EINTR are retried. */
+/* Files: a buffered writer that renames at the end, and read-only maps. Short writes and EINTR are retried; a write that takes no
+ * byte at all is a full disk, as gnulib has it, lest it be retried for ever. */
 #include "base/file.h"
 
 #include <errno.h>
@@ -106,7 +107,7 @@ static pen_status write_all(pen__writer *w, const char *bytes, size_t n, pen_err
     while (n > 0) {
         ssize_t wrote = write(w->fd, bytes, n);
         if (wrote < 0 && errno == EINTR) continue;
-        if (wrote < 0) return pen__fail_io(error, errno, "cannot write", w->path);
+        if (wrote <= 0) return pen__fail_io(error, wrote < 0 ? errno : ENOSPC, "cannot write", w->path);
         bytes += wrote;
         n -= (size_t)wrote;
         w->flushed += wrote;
@@ -148,7 +149,7 @@ pen_status pen__writer_patch(pen__writer *w, int64_t at, const void *bytes, size
     while (n > 0) {
         ssize_t wrote = pwrite(w->fd, from, n, at);
         if (wrote < 0 && errno == EINTR) continue;
-        if (wrote < 0) return pen__fail_io(error, errno, "cannot write", w->path);
+        if (wrote <= 0) return pen__fail_io(error, wrote < 0 ? errno : ENOSPC, "cannot write", w->path);
         from += wrote, at += wrote, n -= (size_t)wrote;
     }
     return PEN_OK;
@@ -156,24 +157,33 @@ pen_status pen__writer_patch(pen__writer *w, int64_t at, const void *bytes, size
 
 int64_t pen__writer_position(const pen__writer *w) { return w->flushed + (int64_t)w->held; }
 
+static int sync_file(int fd)
+{
+    int failed;
+    do failed = fsync(fd);
+    while (failed && errno == EINTR);
+    return failed;
+}
+
+/* Makes the rename last. Where a folder cannot be opened or its file system knows no such thing, the rename stands as it is. */
 static pen_status sync_folder(const char *path, pen_error *error)
 {
     char copy[PATH_MAX];
     if (strlen(path) >= sizeof copy) return pen__fail(error, PEN_E_IO, "the path '%.64s...' is too long", path);
     memcpy(copy, path, strlen(path) + 1);
     int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return PEN_OK; /* a folder that may be written but not read: the rename stands */
-    fsync(fd);
+    if (fd < 0) return PEN_OK;
+    int failed = sync_file(fd) && errno != EINVAL && errno != ENOTSUP && errno != EROFS ? errno : 0;
     close(fd);
-    return PEN_OK;
+    return failed ? pen__fail_io(error, failed, "written, but a power cut may undo it: cannot sync the folder of", path) : PEN_OK;
 }
 
 pen_status pen__writer_commit(pen__writer *w, pen_error *error)
 {
     pen_status status = flush(w, error);
     if (status == PEN_OK && !w->to_stdout) {
-        if (fsync(w->fd)) status = pen__fail_io(error, errno, "cannot sync", w->path);
-        if (close(w->fd) && status == PEN_OK) status = pen__fail_io(error, errno, "cannot close", w->path);
+        if (sync_file(w->fd)) status = pen__fail_io(error, errno, "cannot sync", w->path);
+        if (close(w->fd) && errno != EINTR && status == PEN_OK) status = pen__fail_io(error, errno, "cannot close", w->path);
         w->fd = -1;
         if (status == PEN_OK && rename(w->aside, w->path)) status = pen__fail_io(error, errno, "cannot rename onto", w->path);
         if (status == PEN_OK) status = sync_folder(w->path, error);

@@ -24,13 +24,15 @@ pen_status pen__writer_printf(pen__writer *writer, pen_error *error, const char 
 pen_status pen__writer_patch(pen__writer *writer, int64_t at, const void *bytes, size_t n, pen_error *error);
 int64_t pen__writer_position(const pen__writer *writer);
 
-/* Flush, sync, rename; frees the writer whatever happens. */
+/* Flush, sync, rename, sync the folder; frees the writer whatever happens. On failure the old file is as it was and nothing is left
+ * aside; only where the folder alone cannot be synced does the new file stand, and PEN_E_IO says so. */
 pen_status pen__writer_commit(pen__writer *writer, pen_error *error);
 
 /* Removes what was written; frees the writer. NULL is allowed. */
 void pen__writer_abort(pen__writer *writer);
 
-/* A whole file mapped read-only. An empty file has size 0 and bytes NULL. */
+/* A whole file mapped read-only. An empty file has size 0 and bytes NULL. Another program that shortens the file meanwhile takes the
+ * pages away, and reading them raises SIGBUS (SECURITY.md): whoever replaces a file must rename over it, as the writer here does. */
 typedef struct pen__map {
     const unsigned char *bytes;
     size_t size;

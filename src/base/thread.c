@@ -103,7 +103,8 @@ void pen__pool_destroy(struct pen__pool *pool)
     pen__free(pool->ctx, pool);
 }
 
-/* Starts n_threads - 1 threads with all signals blocked: signals belong to the host's threads. */
+/* Starts n_threads - 1 threads with signals blocked: they belong to the host's threads. Those that a thread raises itself stay open,
+ * since the system would end the program without asking the host's handler. */
 static pen_status pool_create(pen_context *ctx, pen_error *error)
 {
     int n = ctx->n_threads - 1;
@@ -115,7 +116,9 @@ static pen_status pool_create(pen_context *ctx, pen_error *error)
     pthread_cond_init(&pool->work, NULL);
     pthread_cond_init(&pool->idle, NULL);
     sigset_t all, before;
+    static const int own[] = {SIGBUS, SIGSEGV, SIGFPE, SIGILL};
     sigfillset(&all);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) sigdelset(&all, own[i]);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int failed = 0;
     for (int i = 0; i < n && !failed; i++) {
