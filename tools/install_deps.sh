@@ -4,6 +4,8 @@
 # usage: tools/install_deps.sh [build|test]
 set -eu
 packages="gcc make cmake pkg-config libjansson-dev libxxhash-dev zlib1g-dev libzstd-dev"
+# faster where it is there, not in every distribution and architecture; the build does without
+optional="libdnnl-dev"
 [ "${1:-build}" = test ] && packages="$packages libcmocka-dev python3 python3-venv"
 
 if ! command -v dpkg-query >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>&1; then
@@ -37,19 +39,32 @@ for package in $packages; do
         ;;
     esac
 done
-[ -n "$missing" ] || exit 0
 
-if [ "$(id -u)" = 0 ]; then
-    run=""
-elif command -v sudo >/dev/null 2>&1; then
-    run=sudo
-else
-    echo "Not root and no sudo. Please install:$missing" >&2
-    exit 1
-fi
-echo "installing:$missing"
+run=""
+[ "$(id -u)" = 0 ] || run=sudo
+can_install=yes
+[ -z "$run" ] || command -v sudo >/dev/null 2>&1 || can_install=no
 export DEBIAN_FRONTEND=noninteractive
 # an old list of packages leads to files that are gone: refresh it once where the first try fails
-$run apt-get install -y --no-install-recommends $missing >/dev/null 2>&1 && exit 0
-$run apt-get update -qq >/dev/null
-$run apt-get install -y --no-install-recommends $missing >/dev/null
+install() {
+    echo "installing: $*"
+    $run apt-get install -y --no-install-recommends "$@" >/dev/null 2>&1 && return 0
+    $run apt-get update -qq >/dev/null
+    $run apt-get install -y --no-install-recommends "$@" >/dev/null
+}
+
+if [ -n "$missing" ]; then
+    if [ $can_install = no ]; then
+        echo "Not root and no sudo. Please install:$missing" >&2
+        exit 1
+    fi
+    install $missing
+fi
+known() { [ -n "$(apt-cache search --names-only "^$1\$" 2>/dev/null)" ]; }
+for package in $optional; do
+    case "$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)" in *" installed") continue ;; esac
+    [ $can_install = yes ] || continue
+    # not asked for where the lists of packages are there and lack it
+    known libc6-dev && ! known "$package" && continue
+    install "$package" || echo "$package could not be installed; the build does without"
+done
