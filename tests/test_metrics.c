@@ -193,8 +193,8 @@ static void names_are_checked(void **state)
     assert_int_equal(n, 2);
     assert_string_equal(metric[0].name, "hit@10");
     refused("ndgc@10", PEN_TASK_RANK, PEN_E_UNKNOWN, "did you mean 'ndcg'");
-    refused("rmse", PEN_TASK_RANK, PEN_E_UNSUPPORTED, "measures ratings");
-    refused("ndcg@10", PEN_TASK_RATE, PEN_E_UNSUPPORTED, "measures rankings");
+    refused("rmse", PEN_TASK_RANK, PEN_E_ARGUMENT, "measures ratings");
+    refused("ndcg@10", PEN_TASK_RATE, PEN_E_ARGUMENT, "measures rankings");
     refused("recall", PEN_TASK_RANK, PEN_E_ARGUMENT, "recall@10");
     refused("auc@10", PEN_TASK_RANK, PEN_E_ARGUMENT, "no cutoff");
     refused("ndcg@0", PEN_TASK_RANK, PEN_E_ARGUMENT, "whole number from 1");

@@ -123,7 +123,7 @@ static pen_status parse_name(pen__span name, int32_t task, const row **found, pe
     for (size_t i = 0; i < N_ROWS; i++) {
         if (!pen__span_is(name, table[i].name)) continue;
         *found = &table[i];
-        PEN_CHECK(table[i].task == task, PEN_E_UNSUPPORTED, "the metric '%s' measures %s, but the task is %s", table[i].name,
+        PEN_CHECK(table[i].task == task, PEN_E_ARGUMENT, "the metric '%s' measures %s, but the task is %s", table[i].name,
                   table[i].task == PEN_TASK_RANK ? "rankings" : "ratings", task == PEN_TASK_RANK ? "ranking" : "rating (--task rate)");
         return PEN_OK;
     }

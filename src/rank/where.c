@@ -49,9 +49,9 @@ static pen_status wrong(parser *p, const token *t, const char *expected)
 {
     int64_t at = place(p, t->at);
     if (t->kind == END)
-        return pen__fail_at(p->error, PEN_E_INPUT, at, "the filter '%.*s' ends at character %lld where %s was expected", shown(p->text),
+        return pen__fail_at(p->error, PEN_E_ARGUMENT, at, "the filter '%.*s' ends at character %lld where %s was expected", shown(p->text),
                             p->text.text, (long long)at, expected);
-    return pen__fail_at(p->error, PEN_E_INPUT, at, "the filter '%.*s' has '%.*s' at character %lld where %s was expected",
+    return pen__fail_at(p->error, PEN_E_ARGUMENT, at, "the filter '%.*s' has '%.*s' at character %lld where %s was expected",
                         shown(p->text), p->text.text, shown(t->text), t->text.text, (long long)at, expected);
 }
 
@@ -71,7 +71,7 @@ static pen_status quoted(parser *p)
     size_t n = 0, at = p->next + 1;
     for (;; at++) {
         if (at >= p->text.length)
-            return pen__fail_at(p->error, PEN_E_INPUT, place(p, p->now.at), "the filter has a quote at character %lld that does not end",
+            return pen__fail_at(p->error, PEN_E_ARGUMENT, place(p, p->now.at), "the filter has a quote at character %lld that does not end",
                                 (long long)place(p, p->now.at));
         char c = p->text.text[at], after = at + 1 < p->text.length ? p->text.text[at + 1] : 0;
         if (c == mark && after != mark) break;
@@ -217,12 +217,12 @@ static pen_status find_column(parser *p, const token *t, pen__where_node *node)
 static pen_status settle_numbers(parser *p, const pen__where_node *node, const token *name)
 {
     if (node->op == PEN_OP_CONTAINS)
-        return pen__fail_at(p->error, PEN_E_INPUT, place(p, name->at), "'%.*s' is a number: it is compared with = != < <= > >= or in (...), not contains",
+        return pen__fail_at(p->error, PEN_E_ARGUMENT, place(p, name->at), "'%.*s' is a number: it is compared with = != < <= > >= or in (...), not contains",
                             shown(name->text), name->text.text);
     for (int64_t v = 0; v < node->n_values; v++) {
         pen__where_value *value = &p->where->value[node->first_value + v];
         if (!value->is_number)
-            return pen__fail_at(p->error, PEN_E_INPUT, place(p, name->at), "'%.*s' is a number (character %lld of the filter), and '%.*s' is none",
+            return pen__fail_at(p->error, PEN_E_ARGUMENT, place(p, name->at), "'%.*s' is a number (character %lld of the filter), and '%.*s' is none",
                                 shown(name->text), name->text.text, (long long)place(p, name->at), shown(value->text), value->text.text);
         if (node->kind == PEN_WHERE_NUMBER) value->number = (double)(float)value->number;
     }

@@ -18,7 +18,7 @@ typedef struct pen__where_items {
     int32_t n_items;
 } pen__where_items;
 
-/* PEN_E_INPUT for what is no expression (error->position: the character, from 1), PEN_E_UNKNOWN for a column that is not
+/* PEN_E_ARGUMENT for what is no expression (error->position: the character, from 1), PEN_E_UNKNOWN for a column that is not
  * there, with the nearest; PEN_E_LIMIT past 64 KB, 100 nested parentheses or 1000 comparisons. */
 pen_status pen__where_parse(pen_context *ctx, pen__span text, const pen__where_items *items, pen__where **out, pen_error *error);
 

@@ -88,7 +88,7 @@ refused 1 "ids are text" export pop.pen --what users -o users.npy
 refused 2 "recommend needs --user" recommend pop.pen
 refused 2 "--all excludes" recommend pop.pen --all --user u1
 refused 2 "did you mean 'genre'" recommend pop.pen --user u1 --where 'gnre = sf'
-refused 1 "at character 9 where a value" recommend pop.pen --user u1 --where 'genre = '
+refused 2 "at character 9 where a value" recommend pop.pen --user u1 --where 'genre = '
 refused 2 "there is no item 'dun'" similar pop.pen --item dun
 grep -qF "did you mean 'd' (Dune)?" err.txt
 refused 1 "cannot read 'nothing'" recommend pop.pen --user u1 --allow nothing
