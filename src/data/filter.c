@@ -53,7 +53,7 @@ static pen_status note(pen__filter *f, const char *step, pen_error *error)
 pen_status pen__filter_apply(pen__filter *f, pen_error *error, const char *step, ...)
 {
     pen__log *log = f->log;
-    int64_t n = 0;
+    int64_t n = 0, n_before = log->n;
     for (int64_t i = 0; i < log->n; i++) {
         if (!f->keep[i]) continue;
         log->event[n] = log->event[i];
@@ -70,6 +70,10 @@ pen_status pen__filter_apply(pen__filter *f, pen_error *error, const char *step,
     va_start(args, step);
     vsnprintf(text, sizeof text, step, args);
     va_end(args);
+    if (!n && n_before) {
+        f->n_before = n_before;
+        memcpy(f->emptied_by, text, sizeof text);
+    }
     return note(f, text, error);
 }
 
@@ -323,7 +327,8 @@ pen_status pen__log_build_given(const pen_dataset *data, const pen_protocol *pro
     PEN_CHECK_DONE(!f.notes.failed, PEN_E_MEMORY, "out of memory for the notes of the filters");
     out->notes = f.notes.bytes;
     f.notes = (pen__text){0};
-    PEN_CHECK_DONE(out->n > 0, PEN_E_INPUT, "no events are left after the filters: %.700s", out->notes);
+    PEN_CHECK_DONE(out->n > 0, PEN_E_INPUT, "no events are left after the filters: '%s' dropped the last %lld of %lld",
+                   f.emptied_by, (long long)f.n_before, (long long)data->n_events);
 done:
     pen__free(data->ctx, f.weight);
     pen__free(data->ctx, f.keep);

@@ -14,6 +14,8 @@ typedef struct pen__filter {
     uint8_t *keep; /* n: a step's verdict; pen__filter_apply drops the events with 0 */
     pen__text notes;
     int64_t n_steps;
+    int64_t n_before; /* of the step that left nothing, and what it is called */
+    char emptied_by[160];
 } pen__filter;
 
 /* Drops the events whose `keep` is 0, in every column, and notes what is left after `step` (a printf format). */

@@ -252,6 +252,17 @@ static bool guess_header(const row *first, const row *second, const pen__layout 
     return user || item;
 }
 
+/* The header's names with commas between, as far as there is room. */
+static void name_columns(const row *header, char *out, size_t room)
+{
+    size_t n = 0;
+    out[0] = 0;
+    for (int32_t c = 0; c < header->n && n + 70 < room; c++) {
+        int length = (int)(header->cell[c].length < 60 ? header->cell[c].length : 60);
+        n += (size_t)snprintf(out + n, room - n, "%s%.*s", c ? ", " : "", length, header->cell[c].text);
+    }
+}
+
 /* The number of the column that an option names: by the header's name, or from 1. */
 static pen_status find_column(const sample *s, const row *header, const row *first, const char *option,
                               const char *asked, int32_t *column, pen_error *error)
@@ -273,17 +284,20 @@ static pen_status find_column(const sample *s, const row *header, const row *fir
         return PEN_OK;
     }
     PEN_CHECK(header->n, PEN_E_UNKNOWN,
-              "%s '%s': '%s' has no header line; name the column by its number, 1 to %d (or pass --header yes)", option,
-              asked, s->name, first->n);
+              "%s '%s': '%s' has no header line; name the column by its number, 1 to %d (or pass --header)", option, asked,
+               s->name, first->n);
+    char names[400];
+    name_columns(header, names, sizeof names);
     int32_t nearest = -1;
-    int least = 1 << 20;
+    int least = (int)(name.length + 2) / 3 + 1;
     for (int32_t c = 0; c < header->n; c++) {
-        int distance = pen__edit_distance(name, header->cell[c], 1000);
+        int distance = pen__edit_distance(name, header->cell[c], least);
         if (distance < least) least = distance, nearest = c;
     }
-    return pen__fail(error, PEN_E_UNKNOWN, "%s '%s': '%s' has no such column; the nearest is '%.*s'", option, asked,
-                     s->name, (int)(header->cell[nearest].length < 60 ? header->cell[nearest].length : 60),
-                     header->cell[nearest].text);
+    if (nearest >= 0)
+        return pen__fail(error, PEN_E_UNKNOWN, "%s '%s': '%s' has no such column; did you mean '%.*s'? It has %s", option,
+                         asked, s->name, (int)header->cell[nearest].length, header->cell[nearest].text, names);
+    return pen__fail(error, PEN_E_UNKNOWN, "%s '%s': '%s' has no such column; it has %s", option, asked, s->name, names);
 }
 
 static pen_status check_names(const sample *s, const row *header, pen_error *error)
@@ -295,7 +309,7 @@ static pen_status check_names(const sample *s, const row *header, pen_error *err
                 return pen__fail(
                     error, PEN_E_INPUT,
                     "%s:%lld:%lld: the column name \"%.*s\" stands twice (columns %d and %d); rename one, or pass "
-                    "--header no",
+                    "--no-header",
                     s->name, (long long)s->first_line, (long long)(header->cell[c].text - header->cell[0].text + 1),
                     (int)(header->cell[c].length < 60 ? header->cell[c].length : 60), header->cell[c].text, d + 1,
                     c + 1);
@@ -354,12 +368,8 @@ static pen_status take(const sample *s, pen__layout *layout, int role, int32_t c
 
 static pen_status list_header(const sample *s, const row *header, int role, pen_error *error)
 {
-    char list[300] = "";
-    size_t n = 0;
-    for (int32_t c = 0; c < header->n && n + 70 < sizeof list; c++) {
-        int length = (int)(header->cell[c].length < 60 ? header->cell[c].length : 60);
-        n += (size_t)snprintf(list + n, sizeof list - n, "%s%.*s", c ? ", " : "", length, header->cell[c].text);
-    }
+    char list[300];
+    name_columns(header, list, sizeof list);
     return pen__fail(error, PEN_E_INPUT,
                      "%s:%lld: no column is named as the %s would be (%s); pass --%s-column NAME or NUMBER", s->name,
                      (long long)s->first_line, pen__role_word(role), list, pen__role_word(role));
@@ -394,7 +404,9 @@ static pen_status assign_roles(const sample *s, pen__layout *layout, const row *
     for (int role = PEN_ROLE_USER; role <= PEN_ROLE_ITEM; role++) {
         if (layout->column[role] >= 0) continue;
         PEN_CHECK(!none[role], PEN_E_ARGUMENT, "%s \"\": a log needs its users and items", options[role]);
-        if (header->n) return list_header(s, header, role, error);
+        if (header->n && first->n > 1) return list_header(s, header, role, error);
+        PEN_CHECK(first->n > 1, PEN_E_INPUT, "%s:%lld: the line is one column, so there is none for the %s; is the delimiter right (--delimiter)?",
+                  s->name, (long long)s->first_line, pen__role_word(role));
         return pen__fail(error, PEN_E_INPUT, "%s:%lld: no column is left for the %s; pass %s NUMBER", s->name,
                          (long long)s->first_line, pen__role_word(role), options[role]);
     }

@@ -204,6 +204,8 @@ static pen_status check_parts(const pen__splitting *s, const census *c, bool tes
     for (int64_t i = 0; i < s->log->n && !liked; i++) liked = s->log->positive[i];
     PEN_CHECK(liked, PEN_E_INPUT, "none of %lld events is worth %g or more (--positive): there is nothing to learn",
               (long long)s->log->n, s->protocol->positive);
+    PEN_CHECK(c->positive[PEN_PART_TRAIN] > 0 || s->log->test_from < 0, PEN_E_INPUT,
+              "no event is left for training: the given test (--test, --valid) holds every pair of the log");
     PEN_CHECK(c->positive[PEN_PART_TRAIN] > 0, PEN_E_INPUT, "split '%.100s' leaves no event for training (of %lld): %s",
               s->text, (long long)s->log->n, few);
     PEN_CHECK(!test || c->positive[PEN_PART_TEST] > 0, PEN_E_INPUT,

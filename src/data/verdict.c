@@ -224,12 +224,12 @@ static void judge_reading(verdict *v, const pen__findings *f)
     ll blank = notes ? json_integer_value(json_object_get(notes, "blank_ids")) : 0;
     if (skipped)
         say(v, WARNING,
-            "%lld rows could not be read and were skipped.\nThe first ones stand under `reading`, with their lines: "
-            "mend them or accept the loss.",
+            "%lld rows could not be read and were skipped.\nThe import names the first ones by file, line and column "
+            "(--format json: `reading`): mend them or accept the loss.",
             skipped);
     if (blank)
         say(v, WARNING,
-            "%lld rows have a blank id.\nAn empty id is an id like any other: leave such rows out before importing.",
+            "%lld of them have no user or no item.\nGuests, perhaps: a session's id in their place would keep what they did.",
             blank);
     json_decref(notes);
 }
