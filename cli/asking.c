@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "render.h"
+#include "text_table.h"
 
 bool wants(const call *c, const char *format) { return c->format && !strcmp(c->format, format); }
 

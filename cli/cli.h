@@ -31,7 +31,8 @@ typedef struct call {
     pen_read_options read;
     list contexts;
     bool header, no_header, decimal_comma;
-    const char *on_error, *knowledge, *list_separator;
+    const char *on_error, *knowledge;
+    const char *reading; /* the last option that says how text is read, or NULL */
 
     /* which events, split, measuring */
     pen_protocol protocol;
@@ -84,6 +85,12 @@ enum {
     FOR_TESTFILE = 1 << 15,
     FOR_PARTS = 1 << 16,
     FOR_FILTER = 1 << 17,
+    FOR_INTERVALS = 1 << 18,
+    FOR_REPEAT = 1 << 19,
+    FOR_CANDIDATES = 1 << 20,
+    FOR_FOLDS = 1 << 21,
+    FOR_VALIDFILE = 1 << 22,
+    FOR_MODELFILE = 1 << 23, /* no options: its first argument is a .pen */
     FOR_DATA = FOR_READ | FOR_EVENTS
 };
 
@@ -145,14 +152,5 @@ bool colour(FILE *stream);
 
 /* A report of evaluate or compare as a table for people, CSV, or as the JSON it is. */
 int render_report(const call *c, const char *json);
-
-/* Rows of cells under a header, columns padded to their widest (in characters); numbers to the right. */
-typedef struct table table;
-table *table_create(size_t n_columns, const char *const *header);
-void table_row(table *t, const char *const *cells);
-void table_print(const table *t, FILE *out);
-void table_csv(const table *t, FILE *out);
-void table_destroy(table *t);
-size_t text_width(const char *text); /* of UTF-8, in cells of a terminal (wide ones count two) */
 
 #endif

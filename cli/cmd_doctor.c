@@ -6,7 +6,8 @@
 #include "cli.h"
 #include "log_notes.h"
 #include "plot.h"
-#include "render.h"
+#include "text_table.h"
+#include "words.h"
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -50,12 +51,17 @@ static void spread(const json_t *r, const char *key, const char *what)
 {
     const json_t *s = json_object_get(r, key), *row;
     double most = 1;
-    size_t i;
-    printf("\nevents per %.*s: least %.0f, median %.0f, mean %.1f, most %.0f; Gini %.3f; the commonest hundredth has %.0f %%\n", (int)strlen(what) - 1, what,
-           number_of(s, "least"), number_of(s, "median"), number_of(s, "mean"), number_of(s, "most"), number_of(s, "gini"),
-           number_of(s, "top_percent") * (number_of(s, "top_percent") <= 1 ? 100 : 1));
-    json_array_foreach(json_object_get(s, "histogram"), i, row) most = fmax(most, number_of(row, what));
+    size_t i, first = SIZE_MAX, last = 0;
+    printf("\nevents per %.*s: least %.0f, median %.0f, mean %.1f, most %.0f; Gini %.3f; the top 1 %% of %s have %.0f %% of the events\n",
+           (int)strlen(what) - 1, what, number_of(s, "least"), number_of(s, "median"), number_of(s, "mean"), number_of(s, "most"),
+           number_of(s, "gini"), what, number_of(s, "top_percent") * 100);
     json_array_foreach(json_object_get(s, "histogram"), i, row) {
+        most = fmax(most, number_of(row, what));
+        if (number_of(row, what) > 0) last = i;
+        if (number_of(row, what) > 0 && first > i) first = i;
+    }
+    json_array_foreach(json_object_get(s, "histogram"), i, row) {
+        if (i < first || i > last) continue;
         char cells[256];
         bar(number_of(row, what) / most, 40, cells, sizeof cells);
         printf("  %12s %9.0f %s\n", text_of(row, "events"), number_of(row, what), cells);
@@ -164,6 +170,7 @@ static int render(const call *c, const char *json)
     }
     json_t *r = json_loads(json, 0, NULL);
     if (!r) return fprintf(stderr, "penchant: the report is not JSON; please report this\n"), EXIT_FAILED;
+    words_clean_json(r);
     counts(r);
     spread(r, "events_per_user", "users");
     spread(r, "events_per_item", "items");
@@ -200,6 +207,7 @@ static int examine(const call *c, pen_context *ctx)
 static int run(call *c)
 {
     pen_context *ctx;
+    if (c->format && !strcmp(c->format, "csv")) return usage(c, "doctor answers in words or as JSON (--format json), not as CSV");
     int status = settle_protocol(c);
     if (status == EXIT_DONE) status = open_context(c, &ctx);
     if (status != EXIT_DONE) return status;

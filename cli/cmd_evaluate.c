@@ -132,7 +132,10 @@ static int run(call *c)
     return status;
 }
 
-enum { GROUPS = FOR_DATA | FOR_SPLIT | FOR_TESTFILE | FOR_MEASURE | FOR_MODEL };
+enum {
+    GROUPS = FOR_DATA | FOR_SPLIT | FOR_TESTFILE | FOR_VALIDFILE | FOR_FOLDS | FOR_MEASURE | FOR_CANDIDATES | FOR_REPEAT | FOR_INTERVALS |
+             FOR_MODEL
+};
 
 const command evaluate_command = {
     .name = "evaluate",

@@ -4,7 +4,8 @@
 #include <string.h>
 
 #include "asking.h"
-#include "render.h"
+#include "text_table.h"
+#include "words.h"
 
 static void show_reasons(const call *c, const pen_explanation *e)
 {
@@ -47,10 +48,12 @@ static int answer(const call *c, asking *a)
     asking_say(c, e->user, e->how, e->reason);
     pen_string name = e->title.length ? e->title : e->id;
     if (!wants(c, "csv")) {
-        printf("%.*s: score %.5g", (int)name.length, name.bytes, e->score);
+        words_print(stdout, "%.*s: score %.5g", (int)name.length, name.bytes, e->score);
         if (e->place) printf(", place %lld", (long long)e->place);
         if (!e->place && e->how != PEN_HOW_FALLBACK) printf(", already had");
-        printf("\n%.*s\n\n", (int)e->why.length, e->why.bytes);
+        putchar('\n');
+        words_print(stdout, "%.*s", (int)e->why.length, e->why.bytes);
+        puts("\n");
     }
     show_reasons(c, e);
     if (!wants(c, "csv")) puts(e->exact ? "\nThe shares sum to the score." : "\nEach share is what the score loses without that event.");

@@ -4,7 +4,8 @@
 #include <string.h>
 
 #include "cli.h"
-#include "render.h"
+#include "text_table.h"
+#include "words.h"
 
 static void show_value(const char *name, const json_t *value)
 {
@@ -41,6 +42,7 @@ static int show(const call *c, const char *text)
     const json_t *value;
     if (!info) return usage(c, "the description is not JSON"), EXIT_FAILED;
     if (!c->format || !strcmp(c->format, "table")) {
+        words_clean_json(info);
         static const char *const first[] = {"path", "kind", "version", "hash", "bytes"};
         for (size_t i = 0; i < sizeof first / sizeof *first; i++) show_value(first[i], json_object_get(info, first[i]));
         json_object_foreach(json_object_get(info, "metadata"), key, value)

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "cli.h"
-#include "render.h"
+#include "text_table.h"
 
 static const char *tasks(const pen_model_info *info)
 {
@@ -72,19 +72,9 @@ static int show_all(const call *c)
     return EXIT_DONE;
 }
 
-static int show_one(const call *c, const pen_model_info *info)
+static int show_params(const call *c, const pen_model_info *info)
 {
     static const char *const header[] = {"parameter", "default", "range", "what it does"};
-    if (c->format && !strcmp(c->format, "json")) return print_json(as_json(info));
-    printf("%s (%s): %s\n\ntasks: %s\n\n", info->name, info->family, info->summary, tasks(info));
-    for (const char *line = info->formula; *line;) {
-        size_t n = strcspn(line, "\n");
-        printf("    %.*s\n", (int)n, line);
-        line += n + (line[n] == '\n');
-    }
-    printf("\npaper: %s\n", info->paper);
-    if (!info->n_params) return EXIT_DONE;
-    puts("");
     table *t = table_create(4, header);
     for (size_t i = 0; i < info->n_params; i++) {
         char bounds[256];
@@ -95,6 +85,22 @@ static int show_one(const call *c, const pen_model_info *info)
     table_show(c, t);
     table_destroy(t);
     return EXIT_DONE;
+}
+
+static int show_one(const call *c, const pen_model_info *info)
+{
+    if (c->format && !strcmp(c->format, "json")) return print_json(as_json(info));
+    if (c->format && !strcmp(c->format, "csv")) return show_params(c, info);
+    printf("%s (%s): %s\n\ntasks: %s\n\n", info->name, info->family, info->summary, tasks(info));
+    for (const char *line = info->formula; *line;) {
+        size_t n = strcspn(line, "\n");
+        printf("    %.*s\n", (int)n, line);
+        line += n + (line[n] == '\n');
+    }
+    printf("\npaper: %s\n", info->paper);
+    if (!info->n_params) return EXIT_DONE;
+    puts("");
+    return show_params(c, info);
 }
 
 static int run(call *c)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "asking.h"
-#include "render.h"
+#include "text_table.h"
 
 enum { MOST_ROWS = 1000 }; /* a table is laid out whole; more pairs are streamed as CSV */
 
@@ -146,7 +146,7 @@ const command predict_command = {
             "item's mean, the user's, that of all), and said.\n\n"
             "  penchant predict model.pen pairs.csv\n"
             "  penchant predict model.pen u1.test --format csv > ratings.csv",
-    .groups = FOR_READ,
+    .groups = FOR_READ | FOR_MODELFILE,
     .least = 2,
     .most = -1,
     .run = run,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "asking.h"
+#include "words.h"
 
 static const char csv_header[] = "user,place,item,title,score,how";
 
@@ -46,8 +47,10 @@ static int take(void *user, const pen_answer *answer)
     if (wants(c, "json")) fputs(s->n ? ",\n " : "", stdout);
     if (answer->text.length) fwrite(answer->text.bytes, 1, answer->text.length, stdout);
     if (!wants(c, "json") && !wants(c, "csv")) {
-        printf("%suser %.*s: %s%s%.*s\n", s->n ? "\n" : "", (int)answer->user.length, answer->user.bytes, pen_how_text((pen_how)answer->how),
-               answer->reason.length ? "; " : "", (int)answer->reason.length, answer->reason.bytes);
+        if (s->n) putchar('\n');
+        words_print(stdout, "user %.*s: %s%s%.*s", (int)answer->user.length, answer->user.bytes, pen_how_text((pen_how)answer->how),
+                    answer->reason.length ? "; " : "", (int)answer->reason.length, answer->reason.bytes);
+        putchar('\n');
         asking_table(c, answer);
     }
     s->n++;

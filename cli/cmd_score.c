@@ -1,4 +1,6 @@
 /* penchant score: the same metrics for anybody's lists. */
+#include <string.h>
+
 #include "cli.h"
 #include "log_notes.h"
 
@@ -28,7 +30,7 @@ static int run(call *c)
 {
     pen_context *ctx;
     if (!c->test) return usage(c, "score needs --test FILE: whom to test, and what they took");
-    if (c->valid || c->folds.n) return usage(c, "score takes no --valid and no --fold");
+    if (c->task && !strcmp(c->task, "rate")) return usage(c, "score judges rankings; for ratings, see: penchant predict --help");
     int status = settle_protocol(c);
     if (status == EXIT_DONE) status = open_context(c, &ctx);
     if (status != EXIT_DONE) return status;
@@ -43,7 +45,7 @@ const command score_command = {
     .summary = "the same metrics for anybody's lists (user, item, score): Penchant as judge",
     .more = "Lists are ranked by score, and as written where scores are equal or absent. With --train, its items are the catalogue.\n\n"
             "  penchant score lists.tsv --test test.tsv --train train.tsv --metrics ndcg@10,recall@20",
-    .groups = FOR_DATA | FOR_TESTFILE | FOR_MEASURE | FOR_SCORE,
+    .groups = FOR_DATA | FOR_TESTFILE | FOR_MEASURE | FOR_INTERVALS | FOR_SCORE,
     .least = 1,
     .most = -1,
     .run = run,

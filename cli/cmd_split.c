@@ -47,7 +47,6 @@ static int run(call *c)
 {
     pen_context *ctx;
     if (!c->output) return usage(c, "split needs -o FOLDER: where to write the parts");
-    if (c->folds.n) return usage(c, "split takes no --fold: the folds are there already");
     int status = settle_protocol(c);
     if (status == EXIT_DONE) status = open_context(c, &ctx);
     if (status != EXIT_DONE) return status;
@@ -62,7 +61,7 @@ const command split_command = {
     .summary = "writes the parts of a split into a folder, as text or .pds",
     .more = "  penchant split log.pds --split last:1,1 -o parts\n"
             "  penchant split log.pds --split folds:5 --parts pds -o folds",
-    .groups = FOR_DATA | FOR_SPLIT | FOR_TESTFILE | FOR_OUTPUT | FOR_PARTS,
+    .groups = FOR_DATA | FOR_SPLIT | FOR_TESTFILE | FOR_VALIDFILE | FOR_OUTPUT | FOR_PARTS,
     .least = 1,
     .most = -1,
     .run = run,

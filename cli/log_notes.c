@@ -6,6 +6,8 @@
 
 #include "cli.h"
 #include "log_notes.h"
+#include "text_table.h"
+#include "words.h"
 
 static const char *word(const json_t *object, const char *key)
 {
@@ -19,7 +21,9 @@ static void print_form(const json_t *notes, FILE *out)
 {
     const char *delimiter = word(notes, "delimiter");
     fprintf(out, "read as %s", word(notes, "input"));
-    if (*delimiter) fprintf(out, ", delimiter %s", !strcmp(delimiter, "\t") ? "tab" : delimiter);
+    const char *name = !strcmp(delimiter, "\t") ? "tab" : !strcmp(delimiter, " ") ? "blank" : NULL;
+    if (name) fprintf(out, ", delimiter %s", name);
+    if (*delimiter && !name) fprintf(out, ", delimiter '%s'", delimiter);
     fprintf(out, ", encoding %s, %s header", word(notes, "encoding"), json_is_true(json_object_get(notes, "header")) ? "with a" : "no");
     if (*word(notes, "time_format")) fprintf(out, ", times in %s", word(notes, "time_format"));
     fputc('\n', out);
@@ -29,6 +33,7 @@ static void print_columns(const json_t *notes, FILE *out)
 {
     const char *role;
     json_t *column;
+    if (!json_object_size(json_object_get(notes, "columns"))) return;
     fputs("columns:", out);
     json_object_foreach(json_object_get(notes, "columns"), role, column) {
         if (!json_object_get(column, "index")) continue;
@@ -129,6 +134,7 @@ void notes_print(const call *c, const pen_dataset *log, FILE *out)
     (void)c;
     json_t *notes = json_loads(pen_dataset_notes(log), 0, NULL);
     progress_end();
+    words_clean_json(notes);
     if (notes) {
         print_form(notes, out);
         print_columns(notes, out);
@@ -144,6 +150,7 @@ void notes_warn(const call *c, const pen_dataset *log)
     if (c->quiet) return;
     json_t *notes = json_loads(pen_dataset_notes(log), 0, NULL);
     progress_end();
+    words_clean_json(notes);
     if (notes && count(notes, "skipped")) print_odd(notes, stderr);
     json_decref(notes);
 }

@@ -7,6 +7,8 @@
 
 #include "cli.h"
 #include "help.h"
+#include "outputs.h"
+#include "words.h"
 
 #define COMMAND(name) extern const command name##_command;
 #include "commands.def"
@@ -28,13 +30,17 @@ const command *command_find(const char *name)
 
 static int unknown_verb(const char *verb)
 {
+    static const char *const more[] = {"help", "version", "--help", "--version"};
+    enum { N_MORE = sizeof more / sizeof *more };
     const char *names[64];
     for (size_t i = 0; i < n_commands; i++) names[i] = commands[i]->name;
-    const char *nearest = nearest_word(verb, names, n_commands);
+    for (size_t i = 0; i < N_MORE; i++) names[n_commands + i] = more[i];
+    const char *nearest = nearest_word(verb, names, n_commands + N_MORE);
     if (nearest)
-        fprintf(stderr, "penchant: there is no verb '%s'; did you mean '%s'? (see: penchant --help)\n", verb, nearest);
+        words_print(stderr, "penchant: there is no verb '%s'; did you mean '%s'? (see: penchant --help)", verb, nearest);
     else
-        fprintf(stderr, "penchant: there is no verb '%s' (see: penchant --help)\n", verb);
+        words_print(stderr, "penchant: there is no verb '%s' (see: penchant --help)", verb);
+    fputc('\n', stderr);
     return EXIT_USAGE;
 }
 
@@ -58,19 +64,20 @@ int main(int argc, char **argv)
     }
     const char *verb = argv[1];
     if (!strcmp(verb, "--help") || !strcmp(verb, "-h")) return help_all(stdout), EXIT_DONE;
-    if (!strcmp(verb, "--version")) return printf("penchant %s\n", pen_version()), EXIT_DONE;
+    if (!strcmp(verb, "--version") || !strcmp(verb, "-V") || !strcmp(verb, "version")) return printf("penchant %s\n", pen_version()), EXIT_DONE;
     if (!strcmp(verb, "help") && argc == 2) return help_all(stdout), EXIT_DONE;
     if (!strcmp(verb, "help") && argc == 3) {
         const command *asked = command_find(argv[2]);
         return asked ? help_command(asked, stdout), EXIT_DONE : unknown_verb(argv[2]);
     }
+    if (!strcmp(verb, "help")) return fputs("penchant: help takes one verb\n", stderr), EXIT_USAGE;
     if (!strcmp(verb, "--generate") && argc == 3) return help_generate(argv[2]);
     call c = {.command = command_find(verb)};
     if (!c.command) return unknown_verb(verb);
     int status = call_parse(&c, argc - 2, argv + 2);
     if (status == EXIT_DONE && c.help)
         help_command(c.command, stdout);
-    else if (status == EXIT_DONE)
+    else if (status == EXIT_DONE && (status = outputs_check(&c)) == EXIT_DONE)
         status = c.command->run(&c);
     progress_end();
     if (fflush(stdout) || ferror(stdout)) {

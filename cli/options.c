@@ -30,7 +30,7 @@ const option options[] = {
     TEXT("--delimiter", "TEXT", read.delimiter, FOR_READ, "what stands between cells: ',' '\\t' '::' ..."),
     TEXT("--list-separator", "TEXT", read.list_separator, FOR_READ, "what stands between the categories of one cell"),
     CHOICE("--encoding", "utf-8|latin1|cp1252", read.encoding, FOR_READ, "the encoding of the files (a log: utf-8; tables: guessed, and said)"),
-    CHOICE("--time-format", "seconds|milliseconds|iso8601", read.time_format, FOR_READ, "how times are written (guessed)"),
+    CHOICE("--time-format", "seconds|milliseconds|microseconds|nanoseconds|iso8601", read.time_format, FOR_READ, "how times are written (guessed)"),
     TEXT("--comment", "TEXT", read.comment, FOR_READ, "lines that begin with this are passed over"),
     FLAG("--header", header, FOR_READ, "the first line is a header"),
     FLAG("--no-header", no_header, FOR_READ, "the first line is data"),
@@ -58,21 +58,21 @@ const option options[] = {
          "ratio:0.8,0.1,0.1 ratio-all: ratio-time: last:1 last:1,1 time:0.8 time:DATE users:0.8,0.1,0.1 folds:5"),
     TEXT("--fold-in", "SPEC", protocol.fold_in, FOR_SPLIT, "what a held-out user shows: ratio:0.8 or last:1"),
     CHOICE("--missing-time", "drop|first", protocol.missing_time, FOR_SPLIT, "events without a time, where the order matters"),
-    CHOICE("--refit", "yes|no", refit, FOR_SPLIT, "fit again on training and validation before the test (yes)"),
+    CHOICE("--refit", "yes|no", refit, FOR_MODEL, "fit again on training and validation before the test (yes)"),
     TEXT("--test", "FILE", test, FOR_TESTFILE, "the test, given: its pairs are taken out of the log"),
-    TEXT("--valid", "FILE", valid, FOR_TESTFILE, "the validation, given, beside --test"),
-    LIST("--fold", "TRAIN,TEST", folds, FOR_TESTFILE, "a given fold (repeatable), instead of a log"),
+    TEXT("--valid", "FILE", valid, FOR_VALIDFILE, "the validation, given, beside --test"),
+    LIST("--fold", "TRAIN,TEST", folds, FOR_FOLDS, "a given fold (repeatable), instead of a log"),
 
     /* measuring */
     TEXT("--metrics", "LIST", protocol.metrics, FOR_MEASURE, "ndcg@10,recall@20,... (ranking: ndcg@10,recall@20,coverage@10; rating: rmse,mae)"),
     FLAG("--keep-seen", keep_seen, FOR_MEASURE | FOR_ASK, "seen items stay in"),
     CHOICE("--unknown-items", "miss|drop", unknown_items, FOR_MEASURE, "test items that training lacks (miss)"),
-    TEXT("--candidates", "FILE|uniform:N|popularity:N", protocol.candidates, FOR_MEASURE, "rank these only; labelled so in the report"),
-    CHOICE("--candidates-exclude", "train|all", candidates_exclude, FOR_MEASURE, "whose items sampled candidates leave out (all)"),
-    INT("--test-users", "N", protocol.test_users, FOR_MEASURE, 0, HUGE_INT, "test a random N of the users"),
-    TEXT("--groups", "LIST", protocol.groups, FOR_MEASURE, "results by activity, popularity, cold"),
-    INT("--seeds", "N", protocol.seeds, FOR_MEASURE, 1, 1000, "repeat with N seeds: mean and deviation"),
-    INT("--bootstrap", "N", protocol.bootstrap, FOR_MEASURE, 0, 1000000, "resamples for intervals (1000)"),
+    TEXT("--candidates", "FILE|uniform:N|popularity:N", protocol.candidates, FOR_CANDIDATES, "rank these only; labelled so in the report"),
+    CHOICE("--candidates-exclude", "train|all", candidates_exclude, FOR_CANDIDATES, "whose items sampled candidates leave out (all)"),
+    INT("--test-users", "N", protocol.test_users, FOR_REPEAT | FOR_SCORE, 0, HUGE_INT, "test a random N of the users"),
+    TEXT("--groups", "LIST", protocol.groups, FOR_REPEAT, "results by activity, popularity, cold"),
+    INT("--seeds", "N", protocol.seeds, FOR_REPEAT, 1, 1000, "repeat with N seeds: mean and deviation"),
+    INT("--bootstrap", "N", protocol.bootstrap, FOR_INTERVALS, 0, 1000000, "resamples for intervals (1000)"),
 
     /* models */
     {.name = "--model", .letter = 'm', .argument = "MODEL", .doc = "the model; of compare: several, by commas (see: penchant models)", .kind = OPTION_TEXT,
@@ -190,9 +190,17 @@ static int set_choice(const call *c, const option *o, void *field, const char *v
     return usage(c, "%s '%s' is not one of %s", o->name, value, o->choices);
 }
 
+/* Options of reading that do nothing where all that is read are .pds files. (Tables beside those are refused by the library.) */
+static bool is_of_text(const option *o)
+{
+    return o->groups == FOR_READ && strcmp(o->name, "--on-error") && strcmp(o->name, "--items") && strcmp(o->name, "--users") &&
+           strcmp(o->name, "--knowledge");
+}
+
 static int set(call *c, const option *o, const char *value)
 {
     void *field = (char *)c + o->offset;
+    if (is_of_text(o)) c->reading = o->name;
     switch (o->kind) {
     case OPTION_FLAG: *(bool *)field = true; return EXIT_DONE;
     case OPTION_TEXT: *(const char **)field = value; return EXIT_DONE;
@@ -243,6 +251,22 @@ static void set_defaults(call *c)
     c->skew = synth.skew;
 }
 
+static bool is_text(const char *path)
+{
+    size_t n = path ? strlen(path) : 0;
+    return path && (n < 4 || strcmp(path + n - 4, ".pds"));
+}
+
+/* An option that says how text is read would silently do nothing to a .pds file. */
+static int check_reading(const call *c)
+{
+    bool text = c->folds.n || is_text(c->test) || is_text(c->valid) || is_text(c->train);
+    size_t first = c->command->groups & FOR_MODELFILE ? 1 : 0;
+    for (size_t i = first; i < c->args.n; i++) text = text || is_text(c->args.at[i]);
+    if (!c->reading || text || c->args.n <= first) return EXIT_DONE;
+    return usage(c, "%s is of text, and '%s' was read already; import it anew with %s", c->reading, c->args.at[first], c->reading);
+}
+
 int call_parse(call *c, int argc, char **argv)
 {
     bool only_arguments = false;
@@ -264,7 +288,7 @@ int call_parse(call *c, int argc, char **argv)
     if ((int)c->args.n < k->least) return usage(c, "%s needs %s (see: penchant %s --help)", k->name, k->arguments, k->name);
     if (k->most >= 0 && (int)c->args.n > k->most)
         return usage(c, "%s takes %s; '%s' is one too many", k->name, *k->arguments ? k->arguments : "no arguments", c->args.at[k->most]);
-    return EXIT_DONE;
+    return check_reading(c);
 }
 
 void call_free(call *c)

@@ -1,4 +1,5 @@
-/* Parameters of models: -p options in their order; @FILE.json holds an object, or one with "params" or "model" and "params". */
+/* Parameters of models: -p options in their order; @FILE.json holds an object, or one with "params" and,
+ * if they are for one model only, its name as "model". */
 #include "param_list.h"
 
 #include <jansson.h>
@@ -25,8 +26,11 @@ static int from_file(const call *c, const char *path, params_list *out)
     json_t *root = json_load_file(path, 0, &where), *params = root;
     const char *name;
     json_t *value;
+    if (!root && where.line < 0) return usage(c, "-p @%s: %s", path, where.text);
     if (!root) return usage(c, "-p @%s: %s (line %d, column %d)", path, where.text, where.line, where.column);
     if (json_is_object(json_object_get(root, "params"))) params = json_object_get(root, "params");
+    const char *model = params == root ? NULL : json_string_value(json_object_get(root, "model")), *dot = model ? "." : "";
+    if (!model) model = "";
     if (!json_is_object(params)) {
         json_decref(root);
         return usage(c, "-p @%s: the file holds no JSON object of parameters", path);
@@ -34,11 +38,11 @@ static int from_file(const call *c, const char *path, params_list *out)
     json_object_foreach(params, name, value) {
         char text[512];
         if (json_is_string(value))
-            snprintf(text, sizeof text, "%s=%s", name, json_string_value(value));
+            snprintf(text, sizeof text, "%s%s%s=%s", model, dot, name, json_string_value(value));
         else if (json_is_boolean(value))
-            snprintf(text, sizeof text, "%s=%s", name, json_is_true(value) ? "yes" : "no");
+            snprintf(text, sizeof text, "%s%s%s=%s", model, dot, name, json_is_true(value) ? "yes" : "no");
         else if (json_is_number(value))
-            snprintf(text, sizeof text, "%s=%.17g", name, json_number_value(value));
+            snprintf(text, sizeof text, "%s%s%s=%.17g", model, dot, name, json_number_value(value));
         else {
             json_decref(root);
             return usage(c, "-p @%s: '%s' is neither a number, a text nor a truth", path, name);

@@ -1,163 +1,14 @@
-/* Rendering: tables for people, CSV, and reports from their JSON. */
+/* Reports of evaluate, compare and score, from their JSON: tables for people or CSV on standard output, and on standard error what the
+ * numbers mean. */
 #include <jansson.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wchar.h>
+#include <time.h>
 
 #include "cli.h"
-#include "render.h"
-
-struct table {
-    size_t n_columns, n_rows, cap;
-    char **cell; /* (1 + n_rows) x n_columns, the header first */
-};
-
-/* Cells of a terminal that a character takes: East Asian wide ones two, combining marks none. */
-static size_t cells_of(uint32_t c)
-{
-    if (c >= 0x300 && c < 0x370) return 0;
-    bool wide = (c >= 0x1100 && c <= 0x115F) || (c >= 0x2E80 && c <= 0xA4CF) || (c >= 0xAC00 && c <= 0xD7A3) || (c >= 0xF900 && c <= 0xFAFF) ||
-                (c >= 0xFE30 && c <= 0xFE6F) || (c >= 0xFF00 && c <= 0xFF60) || (c >= 0x1F300 && c <= 0x1FAFF) || (c >= 0x20000 && c <= 0x3FFFD);
-    return wide ? 2 : 1;
-}
-
-size_t text_width(const char *text)
-{
-    size_t width = 0;
-    for (const unsigned char *s = (const unsigned char *)text; *s;) {
-        int more = *s < 0xC0 ? 0 : *s < 0xE0 ? 1 : *s < 0xF0 ? 2 : 3;
-        uint32_t c = more == 0 ? *s : *s & (0x3Fu >> more);
-        s++;
-        for (; more > 0 && (*s & 0xC0) == 0x80; more--) c = c << 6 | (*s++ & 0x3Fu);
-        width += cells_of(c);
-    }
-    return width;
-}
-
-table *table_create(size_t n_columns, const char *const *header)
-{
-    table *t = calloc(1, sizeof *t);
-    if (!t) return NULL;
-    t->n_columns = n_columns;
-    table_row(t, header);
-    return t;
-}
-
-/* Control characters would break the lines of a table. */
-static char *clean(const char *text)
-{
-    char *copy = strdup(text ? text : "");
-    for (char *c = copy; c && *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7F) *c = ' ';
-    return copy;
-}
-
-void table_row(table *t, const char *const *cells)
-{
-    if (!t) return;
-    if (t->n_rows == t->cap) {
-        size_t cap = t->cap ? 2 * t->cap : 16;
-        char **grown = realloc(t->cell, cap * t->n_columns * sizeof *grown);
-        if (!grown) return;
-        t->cell = grown;
-        t->cap = cap;
-    }
-    for (size_t c = 0; c < t->n_columns; c++) t->cell[t->n_rows * t->n_columns + c] = clean(cells[c]);
-    t->n_rows++;
-}
-
-static bool numeric(const char *text)
-{
-    return *text && strspn(text, "0123456789.+-eE%[], ") == strlen(text);
-}
-
-static void spaces(size_t n, FILE *out)
-{
-    while (n--) fputc(' ', out);
-}
-
-/* A column is numeric when all of its cells that say anything are. */
-static bool right_aligned(const table *t, size_t c)
-{
-    bool any = false;
-    for (size_t r = 1; r < t->n_rows; r++) {
-        const char *cell = t->cell[r * t->n_columns + c];
-        if (!*cell || !strcmp(cell, "-")) continue;
-        if (!numeric(cell)) return false;
-        any = true;
-    }
-    return any;
-}
-
-void table_print(const table *t, FILE *out)
-{
-    if (!t) return;
-    size_t *width = calloc(t->n_columns, sizeof *width);
-    bool *right = calloc(t->n_columns, sizeof *right);
-    for (size_t c = 0; width && right && c < t->n_columns; c++) {
-        right[c] = right_aligned(t, c);
-        for (size_t r = 0; r < t->n_rows; r++) {
-            size_t w = text_width(t->cell[r * t->n_columns + c]);
-            if (w > width[c]) width[c] = w;
-        }
-    }
-    for (size_t r = 0; width && right && r < t->n_rows; r++) {
-        for (size_t c = 0; c < t->n_columns; c++) {
-            const char *cell = t->cell[r * t->n_columns + c];
-            size_t pad = width[c] - text_width(cell);
-            if (c) spaces(2, out);
-            if (right[c]) spaces(pad, out);
-            if (r == 0 && colour(out)) fprintf(out, "\033[1m%s\033[0m", cell);
-            else fputs(cell, out);
-            if (!right[c] && c + 1 < t->n_columns) spaces(pad, out);
-        }
-        fputc('\n', out);
-    }
-    free(width);
-    free(right);
-}
-
-static void csv_cell(const char *text, FILE *out)
-{
-    if (!strpbrk(text, ",\"\n\r")) {
-        fputs(text, out);
-        return;
-    }
-    fputc('"', out);
-    for (; *text; text++) {
-        if (*text == '"') fputc('"', out);
-        fputc(*text, out);
-    }
-    fputc('"', out);
-}
-
-void table_csv(const table *t, FILE *out)
-{
-    for (size_t r = 0; t && r < t->n_rows; r++)
-        for (size_t c = 0; c < t->n_columns; c++) {
-            csv_cell(t->cell[r * t->n_columns + c], out);
-            fputc(c + 1 < t->n_columns ? ',' : '\n', out);
-        }
-}
-
-void table_destroy(table *t)
-{
-    if (!t) return;
-    for (size_t i = 0; i < t->n_rows * t->n_columns; i++) free(t->cell[i]);
-    free(t->cell);
-    free(t);
-}
-
-void table_show(const call *c, table *t)
-{
-    if (c->format && !strcmp(c->format, "csv"))
-        table_csv(t, stdout);
-    else
-        table_print(t, stdout);
-}
-
-/* ---- reports of evaluate and compare ----------------------------------------------------------------------------------- */
+#include "text_table.h"
 
 enum { CELL = 64, MAX_CELLS = 256 };
 
@@ -167,12 +18,12 @@ static double number_at(const json_t *object, const char *key)
     return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
-static void metric_cell(const json_t *metric, bool interval, char *out)
+static void metric_cell(const json_t *metric, char *out)
 {
     double mean = number_at(metric, "mean"), low = number_at(metric, "low"), high = number_at(metric, "high");
     if (!isfinite(mean))
         snprintf(out, CELL, "-");
-    else if (interval && isfinite(low))
+    else if (isfinite(low))
         snprintf(out, CELL, "%.4f [%.4f, %.4f]", mean, low, high);
     else
         snprintf(out, CELL, "%.4f", mean);
@@ -214,7 +65,10 @@ static void results_table(const call *c, const json_t *results)
         const json_t *metrics = json_object_get(result, "metrics"), *seconds = json_object_get(result, "seconds");
         json_object_foreach((json_t *)(uintptr_t)metrics, name, metric) {
             if (m + 8 > MAX_CELLS) break;
-            metric_cell(metric, !csv, store[m]);
+            if (csv)
+                snprintf(store[m], CELL, isfinite(number_at(metric, "mean")) ? "%.6f" : "", number_at(metric, "mean"));
+            else
+                metric_cell(metric, store[m]);
             cells[m] = store[m];
             m++;
             static const char *const sides[] = {"low", "high"};
@@ -291,7 +145,7 @@ static void group_rows(table *t, const char *model, const json_t *groups, const 
         n++;
         json_object_foreach((json_t *)(uintptr_t)columns, name, unused) {
             if (n + 1 > MAX_CELLS) break;
-            metric_cell(json_object_get(json_object_get(group, "metrics"), name), true, store[n]);
+            metric_cell(json_object_get(json_object_get(group, "metrics"), name), store[n]);
             cells[n] = store[n];
             n++;
         }
@@ -323,26 +177,113 @@ static void groups_tables(const json_t *results)
     }
 }
 
-/* One line for each fact that tells what the numbers mean. */
+/* ---- what the numbers mean, one fact a line ---------------------------------------------------------------------------- */
+
+static const char *text_at(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+static long long count_at(const json_t *object, const char *key) { return json_integer_value(json_object_get(object, key)); }
+
+/* A line that grows by pieces; what passes its end is cut. */
+typedef struct line {
+    char text[640];
+    size_t used;
+} line;
+
+static void add(line *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void add(line *l, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(l->text + l->used, sizeof l->text - l->used, format, args);
+    va_end(args);
+    if (n > 0) l->used = l->used + (size_t)n < sizeof l->text ? l->used + (size_t)n : sizeof l->text - 1;
+}
+
+static void data_words(const call *c, const json_t *data)
+{
+    say(c, "data: %s, %lld users, %lld items, %lld events, hash %s", text_at(data, "path"), count_at(data, "users"), count_at(data, "items"),
+        count_at(data, "events"), text_at(data, "hash"));
+    if (count_at(data, "dropped")) say(c, "  %lld bad rows were left out while reading (--on-error skip)", count_at(data, "dropped"));
+}
+
+static void filter_words(const call *c, const json_t *filters)
+{
+    size_t i;
+    const json_t *step;
+    json_array_foreach(filters, i, step) {
+        if (!i) continue; /* all of it, said already */
+        say(c, "  after %s: %lld events, %lld users, %lld items", text_at(step, "step"), count_at(step, "events"),
+            count_at(step, "users"), count_at(step, "items"));
+    }
+}
+
+static void add_moment(line *l, const char *words, const json_t *seconds)
+{
+    time_t moment = (time_t)json_number_value(seconds);
+    struct tm parts;
+    char text[32];
+    if (!json_is_number(seconds) || !gmtime_r(&moment, &parts)) return;
+    strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts);
+    add(l, "; %s from %s", words, text);
+}
+
+static void split_words(const call *c, const json_t *parts)
+{
+    static const char *const keys[] = {"train", "valid", "test", "valid_history", "test_history"};
+    static const char *const names[] = {"training", "validation", "test", "validation's history", "the test's history"};
+    line l = {.used = 0};
+    add(&l, "split: %s", text_at(parts, "split"));
+    if (json_object_get(parts, "fold")) add(&l, " (fold %lld)", count_at(parts, "fold") + 1);
+    const char *mark = ":";
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+        const json_t *part = json_object_get(parts, keys[k]);
+        if (!part) continue;
+        add(&l, "%s %s %lld events of %lld users", mark, names[k], count_at(part, "events"), count_at(part, "users"));
+        if (json_object_get(part, "positive")) add(&l, " (%lld positive)", count_at(part, "positive"));
+        mark = ",";
+    }
+    add_moment(&l, "validation", json_object_get(parts, "valid_from"));
+    add_moment(&l, "test", json_object_get(parts, "test_from"));
+    say(c, "%s", l.text);
+}
+
+/* Whom the test asks, and what of it could not count. */
+static void case_words(const call *c, const char *ranking, const json_t *cases)
+{
+    static const struct {
+        const char *key, *words;
+    } odd[] = {{"folded_in", "users folded in"},
+               {"without_history", "users without a history"},
+               {"unknown_items", "events of items that training lacks"},
+               {"already_seen", "events left out: their pair is in training"},
+               {"users_left_out", "users left out: nothing of theirs can be tested"}};
+    line l = {.used = 0};
+    add(&l, "test: %s, %lld users, %lld events", ranking, count_at(cases, "users"), count_at(cases, "events"));
+    for (size_t k = 0; k < sizeof odd / sizeof *odd; k++)
+        if (count_at(cases, odd[k].key)) add(&l, "; %lld %s", count_at(cases, odd[k].key), odd[k].words);
+    const json_t *candidates = json_object_get(cases, "candidates");
+    if (count_at(candidates, "items"))
+        add(&l, "; among %lld drawn items each (%s)", count_at(candidates, "items"), text_at(candidates, "drawn"));
+    say(c, "%s", l.text);
+}
+
 static void protocol_words(const call *c, const json_t *root)
 {
-    const json_t *data = json_object_get(root, "data"), *p = json_object_get(root, "protocol");
-    const char *split = json_string_value(json_object_get(p, "split")), *ranking = json_string_value(json_object_get(p, "ranking"));
-    const json_t *parts = json_object_get(p, "parts"), *cases = json_object_get(p, "cases");
-    say(c, "data: %s, %lld users, %lld items, %lld events, hash %s", json_string_value(json_object_get(data, "path")),
-        (long long)number_at(data, "users"), (long long)number_at(data, "items"), (long long)number_at(data, "events"),
-        json_string_value(json_object_get(data, "hash")));
-    char *filters = json_dumps(json_object_get(p, "filters"), JSON_COMPACT), *split_notes = json_dumps(parts, JSON_COMPACT),
-         *case_notes = json_dumps(cases, JSON_COMPACT);
-    if (filters && strcmp(filters, "[]")) say(c, "filters: %s", filters);
-    if (parts) say(c, "split: %s%s%s", split ? split : "default", split_notes ? " " : "", split_notes ? split_notes : "");
-    say(c, "test: %s%s%s", ranking ? ranking : "ratings", case_notes ? " " : "", case_notes ? case_notes : "");
+    const json_t *p = json_object_get(root, "protocol");
+    const char *ranking = json_string_value(json_object_get(p, "ranking"));
+    data_words(c, json_object_get(root, "data"));
+    filter_words(c, json_object_get(p, "filters"));
+    if (json_object_get(p, "parts")) split_words(c, json_object_get(p, "parts"));
+    case_words(c, ranking ? ranking : "ratings", json_object_get(p, "cases"));
     if (json_object_get(p, "refit"))
-        say(c, "refit %s; seed %lld", json_is_true(json_object_get(p, "refit")) ? "yes" : "no", (long long)number_at(root, "seed"));
-    say(c, "intervals: %s", json_string_value(json_object_get(p, "intervals")));
-    free(filters);
-    free(split_notes);
-    free(case_notes);
+        say(c, "%s before the test; seed %lld",
+            json_is_true(json_object_get(p, "refit")) ? "fitted again on training and validation" : "not fitted again", count_at(root, "seed"));
+    say(c, "intervals: %s", text_at(p, "intervals"));
 }
 
 int render_report(const call *c, const char *json)

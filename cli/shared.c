@@ -8,6 +8,7 @@
 
 #include "cli.h"
 #include "size.h"
+#include "words.h"
 
 static volatile sig_atomic_t interrupted;
 static bool line_open; /* a line of progress stands on the terminal */
@@ -30,7 +31,8 @@ bool colour(FILE *stream)
 int fail(const pen_error *error)
 {
     progress_end();
-    fprintf(stderr, "penchant: %s\n", error->message[0] ? error->message : pen_status_text((pen_status)error->code));
+    words_print(stderr, "penchant: %s", error->message[0] ? error->message : pen_status_text((pen_status)error->code));
+    fputc('\n', stderr);
     return error->code == PEN_E_ARGUMENT || error->code == PEN_E_UNKNOWN ? EXIT_USAGE : EXIT_FAILED;
 }
 
@@ -40,7 +42,7 @@ int usage(const call *c, const char *format, ...)
     va_list args;
     va_start(args, format);
     fputs("penchant: ", stderr);
-    vfprintf(stderr, format, args);
+    words_put(stderr, format, args);
     fputc('\n', stderr);
     va_end(args);
     return EXIT_USAGE;
@@ -52,7 +54,7 @@ void say(const call *c, const char *format, ...)
     progress_end();
     va_list args;
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    words_put(stderr, format, args);
     fputc('\n', stderr);
     va_end(args);
 }
@@ -68,7 +70,8 @@ void log_report(void *user, pen_log_level level, const char *message)
     const call *c = user;
     if (c->quiet || (level > PEN_LOG_INFO && !c->verbose)) return;
     progress_end();
-    fprintf(stderr, "%s%s\n", level == PEN_LOG_WARNING ? "warning: " : "", message);
+    words_print(stderr, "%s%s", level == PEN_LOG_WARNING ? "warning: " : "", message);
+    fputc('\n', stderr);
 }
 
 static void put_rate(FILE *out, double rate)
@@ -85,7 +88,6 @@ int progress_report(void *user, const pen_progress *p)
 {
     const call *c = user;
     bool terminal = isatty(STDERR_FILENO);
-    bool epoch_end = p->n_epochs && p->done == p->epoch * (p->total / (p->n_epochs ? p->n_epochs : 1));
     /* a terminal's line is renewed; elsewhere a line every ten seconds keeps long work from being silent */
     bool due = terminal ? true : p->seconds - last_line >= 10 || p->seconds < last_line;
     if (!c->quiet && due && p->seconds > 0.3) {
@@ -105,7 +107,6 @@ int progress_report(void *user, const pen_progress *p)
         line_open = terminal;
         fflush(stderr);
     }
-    (void)epoch_end;
     return interrupted != 0;
 }
 

@@ -51,7 +51,7 @@ static pen_status run_entrant(experiment *lab, int32_t e, const pen__log *log, c
     pen__fit_report report = {0};
     uint64_t before = pen_context_memory(lab->ctx);
     pen__memory_peak_reset(lab->ctx);
-    pen__say(lab->ctx, PEN_LOG_INFO, "%s: run %d", lab->entrant[e].class->name, lab->n_runs);
+    pen__say(lab->ctx, PEN_LOG_DEBUG, "%s: run %d", lab->entrant[e].class->name, lab->n_runs);
     pen_status status = pen__fit_on_parts(lab->ctx, &lab->entrant[e], log, parts, p, seed, &nothing, &model, &train, &report, error);
     const unsigned history = TRAIN | VALID; /* without a refit, validation still is what the user did before */
     PEN_TRY_DONE(status);

@@ -78,6 +78,59 @@ case_ 1 "No such file" "$penchant" import absent.csv -o x.pds
 [ "$(id -u)" = 0 ] || case_ 1 "Permission denied" "$penchant" import secret.csv -o x.pds
 case_ 1 "folder" "$penchant" import log.csv -o folder
 case_ 1 "cannot write" "$penchant" import log.csv -o absent/x.pds
+
+# what is read is never written over; what cannot be written is said before the work
+cp log.csv mine.csv
+case_ 2 "is a file that this call reads" "$penchant" import mine.csv -o mine.csv
+case_ 2 "is a file that this call reads" "$penchant" train mine.csv -m popular -o ./mine.csv
+case_ 2 "is a file that this call reads" "$penchant" doctor mine.csv --plot mine.csv
+case_ 2 "is a file that this call reads" "$penchant" import log.csv --items mine.csv -o mine.csv
+cmp -s log.csv mine.csv || { echo "FAILED: a log was written over"; failed=$((failed + 1)); }
+case_ 1 "cannot write 'absent/x.pen'" "$penchant" train log.csv -m popular -o absent/x.pen
+[ "$(wc -l <err)" = 1 ] || { echo "FAILED: trained before looking at where to write"; failed=$((failed + 1)); }
+case_ 1 "cannot write 'absent/x.svg'" "$penchant" compare log.csv -m popular,random --plot absent/x.svg
+[ -s out ] && { echo "FAILED: compared before looking at where to draw"; failed=$((failed + 1)); }
+
+# ids that a terminal would obey are shown harmless where people read, and stay as they are in data
+printf 'user,item,rating\n"\033[31mred",a,5\n"two\nlines",a,5\nt,b,3\n\342\200\256rtl,b,3\n' >escape.csv
+case_ 0 "?[31mred" "$penchant" import escape.csv -o escape.pds
+"$penchant" train escape.csv -m popular -o escape.pen -q
+case_ 0 "user ?[31mred" "$penchant" recommend escape.pen --user $'\033[31mred'
+for verb in "import escape.csv -o escape.pds" "doctor escape.csv" "recommend escape.pen --all"; do
+    if "$penchant" $verb 2>&1 | LC_ALL=C grep -qP '\x1b|\xe2\x80\xae'; then echo "FAILED: $verb shows control characters"; failed=$((failed + 1)); fi
+done
+"$penchant" export escape.pen --what users | LC_ALL=C grep -qP '^\x1b\[31mred' || { echo "FAILED: an id was changed in data"; failed=$((failed + 1)); }
+
+# options that would silently do nothing are refused
+"$penchant" import log.csv -o log.pds -q
+case_ 2 "--time-column is of text" "$penchant" evaluate log.pds -m popular --time-column ''
+case_ 1 "holds every pair of the log" "$penchant" evaluate log.pds -m popular --test log.csv --value-column rating
+case_ 2 "takes no option --seeds" "$penchant" train log.pds -m popular -o x.pen --seeds 3
+case_ 2 "takes no option --candidates" "$penchant" score log.csv --test log.csv --candidates uniform:3
+case_ 2 "score judges rankings" "$penchant" score log.csv --test log.csv --task rate
+case_ 2 "not as CSV" "$penchant" doctor log.csv --format csv
+echo '{"model": "bpr", "params": {"factors": 8}}' >best.json
+case_ 2 "is for the model bpr" "$penchant" evaluate log.pds -m ials -p @best.json
+case_ 2 "No such file" "$penchant" evaluate log.pds -m ials -p @absent.json
+case_ 2 "measures ratings" "$penchant" evaluate log.pds -m popular --metrics rmse
+case_ 2 "did you mean '--version'" "$penchant" --versoin
+case_ 0 "parameter,default" "$penchant" models ials --format csv
+[ "$(head -1 out)" = "parameter,default,range,what it does" ] || { echo "FAILED: models MODEL as CSV begins with words"; failed=$((failed + 1)); }
+
+# what a filter or a split leaves is said in words, and what is missing in names
+case_ 1 "'min-value 9' dropped the last 8 of 8" "$penchant" evaluate log.csv -m popular --min-value 9
+case_ 0 "split: ratio:0.5: training 3 events of 3 users, validation 2 events of 2 users, test 3 events of 3 users" "$penchant" evaluate log.csv -m popular --split ratio:0.5
+case_ 2 "it has user, item, rating, timestamp" "$penchant" import log.csv -o x.pds --user-column nobody
+case_ 1 "is the delimiter right" "$penchant" import log.csv -o x.pds --delimiter ';'
+case_ 0 "times in microseconds" "$penchant" import log.csv -o x.pds --time-format microseconds
+
+# a split's own files are read as they stand
+{ cat log.csv; tail -n +2 log.csv; } >doubled.csv
+"$penchant" split doubled.csv --split last:1 -o parts -q
+head -1 parts/train.csv | grep -q 'value,weight' || { echo "FAILED: no weights in a split's file"; failed=$((failed + 1)); }
+case_ 0 "popular" "$penchant" evaluate parts/train.csv --test parts/test.csv -m popular
+case_ 0 "popular" "$penchant" evaluate --fold parts/train.csv,parts/test.csv -m popular
+
 case_ 0 "1 bad rows" "$penchant" import word.csv --on-error skip -o x.pds
 case_ 0 '"dropped": 1}' "$penchant" evaluate bad.csv --on-error skip -m popular --split ratio:0.5 --format json
 
