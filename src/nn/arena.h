@@ -1,0 +1,23 @@
+/* Where a plan's nodes stand in one arena. A buffer is shared by all that do not live at the same time: values live from the call
+ * that makes them to the last that reads them (in forward, or in backward where an op keeps them), gradients from the first
+ * call that writes them to the call that consumes them. */
+#ifndef PEN_NN_ARENA_H
+#define PEN_NN_ARENA_H
+
+#include "nn/op.h"
+
+/* For training: every call, values and gradients, shards of up to rows[extent] rows. */
+pen_status pen__layout_train(pen_context *ctx, const pen__plan *plan, const int64_t *rows, pen__layout **out, pen_error *error);
+
+/* For answers: only the calls that `node` (and `also`, or -1) needs, values only. */
+pen_status pen__layout_answer(pen_context *ctx, const pen__plan *plan, int32_t node, int32_t also, const int64_t *rows,
+                              pen__layout **out, pen_error *error);
+void pen__layout_destroy(pen__layout *layout);
+
+/* Bytes of memory that one answer at a time needs, and computing one: forward over `batch` (within the layout's bounds), in fixed
+ * order, without randomness. The answer's values (rows, width) live in `memory` until its next use. Thread-safe on distinct
+ * memory. */
+size_t pen__answer_bytes(const pen__layout *layout);
+const pen__real *pen__answer(const pen__layout *layout, void *memory, const pen__batch *batch, int32_t node);
+
+#endif

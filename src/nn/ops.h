@@ -1,0 +1,61 @@
+/* The ops: constructors that append to a plan. Each returns the output's node (or -1, see plan.h); losses return nothing. Rows follow
+ * extents: where two inputs meet, they belong to one extent, or the first to the parent of the second's (then each of its rows
+ * meets all its children).
+ *
+ * Every op's file in nn/op/ gives its formula, cost and source. */
+#ifndef PEN_NN_OPS_H
+#define PEN_NN_OPS_H
+
+#include "kern/deep.h"
+#include "nn/plan.h"
+
+/* ---- lookups: nn/op/lookup.c --------------------------------------------------------------------------------------- */
+
+/* How a bag's rows become one: mean, sum, or sum / sqrt(length). */
+typedef enum pen__pool { PEN_POOL_MEAN = 0, PEN_POOL_SUM, PEN_POOL_SQRT } pen__pool;
+
+/* What a sum of `length` rows is multiplied by. */
+pen__real pen__pool_scale(pen__pool mode, int64_t length);
+
+/* The table's row for each index. -> (index's extent, table's width) */
+int32_t pen__gather(pen__plan *plan, int32_t table, int32_t index);
+
+/* For each row of the parent of index's extent, its indices' rows as one (weight: a real input of width 1 on index's extent, or -1:
+ * multiplies each row). An empty bag is zeros. -> (the parent's extent, table's width) */
+int32_t pen__bag(pen__plan *plan, int32_t table, int32_t index, pen__pool mode, int32_t weight);
+
+/* ---- dense layers: nn/op/linear.c ------------------------------------------------------------------------------------ */
+
+/* y = act(sum_k x_k W_k' + b): `n` inputs, seen as one wide input without a copy; some may belong to the parent extent of the others and
+ * are then multiplied once a parent. Weights "name.weight" (out, sum of widths) and "name.bias" (1, out) unless without_bias. He's init
+ * for ReLU, else Xavier's. -> (the deepest extent, out) */
+int32_t pen__linear(pen__plan *plan, const char *name, const int32_t *x, int32_t n, int32_t out, pen__activation act);
+int32_t pen__linear_with(pen__plan *plan, const char *name, const int32_t *x, int32_t n, int32_t out, pen__activation act,
+                         bool without_bias, pen__init init);
+
+/* ---- combining rows: nn/op/combine.c ----------------------------------------------------------------------------------- */
+
+int32_t pen__times(pen__plan *plan, int32_t a, int32_t b);    /* a b, elementwise; a may be the parent's */
+int32_t pen__plus(pen__plan *plan, int32_t a, int32_t b);   /* a + b; a may be the parent's */
+int32_t pen__dot(pen__plan *plan, int32_t a, int32_t b);    /* <a, b> -> width 1; a may be the parent's */
+int32_t pen__concat(pen__plan *plan, const int32_t *x, int32_t n); /* side by side; all of one extent */
+int32_t pen__activate(pen__plan *plan, int32_t x, pen__activation act);
+int32_t pen__scaled(pen__plan *plan, int32_t x, double factor);
+
+/* Zeroes each number with probability `rate` while training and scales the rest; nothing when answering. */
+int32_t pen__dropped(pen__plan *plan, int32_t x, double rate);
+
+/* x / max(||x||, 1e-12) of each row: cosine models. */
+int32_t pen__unit(pen__plan *plan, int32_t x);
+
+/* ---- losses: nn/op/loss.c ------------------------------------------------------------------------------------------------ */
+
+/* Means over the batch's rows, times an optional weight of each row (a real input of width 1, or -1). */
+typedef enum pen__pointwise { PEN_LOSS_SQUARED = 0, PEN_LOSS_LOGISTIC } pen__pointwise;
+void pen__loss_pointwise(pen__plan *plan, pen__pointwise kind, int32_t score, int32_t label, int32_t weight);
+
+typedef enum pen__pairwise { PEN_LOSS_BPR = 0, PEN_LOSS_HINGE } pen__pairwise;
+/* good: one score a row; bad: scores of its children (or of the same extent). Mean over the bad ones. hinge: max(0, margin - good + bad). */
+void pen__loss_pairwise(pen__plan *plan, pen__pairwise kind, int32_t good, int32_t bad, double margin);
+
+#endif

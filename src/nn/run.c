@@ -1,0 +1,481 @@
+/* Steps of training. Frames, arenas and gradient blocks are made when the run is bound; a step only fills them.
+ *
+ * Arenas: one a worker, since a shard's activations are done with when its backward is; with global ops one a shard, for
+ * shards meet between regions. Cost of a step beside the ops: reading n_shards blocks of dense gradients once. */
+#include "nn/run.h"
+
+#include <math.h>
+
+#include "base/memory.h"
+
+enum { UPDATE_GRAIN = 4096, ROW_GRAIN = 128, MAX_GLOBALS = 8 };
+
+struct pen__run {
+    pen_context *ctx;
+    const pen__plan *plan;
+    pen__run_options o;
+    pen__layout *layout;
+    int32_t n_workers, n_arenas, n_globals;
+    int32_t global[MAX_GLOBALS];               /* numbers of the calls where shards meet */
+    int64_t shard_rows[PEN_MAX_EXTENTS], batch_rows[PEN_MAX_EXTENTS];
+    pen__real *arenas, *scratches;             /* (n_arenas, arena), (n_workers, scratch) */
+    pen__real *dense;                          /* (n_shards bound, n_dense) */
+    pen__real *total;                          /* (n_dense): summed up */
+    pen__real **lookup_grad;                   /* (n_lookups) */
+    pen__real *table_grad[PEN_MAX_SHARDS][PEN_MAX_TABLES];
+    pen__real *row;                            /* (n_workers, widest table): a row's gradient */
+    int64_t widest;
+    pen__frame frame[PEN_MAX_SHARDS];
+
+    /* The step at hand. */
+    const pen__batch *batch;
+    const pen__touched *touched;
+    const pen__beside *beside;
+    int32_t n_shards, region;
+    pen__update decaying, plain, of_tables;
+    pen__real clip;                            /* what the gradient is multiplied by */
+    double *squares;                           /* of each update run, in order */
+    size_t squares_cap;
+};
+
+/* ---- life ---------------------------------------------------------------------------------------------------------- */
+
+pen_status pen__run_create(pen_context *ctx, const pen__plan *plan, const pen__run_options *options, pen__run **out, pen_error *error)
+{
+    pen__run *run = NULL;
+    *out = NULL;
+    PEN_CHECK(plan->n_tables <= PEN_MAX_TABLES, PEN_E_ARGUMENT, "a network has at most %d tables", PEN_MAX_TABLES);
+    PEN_TRY(PEN_NEW_ZERO(ctx, run, 1));
+    run->ctx = ctx, run->plan = plan, run->o = *options;
+    run->n_workers = pen__workers(ctx);
+    run->n_arenas = plan->has_global ? PEN_MAX_SHARDS : run->n_workers;
+    pen_status status = PEN_NEW_ZERO(ctx, run->lookup_grad, plan->n_lookups + 1);
+    if (status == PEN_OK) status = PEN_NEW_ZERO(ctx, run->total, plan->n_dense + 1);
+    for (int32_t t = 0; t < plan->n_tables; t++)
+        if (plan->table[t].width > run->widest) run->widest = plan->table[t].width;
+    if (status == PEN_OK) status = PEN_NEW(ctx, run->row, run->n_workers * (run->widest + 16));
+    for (int32_t c = 0; c < plan->n_calls && status == PEN_OK; c++) {
+        if (!plan->call[c].op->forward_after || !plan->call[c].learns) continue;
+        if (run->n_globals == MAX_GLOBALS)
+            status = pen__fail(error, PEN_E_ARGUMENT, "a network has at most %d places where shards meet", MAX_GLOBALS);
+        else
+            run->global[run->n_globals++] = c;
+    }
+    if (status == PEN_OK)
+        *out = run;
+    else
+        pen__run_destroy(run);
+    return status;
+}
+
+void pen__run_destroy(pen__run *run)
+{
+    if (!run) return;
+    pen__layout_destroy(run->layout);
+    pen__free(run->ctx, run->arenas);
+    pen__free(run->ctx, run->scratches);
+    pen__free(run->ctx, run->dense);
+    pen__free(run->ctx, run->total);
+    for (int32_t k = 0; run->lookup_grad && k < run->plan->n_lookups; k++) pen__free(run->ctx, run->lookup_grad[k]);
+    pen__free(run->ctx, run->lookup_grad);
+    for (int s = 0; s < PEN_MAX_SHARDS; s++)
+        for (int t = 0; t < PEN_MAX_TABLES; t++) pen__free(run->ctx, run->table_grad[s][t]);
+    pen__free(run->ctx, run->row);
+    pen__free(run->ctx, run->squares);
+    pen__free(run->ctx, run);
+}
+
+/* ---- bounds ---------------------------------------------------------------------------------------------------------- */
+
+int32_t pen__run_shards(const pen__run *run, int64_t n)
+{
+    int64_t shards = pen__shards(n, run->o.grain);
+    return (int32_t)(shards < 1 ? 1 : shards > PEN_MAX_SHARDS ? PEN_MAX_SHARDS : shards);
+}
+
+/* The rows of each extent that shard s has. */
+static void cut(const pen__plan *plan, const pen__batch *batch, int32_t n_shards, int32_t s, int64_t *first, int64_t *count)
+{
+    for (int32_t e = 0; e < plan->n_extents; e++) {
+        int32_t parent = plan->extent[e].parent;
+        int64_t end;
+        if (plan->extent[e].shared) {
+            first[e] = 0, end = batch->n[e];
+        } else if (e == PEN_ROOT) {
+            first[e] = pen__run_first(batch->n[e], n_shards, s), end = pen__run_first(batch->n[e], n_shards, s + 1);
+        } else {
+            first[e] = batch->begin[e][first[parent]], end = batch->begin[e][first[parent] + count[parent]];
+        }
+        count[e] = end - first[e];
+    }
+}
+
+void pen__run_measure(const pen__run *run, const pen__batch *batch, int64_t *shard_rows, int64_t *batch_rows)
+{
+    int32_t n_shards = pen__run_shards(run, batch->n[PEN_ROOT]);
+    int64_t first[PEN_MAX_EXTENTS], count[PEN_MAX_EXTENTS];
+    for (int32_t s = 0; s < n_shards; s++) {
+        cut(run->plan, batch, n_shards, s, first, count);
+        for (int32_t e = 0; e < run->plan->n_extents; e++)
+            if (count[e] > shard_rows[e]) shard_rows[e] = count[e];
+    }
+    for (int32_t e = 0; e < run->plan->n_extents; e++)
+        if (batch->n[e] > batch_rows[e]) batch_rows[e] = batch->n[e];
+}
+
+static pen_status renew(pen_context *ctx, pen__real **block, int64_t n, pen_error *error)
+{
+    pen__free(ctx, *block);
+    *block = NULL;
+    pen__real *made = NULL;
+    PEN_TRY(PEN_NEW_ZERO(ctx, made, n + 16));
+    *block = made;
+    return PEN_OK;
+}
+
+static pen_status bind_gradients(pen__run *run, pen_error *error)
+{
+    const pen__plan *plan = run->plan;
+    int32_t n_shards = pen__run_shards(run, run->batch_rows[PEN_ROOT]);
+    PEN_TRY(renew(run->ctx, &run->dense, n_shards * plan->n_dense, error));
+    for (int32_t k = 0; k < plan->n_lookups; k++) {
+        const pen__lookup *lookup = &plan->lookup[k];
+        if (lookup->kind == PEN_LOOKUP_DENSE) continue;
+        int64_t copies = plan->extent[lookup->extent].shared ? n_shards : 1;
+        PEN_TRY(renew(run->ctx, &run->lookup_grad[k], copies * run->batch_rows[lookup->extent] * plan->table[lookup->table].width, error));
+    }
+    for (int32_t s = 0; s < n_shards; s++)
+        for (int32_t t = 0; t < plan->n_tables; t++)
+            if (plan->table[t].dense && !run->table_grad[s][t])
+                PEN_TRY(renew(run->ctx, &run->table_grad[s][t], plan->table[t].rows * plan->table[t].width, error));
+    return PEN_OK;
+}
+
+pen_status pen__run_bind(pen__run *run, const int64_t *shard_rows, const int64_t *batch_rows, pen_error *error)
+{
+    bool fits = run->layout != NULL;
+    for (int32_t e = 0; e < run->plan->n_extents; e++)
+        if (shard_rows[e] > run->shard_rows[e] || batch_rows[e] > run->batch_rows[e]) fits = false;
+    if (fits) return PEN_OK;
+    for (int32_t e = 0; e < run->plan->n_extents; e++) {
+        if (shard_rows[e] > run->shard_rows[e]) run->shard_rows[e] = shard_rows[e];
+        if (batch_rows[e] > run->batch_rows[e]) run->batch_rows[e] = batch_rows[e];
+    }
+    pen__layout_destroy(run->layout);
+    run->layout = NULL;
+    pen__layout *layout = NULL;
+    PEN_TRY(pen__layout_train(run->ctx, run->plan, run->shard_rows, &layout, error));
+    pen_status status = renew(run->ctx, &run->arenas, run->n_arenas * layout->arena, error);
+    if (status == PEN_OK) status = renew(run->ctx, &run->scratches, run->n_workers * layout->scratch, error);
+    if (status == PEN_OK) status = bind_gradients(run, error);
+    if (status == PEN_OK)
+        run->layout = layout;
+    else
+        pen__layout_destroy(layout);
+    return status;
+}
+
+uint64_t pen__run_bytes(const pen__run *run)
+{
+    const pen__plan *plan = run->plan;
+    if (!run->layout) return 0;
+    int32_t n_shards = pen__run_shards(run, run->batch_rows[PEN_ROOT]);
+    int64_t n = run->n_arenas * run->layout->arena + run->n_workers * run->layout->scratch + (n_shards + 1) * plan->n_dense;
+    for (int32_t k = 0; k < plan->n_lookups; k++) {
+        const pen__lookup *lookup = &plan->lookup[k];
+        int64_t width = plan->table[lookup->table].width;
+        if (lookup->kind == PEN_LOOKUP_DENSE)
+            n += n_shards * plan->table[lookup->table].rows * width;
+        else
+            n += (plan->extent[lookup->extent].shared ? n_shards : 1) * run->batch_rows[lookup->extent] * width;
+    }
+    return (uint64_t)n * sizeof(pen__real);
+}
+
+/* ---- computing ---------------------------------------------------------------------------------------------------------- */
+
+static void begin_shard(pen__run *run, int32_t s)
+{
+    const pen__plan *plan = run->plan;
+    pen__frame *f = &run->frame[s];
+    f->loss = 0;
+    memset(f->extra, 0, sizeof f->extra);
+    f->dense_grad = run->dense + s * plan->n_dense;
+    memset(f->dense_grad, 0, (size_t)plan->n_dense * sizeof *f->dense_grad);
+    for (int32_t t = 0; t < plan->n_tables; t++)
+        if (run->table_grad[s][t])
+            memset(run->table_grad[s][t], 0, (size_t)(plan->table[t].rows * plan->table[t].width) * sizeof(pen__real));
+}
+
+static void forward(pen__frame *f, int32_t from, int32_t to)
+{
+    for (int32_t c = from; c < to; c++)
+        if (f->plan->call[c].learns) f->plan->call[c].op->forward(f, &f->plan->call[c]);
+}
+
+static void backward(pen__frame *f, int32_t from, int32_t down_to)
+{
+    for (int32_t c = from; c >= down_to; c--) {
+        const pen__call *call = &f->plan->call[c];
+        if (call->learns && call->op->backward) call->op->backward(f, call);
+    }
+}
+
+/* Region r of 0 .. 2 n_globals of one shard: forward up to the r-th meeting, the turn, and down again. */
+static void compute(pen__run *run, pen__frame *f, int32_t region)
+{
+    int32_t n = run->n_globals, n_calls = run->plan->n_calls;
+    if (region <= n) { /* forward */
+        int32_t from = 0;
+        if (region > 0) {
+            const pen__call *met = &run->plan->call[run->global[region - 1]];
+            met->op->forward_after(f, met);
+            from = run->global[region - 1] + 1;
+        }
+        forward(f, from, region < n ? run->global[region] + 1 : n_calls);
+        if (region == n) backward(f, n_calls - 1, n > 0 ? run->global[n - 1] : 0);
+        return;
+    }
+    int32_t g = 2 * n - region; /* the meeting that has just been */
+    const pen__call *met = &run->plan->call[run->global[g]];
+    if (met->op->backward_after) met->op->backward_after(f, met);
+    backward(f, run->global[g] - 1, g > 0 ? run->global[g - 1] : 0);
+}
+
+static pen_status compute_shard(void *arg, int64_t task, int worker, pen_error *error)
+{
+    pen__run *run = arg;
+    int64_t n_beside = run->beside && run->region == 0 ? run->beside->n : 0;
+    if (task < n_beside) return run->beside->fn(run->beside->arg, task, worker, error);
+    int32_t s = (int32_t)(task - n_beside);
+    pen__frame *f = &run->frame[s];
+    f->arena = run->arenas + (run->plan->has_global ? s : worker) * run->layout->arena;
+    f->scratch = run->scratches + worker * run->layout->scratch;
+    if (run->region == 0) begin_shard(run, s);
+    compute(run, f, run->region);
+    return PEN_OK;
+}
+
+static void set_frames(pen__run *run, uint64_t step)
+{
+    for (int32_t s = 0; s < run->n_shards; s++) {
+        pen__frame *f = &run->frame[s];
+        *f = (pen__frame){.plan = run->plan, .layout = run->layout, .batch = run->batch, .lookup_grad = run->lookup_grad,
+                          .table_grad = run->table_grad[s], .all = run->frame, .shard = s, .n_shards = run->n_shards, .training = true,
+                          .seed = run->o.seed, .step = step};
+        cut(run->plan, run->batch, run->n_shards, s, f->first, f->count);
+    }
+}
+
+static pen_status compute_all(pen__run *run, uint64_t step, double *loss, pen_error *error)
+{
+    set_frames(run, step);
+    for (run->region = 0; run->region <= 2 * run->n_globals; run->region++) {
+        int64_t n_beside = run->beside && run->region == 0 ? run->beside->n : 0;
+        PEN_TRY(pen__parallel(run->ctx, n_beside + run->n_shards, compute_shard, run, error));
+    }
+    *loss = 0;
+    for (int32_t s = 0; s < run->n_shards; s++) *loss += run->frame[s].loss;
+    return PEN_OK;
+}
+
+/* ---- updating ---------------------------------------------------------------------------------------------------------------- */
+
+/* The update's runs: first the dense block's, then each table's rows. */
+typedef struct update_run {
+    int32_t table;      /* -1: the dense block */
+    int64_t from, to;   /* reals, or places in touched rows */
+} update_run;
+
+static int64_t dense_runs(const pen__run *run) { return pen__shards(run->plan->n_dense, UPDATE_GRAIN); }
+
+static int64_t rows_touched(const pen__run *run, int32_t t) { return run->plan->table[t].frozen ? 0 : run->touched[t].n; }
+
+static int64_t update_runs(const pen__run *run)
+{
+    int64_t n = dense_runs(run);
+    for (int32_t t = 0; t < run->plan->n_tables; t++) n += pen__shards(rows_touched(run, t), ROW_GRAIN);
+    return n;
+}
+
+static update_run update_run_of(const pen__run *run, int64_t task)
+{
+    int64_t n = dense_runs(run);
+    if (task < n) return (update_run){-1, task * UPDATE_GRAIN, task + 1 < n ? (task + 1) * UPDATE_GRAIN : run->plan->n_dense};
+    task -= n;
+    for (int32_t t = 0;; t++) {
+        int64_t rows = rows_touched(run, t);
+        n = pen__shards(rows, ROW_GRAIN);
+        if (task < n) return (update_run){t, task * ROW_GRAIN, task + 1 < n ? (task + 1) * ROW_GRAIN : rows};
+        task -= n;
+    }
+}
+
+/* The summed gradient of place `at` of a table's touched rows. */
+static void row_gradient(const pen__run *run, int32_t t, int64_t at, pen__real *g)
+{
+    const pen__deep *deep = pen__deep_kern();
+    const pen__touched *touched = &run->touched[t];
+    int64_t width = run->plan->table[t].width;
+    memset(g, 0, (size_t)width * sizeof *g);
+    if (run->plan->table[t].dense)
+        for (int32_t s = 0; s < run->n_shards; s++) deep->add(g, run->table_grad[s][t] + at * width, width);
+    for (int64_t k = touched->begin[at]; k < touched->begin[at + 1]; k++) {
+        const pen__source *source = &touched->source[k];
+        deep->axpy(g, source->weight, run->lookup_grad[source->lookup] + source->row * width, width);
+    }
+}
+
+static void sum_dense(pen__run *run, int64_t from, int64_t to)
+{
+    const pen__deep *deep = pen__deep_kern();
+    memcpy(run->total + from, run->dense + from, (size_t)(to - from) * sizeof *run->total);
+    for (int32_t s = 1; s < run->n_shards; s++) deep->add(run->total + from, run->dense + s * run->plan->n_dense + from, to - from);
+}
+
+/* Steps the weights whose gradients stand in total[from, to). */
+static void step_dense(pen__run *run, int64_t from, int64_t to)
+{
+    const pen__plan *plan = run->plan;
+    pen__real *const *slot = run->o.slots.dense;
+    bool by_row = run->o.learning.kind == PEN_OPT_ROWWISE_ADAGRAD;
+    for (int32_t w = 0; w < plan->n_weights; w++) {
+        const pen__weight *weight = &plan->weight[w];
+        int64_t size = weight->rows * weight->cols, low = from - weight->at, high = to - weight->at;
+        if (by_row) { /* a row is stepped by the run that holds its first number */
+            for (int64_t r = 0; r < weight->rows; r++)
+                if (r * weight->cols >= low && r * weight->cols < high)
+                    pen__optimise(run->o.learning.kind, weight->decays ? &run->decaying : &run->plain, weight->data + r * weight->cols,
+                                  slot[0] + weight->at + r * weight->cols, NULL, run->total + weight->at + r * weight->cols, weight->cols);
+            continue;
+        }
+        low = low < 0 ? 0 : low, high = high > size ? size : high;
+        if (low >= high) continue;
+        pen__optimise(run->o.learning.kind, weight->decays ? &run->decaying : &run->plain, weight->data + low,
+                      slot[0] ? slot[0] + weight->at + low : NULL, slot[1] ? slot[1] + weight->at + low : NULL,
+                      run->total + weight->at + low, high - low);
+    }
+}
+
+static pen_status norm_task(void *arg, int64_t task, int worker, pen_error *error)
+{
+    pen__run *run = arg;
+    (void)error;
+    const pen__deep *deep = pen__deep_kern();
+    update_run u = update_run_of(run, task);
+    double square = 0;
+    if (u.table < 0) {
+        sum_dense(run, u.from, u.to);
+        square = (double)deep->dot(run->total + u.from, run->total + u.from, u.to - u.from);
+    }
+    pen__real *g = run->row + worker * (run->widest + 16);
+    for (int64_t at = u.from; u.table >= 0 && at < u.to; at++) {
+        row_gradient(run, u.table, at, g);
+        square += (double)deep->dot(g, g, run->plan->table[u.table].width);
+    }
+    run->squares[task] = square;
+    return PEN_OK;
+}
+
+static pen_status update_task(void *arg, int64_t task, int worker, pen_error *error)
+{
+    pen__run *run = arg;
+    (void)error;
+    const pen__deep *deep = pen__deep_kern();
+    update_run u = update_run_of(run, task);
+    if (u.table < 0) {
+        if (run->o.learning.clip <= 0) sum_dense(run, u.from, u.to);
+        if (run->clip != 1) deep->scale(run->total + u.from, run->clip, u.to - u.from);
+        step_dense(run, u.from, u.to);
+        return PEN_OK;
+    }
+    const pen__table *table = &run->plan->table[u.table];
+    const pen__touched *touched = &run->touched[u.table];
+    pen__real *const *slot = run->o.slots.table[u.table], *g = run->row + worker * (run->widest + 16);
+    int64_t stride = run->o.learning.kind == PEN_OPT_ROWWISE_ADAGRAD ? 1 : table->width;
+    for (int64_t at = u.from; at < u.to; at++) {
+        int64_t row = touched->row && !table->dense ? touched->row[at] : at;
+        row_gradient(run, u.table, at, g);
+        if (run->clip != 1) deep->scale(g, run->clip, table->width);
+        pen__optimise(run->o.learning.kind, &run->of_tables, table->data + row * table->width, slot[0] ? slot[0] + row * stride : NULL,
+                      slot[1] ? slot[1] + row * stride : NULL, g, table->width);
+    }
+    return PEN_OK;
+}
+
+/* The norm of the whole gradient, and what to multiply it by. */
+static pen_status clip_gradient(pen__run *run, int64_t n, double *norm, pen_error *error)
+{
+    PEN_TRY(PEN_GROW(run->ctx, run->squares, &run->squares_cap, (size_t)n + 1));
+    PEN_TRY(pen__parallel(run->ctx, n, norm_task, run, error));
+    double square = 0;
+    for (int64_t i = 0; i < n; i++) square += run->squares[i];
+    *norm = sqrt(square);
+    if (*norm > run->o.learning.clip) run->clip = (pen__real)(run->o.learning.clip / *norm);
+    return PEN_OK;
+}
+
+pen_status pen__run_step(pen__run *run, const pen__batch *batch, const pen__touched *touched, uint64_t step, const pen__beside *beside,
+                         pen__step_report *report, pen_error *error)
+{
+    int64_t rows[PEN_MAX_EXTENTS] = {0}, all[PEN_MAX_EXTENTS] = {0};
+    pen__run_measure(run, batch, rows, all);
+    PEN_TRY(pen__run_bind(run, rows, all, error));
+    run->batch = batch, run->touched = touched, run->beside = beside;
+    run->n_shards = pen__run_shards(run, batch->n[PEN_ROOT]);
+    *report = (pen__step_report){0};
+    PEN_TRY(compute_all(run, step, &report->loss, error));
+    PEN_CHECK(isfinite(report->loss), PEN_E_DIVERGED, "the loss is %g", report->loss);
+    run->decaying = pen__update_at(&run->o.learning, step, true);
+    run->plain = pen__update_at(&run->o.learning, step, false);
+    run->of_tables = run->decaying;
+    run->clip = 1;
+    int64_t n = update_runs(run);
+    if (run->o.learning.clip > 0) PEN_TRY(clip_gradient(run, n, &report->norm, error));
+    return pen__parallel(run->ctx, n, update_task, run, error);
+}
+
+static pen_status tables_gradients(pen__run *run, pen__real *const *wanted)
+{
+    const pen__plan *plan = run->plan;
+    for (int32_t t = 0; t < plan->n_tables; t++) {
+        const pen__touched *touched = &run->touched[t];
+        int64_t width = plan->table[t].width;
+        if (!wanted[t]) continue;
+        memset(wanted[t], 0, (size_t)(plan->table[t].rows * width) * sizeof(pen__real));
+        for (int64_t at = 0; at < touched->n; at++)
+            row_gradient(run, t, at, wanted[t] + (plan->table[t].dense ? at : touched->row[at]) * width);
+    }
+    return PEN_OK;
+}
+
+pen_status pen__run_gradients(pen__run *run, const pen__batch *batch, uint64_t step, pen__real *dense, pen__real *const *table,
+                              double *loss, pen_error *error)
+{
+    const pen__plan *plan = run->plan;
+    pen_status status = PEN_OK;
+    pen__touched touched[PEN_MAX_TABLES] = {{0}};
+    int64_t rows[PEN_MAX_EXTENTS] = {0}, all[PEN_MAX_EXTENTS] = {0};
+    int32_t *slot = NULL;
+    pen__run_measure(run, batch, rows, all);
+    PEN_TRY(pen__run_bind(run, rows, all, error));
+    run->batch = batch, run->touched = touched, run->beside = NULL;
+    run->n_shards = pen__run_shards(run, batch->n[PEN_ROOT]);
+    for (int32_t t = 0; t < plan->n_tables; t++) {
+        int32_t *made = NULL;
+        PEN_TRY_DONE(PEN_NEW(run->ctx, made, plan->table[t].rows));
+        slot = made;
+        for (int64_t r = 0; r < plan->table[t].rows; r++) slot[r] = -1;
+        PEN_TRY_DONE(pen__touched_build(&touched[t], plan, t, batch, run->n_shards, slot, error));
+        pen__free(run->ctx, slot);
+        slot = NULL;
+    }
+    PEN_TRY_DONE(compute_all(run, step, loss, error));
+    sum_dense(run, 0, plan->n_dense);
+    if (dense) memcpy(dense, run->total, (size_t)plan->n_dense * sizeof *dense);
+    if (table) PEN_TRY_DONE(tables_gradients(run, table));
+done:
+    pen__free(run->ctx, slot);
+    for (int32_t t = 0; t < plan->n_tables; t++) pen__touched_free(run->ctx, &touched[t]);
+    return status;
+}

@@ -1,0 +1,101 @@
+/* Gradients of lookups, linear, combinations and losses, with odd shapes, empty segments, one element. */
+#include "gradient_check.h"
+
+static const pen__init START = {PEN_INIT_ZERO, 0}; /* check_gradients draws the values */
+static const int32_t RAGGED[5] = {3, 0, 1, 4, 0}, ONE[1] = {1};
+
+/* users x events through a layer that both share; every loss; root rows 1 and 5. */
+static void pointwise(pen__pointwise kind, int64_t users, const int32_t *lengths)
+{
+    check *c = check_begin();
+    pen__plan *p = c->plan;
+    int32_t events = pen__extent_child(p, PEN_ROOT, "events"), user = pen__input_index(p, PEN_ROOT, "user");
+    int32_t item = pen__input_index(p, events, "item"), label = pen__input_real(p, events, 1, "label");
+    int32_t weight = pen__input_real(p, events, 1, "weight"), extra = pen__input_real(p, events, 3, "extra");
+    int32_t u = pen__gather(p, pen__plan_table(p, "user", 4, 5, START), user), q = pen__gather(p, pen__plan_table(p, "item", 6, 7, START), item);
+    int32_t x[3] = {u, q, extra}, h = pen__linear(p, "0", x, 3, 6, PEN_ACT_TANH), h2 = pen__linear(p, "1", &h, 1, 3, PEN_ACT_SIGMOID);
+    pen__loss_pointwise(p, kind, pen__linear(p, "out", &h2, 1, 1, PEN_ACT_NONE), label, weight);
+    check_rows(c, PEN_ROOT, users);
+    check_segments(c, events, lengths);
+    check_index(c, user, 4, 0), check_index(c, item, 6, 1);
+    check_real(c, label, 0, 1), check_real(c, weight, 0.1, 2), check_real(c, extra, -1, 1);
+    check_gradients(c);
+}
+
+static void pointwise_losses(void **state)
+{
+    (void)state;
+    pointwise(PEN_LOSS_LOGISTIC, 5, RAGGED);
+    pointwise(PEN_LOSS_SQUARED, 5, RAGGED);
+    pointwise(PEN_LOSS_LOGISTIC, 1, ONE);
+}
+
+/* gmf-like: products and sums of a parent's row with its children's, every activation, bags in every mode. */
+static void combine(pen__pool mode, pen__activation act, double dropout)
+{
+    check *c = check_begin();
+    pen__plan *p = c->plan;
+    int32_t events = pen__extent_child(p, PEN_ROOT, "events"), bag = pen__extent_child(p, PEN_ROOT, "bag");
+    int32_t item = pen__input_index(p, events, "item"), watched = pen__input_index(p, bag, "watched");
+    int32_t weight = pen__input_real(p, bag, 1, "weight"), label = pen__input_real(p, events, 1, "label");
+    int32_t table = pen__plan_table(p, "item", 7, 5, START);
+    int32_t u = pen__bag(p, table, watched, mode, weight), q = pen__gather(p, table, item); /* one table, two lookups */
+    int32_t both = pen__times(p, u, q), sum = pen__plus(p, u, q), flat = pen__plus(p, both, pen__scaled(p, sum, 0.5));
+    int32_t side[2] = {pen__activate(p, flat, act), pen__unit(p, pen__dropped(p, sum, dropout))}, wide = pen__concat(p, side, 2);
+    int32_t x[2] = {wide, both};
+    pen__loss_pointwise(p, PEN_LOSS_SQUARED, pen__linear(p, "out", x, 2, 1, PEN_ACT_NONE), label, -1);
+    pen__loss_pointwise(p, PEN_LOSS_LOGISTIC, pen__dot(p, u, q), label, -1);
+    check_rows(c, PEN_ROOT, 5);
+    check_segments(c, events, RAGGED);
+    static const int32_t OTHER[5] = {2, 5, 0, 1, 3};
+    check_segments(c, bag, OTHER);
+    check_index(c, item, 7, 0), check_index(c, watched, 7, 1);
+    check_real(c, weight, 0.2, 2), check_real(c, label, 0, 1);
+    check_gradients(c);
+}
+
+static void combinations(void **state)
+{
+    (void)state;
+    combine(PEN_POOL_MEAN, PEN_ACT_RELU, 0);
+    combine(PEN_POOL_SUM, PEN_ACT_ELU, 0.4);
+    combine(PEN_POOL_SQRT, PEN_ACT_TANH, 0);
+}
+
+static void pairwise_losses(void **state)
+{
+    (void)state;
+    for (int kind = PEN_LOSS_BPR; kind <= PEN_LOSS_HINGE; kind++) {
+        check *c = check_begin();
+        pen__plan *p = c->plan;
+        int32_t events = pen__extent_child(p, PEN_ROOT, "negatives"), user = pen__input_index(p, PEN_ROOT, "user");
+        int32_t item = pen__input_index(p, PEN_ROOT, "item"), other = pen__input_index(p, events, "other");
+        int32_t table = pen__plan_table(p, "item", 6, 3, START), u = pen__gather(p, pen__plan_table(p, "user", 4, 3, START), user);
+        pen__loss_pairwise(p, (pen__pairwise)kind, pen__dot(p, u, pen__gather(p, table, item)), pen__dot(p, u, pen__gather(p, table, other)), 0.3);
+        check_rows(c, PEN_ROOT, 5);
+        check_segments(c, events, RAGGED);
+        check_index(c, user, 4, 0), check_index(c, item, 6, 0), check_index(c, other, 6, 0);
+        check_gradients(c);
+    }
+}
+
+/* Rows shared by the whole batch: each shard adds its own gradient. */
+static void shared_rows(void **state)
+{
+    (void)state;
+    check *c = check_begin();
+    pen__plan *p = c->plan;
+    int32_t shared = pen__extent_shared(p, "negatives"), item = pen__input_index(p, shared, "item"), label = pen__input_real(p, shared, 1, "label");
+    int32_t q = pen__gather(p, pen__plan_table(p, "item", 6, 3, START), item);
+    pen__loss_pointwise(p, PEN_LOSS_SQUARED, pen__linear(p, "out", &q, 1, 1, PEN_ACT_NONE), label, -1);
+    check_rows(c, PEN_ROOT, 5), check_rows(c, shared, 4);
+    check_index(c, item, 6, 0), check_real(c, label, 0, 1);
+    check_gradients(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(pointwise_losses), cmocka_unit_test(combinations), cmocka_unit_test(pairwise_losses),
+                                       cmocka_unit_test(shared_rows)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
