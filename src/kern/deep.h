@@ -53,6 +53,9 @@ typedef struct pen__deep {
     /* y = e^(x - shift), and the sum of y. y may be x. */
     pen__real (*exp_sum)(pen__real *y, const pen__real *x, pen__real shift, int64_t n);
 
+    /* Backward of a softmax p (n): d = p (d - shift), shift being sum p d. */
+    void (*softmax_back)(pen__real *d, const pen__real *p, pen__real shift, int64_t n);
+
     /* Layer norm of each row: y = gain (x - mean) / sqrt(variance + epsilon) + bias; stats gets (mean, 1 / deviation) of each row. */
     void (*norm)(pen__real *y, pen__real *stats, const pen__real *x, const pen__real *gain, const pen__real *bias, int64_t rows,
                  int64_t width, pen__real epsilon);

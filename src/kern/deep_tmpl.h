@@ -266,6 +266,11 @@ static pen__real exp_sum(pen__real *y, const pen__real *x, pen__real shift, int6
     return total(s) + rest;
 }
 
+static void softmax_back(pen__real *d, const pen__real *p, pen__real shift, int64_t n)
+{
+    FOR_EACH(n, { STORE(d, LOAD(p) * (LOAD(d) - shift)); });
+}
+
 /* ---- layer norm --------------------------------------------------------------------------------------------------------------- */
 
 static void norm(pen__real *y, pen__real *stats, const pen__real *x, const pen__real *gain, const pen__real *bias, int64_t rows,
@@ -416,6 +421,7 @@ void FILL(pen__deep *deep)
     deep->dot = dot, deep->sum = sum, deep->max = max_of;
     deep->bias_act = bias_act, deep->act_back = act_back, deep->column_sum = column_sum;
     deep->exp = exp_run, deep->sigmoid = sigmoid_run, deep->tanh = tanh_run, deep->exp_sum = exp_sum;
+    deep->softmax_back = softmax_back;
     deep->norm = norm, deep->norm_back = norm_back, deep->dropout = dropout;
     deep->sgd = sgd, deep->momentum = momentum, deep->nesterov = nesterov;
     deep->adagrad = adagrad, deep->rmsprop = rmsprop, deep->adam = adam;

@@ -48,6 +48,16 @@ int32_t pen__dropped(pen__plan *plan, int32_t x, double rate);
 /* x / max(||x||, 1e-12) of each row: cosine models. */
 int32_t pen__unit(pen__plan *plan, int32_t x);
 
+/* ---- sequences: rows of a child extent, a segment for each row of its parent ------------------------------------------- */
+
+/* Layer norm of each row, nn/op/norm.c. Weights "name.weight" (ones) and "name.bias" (zeros), (1, width), without decay. */
+int32_t pen__norm(pen__plan *plan, const char *name, int32_t x);
+
+/* Multi-head attention within each segment, nn/op/attention.c: scores q k' / sqrt(width / heads); causal: a row sees itself and what is
+ * before it. x: [q k v] as one node of 3 width (n = 1), q and [k v] (n = 2), or q, k, v (n = 3); the heads' columns stand one after
+ * another. dropout: of the softmax's weights, while training. No projections: those are pen__linear. -> (x's extent, width) */
+int32_t pen__attention(pen__plan *plan, const int32_t *x, int32_t n, int32_t heads, bool causal, double dropout);
+
 /* ---- losses: nn/op/loss.c ------------------------------------------------------------------------------------------------ */
 
 /* Means over the batch's rows, times an optional weight of each row (a real input of width 1, or -1). */

@@ -1,0 +1,143 @@
+/* Gradients of the ops on sequences, with odd shapes, empty segments, one element, one shard and several. */
+#include "gradient_check.h"
+
+static const pen__init START = {PEN_INIT_ZERO, 0}; /* check_gradients draws the values */
+static const int32_t RAGGED[5] = {3, 0, 1, 7, 0}, ONE[1] = {1}, LONG[2] = {67, 130}; /* longer than a block of queries */
+
+/* Rows of a child extent that have gradients, and at the end a squared loss of what an op made of them. */
+typedef struct sequences {
+    check *c;
+    pen__plan *p;
+    int32_t events, item, x, label;
+} sequences;
+
+static sequences begin(int32_t width)
+{
+    sequences s = {.c = check_begin()};
+    s.p = s.c->plan;
+    s.events = pen__extent_child(s.p, PEN_ROOT, "events");
+    s.item = pen__input_index(s.p, s.events, "item");
+    s.x = pen__gather(s.p, pen__plan_table(s.p, "item", 5, width, START), s.item);
+    return s;
+}
+
+static void end(sequences s, int32_t y, int64_t users, const int32_t *lengths, int32_t grain)
+{
+    int32_t label = pen__input_real(s.p, s.p->node[y].extent, 1, "label");
+    pen__loss_pointwise(s.p, PEN_LOSS_SQUARED, pen__linear(s.p, "out", &y, 1, 1, PEN_ACT_NONE), label, -1);
+    s.c->grain = grain;
+    check_rows(s.c, PEN_ROOT, users);
+    check_segments(s.c, s.events, lengths);
+    check_index(s.c, s.item, 5, 1);
+    check_real(s.c, label, 0, 1);
+    check_gradients(s.c);
+}
+
+static void layer_norm(void **state)
+{
+    (void)state;
+    for (int32_t width = 1; width <= 9; width += 4) {
+        sequences s = begin(width);
+        /* read twice, so that gradients add */
+        end(s, pen__plus(s.p, pen__norm(s.p, "a", s.x), pen__norm(s.p, "b", s.x)), 5, RAGGED, 2);
+    }
+    sequences s = begin(3);
+    end(s, pen__norm(s.p, "a", s.x), 1, ONE, 1);
+    s = begin(3); /* of an input: only gain and bias learn */
+    int32_t given = pen__input_real(s.p, s.events, 3, "given");
+    check_rows(s.c, PEN_ROOT, 5), check_segments(s.c, s.events, RAGGED), check_real(s.c, given, -1, 1);
+    end(s, pen__plus(s.p, pen__norm(s.p, "a", given), s.x), 5, RAGGED, 2);
+}
+
+/* q, k, v as one node, two or three. */
+static int32_t attention(sequences s, int32_t width, int32_t nodes, int32_t heads, bool causal, double dropout)
+{
+    int32_t part[3], n[3] = {nodes == 1 ? 3 * width : width, nodes == 2 ? 2 * width : width, width};
+    static const char *const NAME[3] = {"q", "k", "v"};
+    for (int32_t k = 0; k < nodes; k++) part[k] = pen__linear(s.p, NAME[k], &s.x, 1, n[k], PEN_ACT_NONE);
+    return pen__attention(s.p, part, nodes, heads, causal, dropout);
+}
+
+static void attentions(void **state)
+{
+    (void)state;
+    for (int32_t nodes = 1; nodes <= 3; nodes++)
+        for (int causal = 0; causal < 2; causal++)
+            for (int32_t heads = 1; heads <= 3; heads += 2) {
+                sequences s = begin(3);
+                end(s, attention(s, 6, nodes, heads, causal, 0), 5, RAGGED, 2);
+                s = begin(3);
+                end(s, attention(s, 3, nodes, heads, causal, 0.4), 5, RAGGED, 5);
+            }
+    sequences s = begin(2);
+    end(s, attention(s, 1, 1, 1, true, 0), 1, ONE, 1);
+    s = begin(3); /* the same rows as q, k and v, which are read elsewhere too */
+    int32_t same[3] = {s.x, s.x, s.x};
+    end(s, pen__plus(s.p, s.x, pen__attention(s.p, same, 3, 1, true, 0)), 5, RAGGED, 2);
+    s = begin(3); /* a query without a gradient */
+    int32_t given = pen__input_real(s.p, s.events, 3, "given"), mixed[3] = {given, s.x, s.x};
+    check_rows(s.c, PEN_ROOT, 5), check_segments(s.c, s.events, RAGGED), check_real(s.c, given, -1, 1);
+    end(s, pen__attention(s.p, mixed, 3, 1, false, 0), 5, RAGGED, 2);
+}
+
+static void long_attentions(void **state)
+{
+    (void)state;
+    for (int causal = 0; causal < 2; causal++) {
+        sequences s = begin(2);
+        end(s, attention(s, 4, 1, 2, causal, causal ? 0.2 : 0), 2, LONG, 1);
+    }
+}
+
+/* A network of a wrong shape says why. */
+static void refused(int32_t (*build)(pen__plan *plan), const char *words)
+{
+    pen_context *ctx;
+    pen__plan *plan;
+    pen_error error;
+    assert_int_equal(pen_context_create(NULL, &ctx, NULL), PEN_OK);
+    assert_int_equal(pen__plan_create(ctx, &plan, NULL), PEN_OK);
+    assert_int_equal(build(plan), -1);
+    assert_int_equal(pen__plan_end(plan, &error), PEN_E_ARGUMENT);
+    if (!strstr(error.message, words)) fail_msg("'%s' does not say '%s'", error.message, words);
+    pen__plan_destroy(plan);
+    pen_context_destroy(ctx);
+}
+
+static int32_t of_width(pen__plan *p, int32_t extent, int32_t width)
+{
+    return pen__input_real(p, extent, width, "x");
+}
+
+static int32_t of_root(pen__plan *p)
+{
+    int32_t x = of_width(p, PEN_ROOT, 6);
+    return pen__attention(p, &x, 1, 1, true, 0);
+}
+
+static int32_t of_odd_heads(pen__plan *p)
+{
+    int32_t x = of_width(p, pen__extent_child(p, PEN_ROOT, "events"), 12);
+    return pen__attention(p, &x, 1, 3, true, 0);
+}
+
+static int32_t of_odd_widths(pen__plan *p)
+{
+    int32_t events = pen__extent_child(p, PEN_ROOT, "events"), x[3] = {of_width(p, events, 4), of_width(p, events, 4), of_width(p, events, 1)};
+    return pen__attention(p, x, 3, 1, true, 0);
+}
+
+static void wrong_shapes(void **state)
+{
+    (void)state;
+    refused(of_root, "child extent");
+    refused(of_odd_heads, "3 heads");
+    refused(of_odd_widths, "differ in width");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(layer_norm), cmocka_unit_test(attentions), cmocka_unit_test(long_attentions),
+                                       cmocka_unit_test(wrong_shapes)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
