@@ -63,6 +63,15 @@ typedef struct pen__deep {
     void (*norm_back)(pen__real *dx, pen__real *d_gain, pen__real *d_bias, const pen__real *dy, const pen__real *x,
                       const pen__real *stats, const pen__real *gain, int64_t rows, int64_t width, bool adds);
 
+    /* A GRU's step for one row. gates (4 width) has (x Wir', x Wiz', x Win') and gets (r, z, n, s = h Whn' + bhn); product (3 width) is
+     * h Whh', or NULL where the state is zeros; bias_ih and bias_hh (3 width). The new state (1 - z) n + z h goes to y and h. */
+    void (*gru)(pen__real *y, pen__real *h, pen__real *gates, const pen__real *product, const pen__real *bias_ih, const pen__real *bias_hh,
+                int64_t width);
+    /* Its backward. dh (width): the new state's gradient from later steps; dy: from elsewhere; h: the old state, NULL for zeros. gates gets
+     * the slopes (dr, dz, dn, ds) before the activations, product (3 width) the slopes (dr, dz, ds), dh what reaches the old state
+     * without passing the product. */
+    void (*gru_back)(pen__real *dh, pen__real *gates, pen__real *product, const pen__real *dy, const pen__real *h, int64_t width);
+
     /* y = x / (1 - rate) where the counter (key, first + r, column) says keep, else 0, for the rows r; or y += that. Its backward is
      * itself. y may be x. rate in [0, 1). */
     void (*dropout)(pen__real *y, const pen__real *x, int64_t rows, int64_t width, uint64_t key, int64_t first, pen__real rate, bool adds);

@@ -314,6 +314,48 @@ static void norm_back(pen__real *dx, pen__real *d_gain, pen__real *d_bias, const
     }
 }
 
+/* ---- gated recurrent unit ------------------------------------------------------------------------------------------------------ */
+
+static void gru(pen__real *y, pen__real *h, pen__real *gates, const pen__real *product, const pen__real *bias_ih, const pen__real *bias_hh,
+                int64_t width)
+{
+    pen__real *gr = gates, *gz = gr + width, *gn = gz + width, *gs = gn + width;
+    const pen__real *br = bias_ih, *bz = br + width, *bn = bz + width, *cr = bias_hh, *cz = cr + width, *cs = cz + width;
+    const pen__real *pr = product, *pz = product ? pr + width : NULL, *ps = product ? pz + width : NULL;
+    FOR_EACH(width, {
+        vec r = LOAD(gr) + (LOAD(br) + LOAD(cr)), z = LOAD(gz) + (LOAD(bz) + LOAD(cz)), s = LOAD(cs), old = {0};
+        if (product) r += LOAD(pr), z += LOAD(pz), s += LOAD(ps), old = LOAD(h);
+        r = vec_sigmoid(r), z = vec_sigmoid(z);
+        vec n = vec_tanh(LOAD(gn) + LOAD(bn) + r * s), next = n + z * (old - n);
+        STORE(gr, r);
+        STORE(gz, z);
+        STORE(gn, n);
+        STORE(gs, s);
+        STORE(h, next);
+        STORE(y, next);
+    });
+}
+
+static void gru_back(pen__real *dh, pen__real *gates, pen__real *product, const pen__real *dy, const pen__real *h, int64_t width)
+{
+    pen__real *gr = gates, *gz = gr + width, *gn = gz + width, *gs = gn + width;
+    pen__real *pr = product, *pz = pr + width, *ps = pz + width;
+    FOR_EACH(width, {
+        vec r = LOAD(gr), z = LOAD(gz), n = LOAD(gn), d = LOAD(dh) + LOAD(dy), old = {0};
+        if (h) old = LOAD(h);
+        vec dn = d * (splat(1) - z) * (splat(1) - n * n), dz = d * (old - n) * z * (splat(1) - z);
+        vec ds = dn * r, dr = dn * LOAD(gs) * r * (splat(1) - r);
+        STORE(gr, dr);
+        STORE(gz, dz);
+        STORE(gn, dn);
+        STORE(gs, ds);
+        STORE(pr, dr);
+        STORE(pz, dz);
+        STORE(ps, ds);
+        STORE(dh, d * z);
+    });
+}
+
 /* ---- dropout -------------------------------------------------------------------------------------------------------------------- */
 
 /* 32 bits for (row's key, column): the finaliser of MurmurHash3 over column * golden + key; enough for masks. */
@@ -422,6 +464,7 @@ void FILL(pen__deep *deep)
     deep->bias_act = bias_act, deep->act_back = act_back, deep->column_sum = column_sum;
     deep->exp = exp_run, deep->sigmoid = sigmoid_run, deep->tanh = tanh_run, deep->exp_sum = exp_sum;
     deep->softmax_back = softmax_back;
+    deep->gru = gru, deep->gru_back = gru_back;
     deep->norm = norm, deep->norm_back = norm_back, deep->dropout = dropout;
     deep->sgd = sgd, deep->momentum = momentum, deep->nesterov = nesterov;
     deep->adagrad = adagrad, deep->rmsprop = rmsprop, deep->adam = adam;

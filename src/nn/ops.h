@@ -58,6 +58,11 @@ int32_t pen__norm(pen__plan *plan, const char *name, int32_t x);
  * another. dropout: of the softmax's weights, while training. No projections: those are pen__linear. -> (x's extent, width) */
 int32_t pen__attention(pen__plan *plan, const int32_t *x, int32_t n, int32_t heads, bool causal, double dropout);
 
+/* A gated recurrent unit along each segment, from a state of zeros, nn/op/gru.c: PyTorch's definition. Weights "name.weight_ih"
+ * (3 width, x's width), "name.weight_hh" (3 width, width), "name.bias_ih" and "name.bias_hh" (1, 3 width), rows in the order r, z, n,
+ * U(+-1 / sqrt(width)). -> (x's extent, width): the state after each row */
+int32_t pen__gru(pen__plan *plan, const char *name, int32_t x, int32_t width);
+
 /* ---- losses: nn/op/loss.c ------------------------------------------------------------------------------------------------ */
 
 /* Means over the batch's rows, times an optional weight of each row (a real input of width 1, or -1). */

@@ -89,6 +89,32 @@ static void long_attentions(void **state)
     }
 }
 
+static void recurrence(void **state)
+{
+    (void)state;
+    for (int32_t width = 1; width <= 7; width += 3)
+        for (int32_t grain = 1; grain <= 5; grain += 4) {
+            sequences s = begin(3);
+            int32_t first = pen__gru(s.p, "a", s.x, width), second = pen__gru(s.p, "b", first, 2); /* one on another */
+            int32_t side[2] = {first, second};
+            end(s, pen__concat(s.p, side, 2), 5, RAGGED, grain);
+        }
+    sequences s = begin(2);
+    end(s, pen__gru(s.p, "a", s.x, 3), 1, ONE, 1);
+    static const int32_t EMPTY[3] = {0, 0, 0}, MANY[6] = {2, 5, 5, 1, 3, 5};
+    s = begin(2);
+    end(s, pen__plus(s.p, pen__gru(s.p, "a", s.x, 2), s.x), 6, MANY, 6);
+    s = begin(2); /* of an input */
+    int32_t given = pen__input_real(s.p, s.events, 2, "given");
+    check_rows(s.c, PEN_ROOT, 5), check_segments(s.c, s.events, RAGGED), check_real(s.c, given, -1, 1);
+    end(s, pen__plus(s.p, pen__gru(s.p, "a", given, 2), s.x), 5, RAGGED, 2);
+    s = begin(2); /* nothing at all: gradients are zeros */
+    int32_t always = pen__input_real(s.p, PEN_ROOT, 1, "always"), label = pen__input_real(s.p, PEN_ROOT, 1, "label of it");
+    check_rows(s.c, PEN_ROOT, 3), check_real(s.c, always, -1, 1), check_real(s.c, label, 0, 1);
+    pen__loss_pointwise(s.p, PEN_LOSS_SQUARED, pen__linear(s.p, "always", &always, 1, 1, PEN_ACT_NONE), label, -1);
+    end(s, pen__gru(s.p, "a", s.x, 2), 3, EMPTY, 1);
+}
+
 /* A network of a wrong shape says why. */
 static void refused(int32_t (*build)(pen__plan *plan), const char *words)
 {
@@ -137,7 +163,7 @@ static void wrong_shapes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(layer_norm), cmocka_unit_test(attentions), cmocka_unit_test(long_attentions),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(layer_norm), cmocka_unit_test(attentions), cmocka_unit_test(long_attentions), cmocka_unit_test(recurrence),
                                        cmocka_unit_test(wrong_shapes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
