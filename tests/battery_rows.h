@@ -10,3 +10,7 @@
     {"user-knn", PEN_TASK_RATE, 1, {"k=20", NULL}, "rmse", 0.92, 0.99},
     {"item-knn", PEN_TASK_RANK, 1, {"k=10", NULL}, "ndcg@10", 0.165, 0.2},
     {"item-knn", PEN_TASK_RATE, 1, {"k=10", NULL}, "rmse", 0.92, 0.99},
+    {"mf", PEN_TASK_RANK, 1, {"factors=8", "epochs=20", "batch_size=256", "learning_rate=0.05", "negatives=2", NULL}, "ndcg@10", 0.15, 0.21},
+    {"gmf", PEN_TASK_RANK, 1, {"factors=8", "epochs=20", "batch_size=256", "learning_rate=0.05", "init=0.1", NULL}, "ndcg@10", 0.15, 0.21},
+    {"mlp", PEN_TASK_RANK, 1, {"factors=8", "epochs=40", "batch_size=128", "learning_rate=0.02", "init=0.3", "dropout=0.1"}, "ndcg@10", 0.15, 0.21},
+    {"neumf", PEN_TASK_RANK, 1, {"factors=4", "epochs=20", "batch_size=256", "learning_rate=0.01", "init=0.1", "layers=3"}, "ndcg@10", 0.15, 0.21},

@@ -199,16 +199,16 @@ void pen__layout_destroy(pen__layout *layout)
 
 enum { ALIGN = 64 };
 
-size_t pen__answer_bytes(const pen__layout *layout)
+size_t pen__infer_bytes(const pen__layout *layout)
 {
     return (size_t)(layout->arena + layout->scratch) * sizeof(pen__real) + ALIGN;
 }
 
-const pen__real *pen__answer(const pen__layout *layout, void *memory, const pen__batch *batch, int32_t node)
+const pen__real *pen__infer(const pen__layout *layout, void *memory, const pen__batch *batch, pen__real *const *row, int32_t node)
 {
     const pen__plan *plan = layout->plan;
     uintptr_t at = ((uintptr_t)memory + ALIGN - 1) / ALIGN * ALIGN;
-    pen__frame frame = {.plan = plan, .layout = layout, .batch = batch, .n_shards = 1, .fixed = true};
+    pen__frame frame = {.plan = plan, .layout = layout, .batch = batch, .n_shards = 1, .fixed = true, .table_row = row};
     frame.arena = (pen__real *)at;
     frame.scratch = frame.arena + layout->arena;
     frame.all = &frame;

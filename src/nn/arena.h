@@ -15,9 +15,17 @@ pen_status pen__layout_answer(pen_context *ctx, const pen__plan *plan, int32_t n
 void pen__layout_destroy(pen__layout *layout);
 
 /* Bytes of memory that one answer at a time needs, and computing one: forward over `batch` (within the layout's bounds), in fixed
- * order, without randomness. The answer's values (rows, width) live in `memory` until its next use. Thread-safe on distinct
+ * order, without randomness. row: of each table, one row that stands for all its indices, or NULL (see pen__solve). The answer's values (rows, width) live in `memory` until its next use. Thread-safe on distinct
  * memory. */
-size_t pen__answer_bytes(const pen__layout *layout);
-const pen__real *pen__answer(const pen__layout *layout, void *memory, const pen__batch *batch, int32_t node);
+size_t pen__infer_bytes(const pen__layout *layout);
+const pen__real *pen__infer(const pen__layout *layout, void *memory, const pen__batch *batch, pen__real *const *row, int32_t node);
+
+/* Solving for one user whom the tables lack: the batch's loss is lowered by Adam over one row of each table in row[] (NULL: fixed),
+ * which stands for all of that table's indices; everything else is fixed. `layout` is a training layout with bounds for one
+ * shard; the rows begin as the caller left them, n_steps steps in all, `refill` renewing the batch before each (NULL: as it is).
+ * Deterministic; thread-safe on distinct memory. */
+size_t pen__solve_bytes(const pen__layout *layout);
+void pen__solve(const pen__layout *layout, void *memory, pen__batch *batch, pen__real *const *row, int32_t n_steps, double rate, double l2,
+                void (*refill)(void *arg, int32_t step), void *arg);
 
 #endif

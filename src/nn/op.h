@@ -40,6 +40,7 @@ typedef struct pen__frame {
     pen__real *dense_grad;    /* (plan->n_dense), or NULL when answering */
     pen__real *const *lookup_grad; /* of each ROW and BAG lookup (rows of the batch, width); NULL when answering */
     pen__real *const *table_grad;  /* of each table with `dense`, this shard's (rows, width) block; else NULL */
+    pen__real *const *table_row; /* of each table, the one row that stands for all its indices (a user being solved for); NULL: none */
     struct pen__frame *all;   /* every shard's frame */
     int32_t shard, n_shards;
     bool training;            /* dropout and batch statistics; false when answering */
@@ -111,6 +112,13 @@ static inline bool pen__adds(const pen__call *call, int k) { return call->adds >
 
 static inline const pen__real *pen__weight_data(const pen__frame *f, int32_t weight) { return f->plan->weight[weight].data; }
 static inline pen__real *pen__weight_grad(const pen__frame *f, int32_t weight) { return f->dense_grad + f->plan->weight[weight].at; }
+
+/* Row `index` (>= 0) of a table, or the row that stands in for it. */
+static inline const pen__real *pen__table_row(const pen__frame *f, int32_t table, int32_t index)
+{
+    if (f->table_row && f->table_row[table]) return f->table_row[table];
+    return f->plan->table[table].data + (int64_t)index * f->plan->table[table].width;
+}
 
 /* An index input of this shard. */
 static inline const int32_t *pen__index_of(const pen__frame *f, int32_t input)

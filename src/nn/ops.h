@@ -40,6 +40,8 @@ int32_t pen__plus(pen__plan *plan, int32_t a, int32_t b);   /* a + b; a may be t
 int32_t pen__dot(pen__plan *plan, int32_t a, int32_t b);    /* <a, b> -> width 1; a may be the parent's */
 int32_t pen__concat(pen__plan *plan, const int32_t *x, int32_t n); /* side by side; all of one extent */
 int32_t pen__activate(pen__plan *plan, int32_t x, pen__activation act);
+int32_t pen__shifted(pen__plan *plan, const char *name, int32_t x); /* x + weight "name" (1, width), from zero */
+int32_t pen__gained(pen__plan *plan, const char *name, int32_t x, pen__init init); /* x weight "name" (1, width), elementwise */
 int32_t pen__scaled(pen__plan *plan, int32_t x, double factor);
 
 /* Zeroes each number with probability `rate` while training and scales the rest; nothing when answering. */

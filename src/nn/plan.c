@@ -126,8 +126,8 @@ int32_t pen__plan_table(pen__plan *plan, const char *name, int64_t rows, int32_t
     if (rows < 1 || rows > INT32_MAX || width < 1) return pen__plan_fail(plan, "table '%s' is %lld x %d", name, (long long)rows, width);
     for (int32_t t = 0; t < plan->n_tables; t++)
         if (!strcmp(plan->table[t].name, name)) return pen__plan_fail(plan, "two tables are called '%s'", name);
-    pen__table *table = &plan->table[plan->n_tables];
-    *table = (pen__table){.rows = rows, .width = width, .init = init};
+    pen__embedding *table = &plan->table[plan->n_tables];
+    *table = (pen__embedding){.rows = rows, .width = width, .init = init};
     snprintf(table->name, sizeof table->name, "%s", name);
     return plan->n_tables++;
 }

@@ -62,14 +62,14 @@ typedef struct pen__weight {
 } pen__weight;
 
 /* An embedding table, (rows, width). `dense` where some op gives a gradient for every row (full softmax). */
-typedef struct pen__table {
+typedef struct pen__embedding {
     char name[48];
     int64_t rows;
     int32_t width;
     pen__init init;
     bool dense, frozen;
     pen__real *data;
-} pen__table;
+} pen__embedding;
 
 typedef enum pen__lookup_kind { PEN_LOOKUP_ROW, PEN_LOOKUP_BAG, PEN_LOOKUP_DENSE } pen__lookup_kind;
 
@@ -129,7 +129,7 @@ typedef struct pen__plan {
     pen__extent extent[PEN_MAX_EXTENTS];
     pen__input index[PEN_MAX_INPUTS], real[PEN_MAX_INPUTS];
     pen__weight *weight;
-    pen__table *table;
+    pen__embedding *table;
     pen__lookup *lookup;
     pen__node *node;
     pen__call *call;

@@ -389,7 +389,7 @@ static pen_status update_task(void *arg, int64_t task, int worker, pen_error *er
         step_dense(run, u.from, u.to);
         return PEN_OK;
     }
-    const pen__table *table = &run->plan->table[u.table];
+    const pen__embedding *table = &run->plan->table[u.table];
     const pen__touched *touched = &run->touched[u.table];
     pen__real *const *slot = run->o.slots.table[u.table], *g = run->row + worker * (run->widest + 16);
     int64_t stride = run->o.learning.kind == PEN_OPT_ROWWISE_ADAGRAD ? 1 : table->width;

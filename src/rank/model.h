@@ -58,6 +58,7 @@ typedef struct pen__params {
 
 typedef struct pen__model_class pen__model_class;
 struct pen__catalogue;
+struct pen__net_class;
 
 struct pen_model {
     pen_context *ctx;
@@ -102,6 +103,9 @@ struct pen__model_class {
     pen_status (*fit)(pen_model *model, const pen__train *train, pen_error *error);
     pen_status (*begin)(pen_model *model, const pen__train *train, pen_error *error);
     pen_status (*epoch)(pen_model *model, const pen__train *train, int32_t epoch, double *loss, pen_error *error);
+
+    /* Of a model on the neural engine (train/net.h), whose slots are the pen__net_ functions; NULL: not one. */
+    const struct pen__net_class *net;
 
     /* Fetches the tensors into model->state and checks shapes and id ranges. After begin/fit, after loading. */
     pen_status (*bind)(pen_model *model, pen_error *error);

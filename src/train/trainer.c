@@ -12,6 +12,7 @@
 #include "base/progress.h"
 #include "base/thread.h"
 #include "train/checkpoint.h"
+#include "train/net.h"
 
 typedef struct run {
     const pen__fit_options *o;
@@ -29,8 +30,12 @@ enum { ALL_ROLES = 1 << PEN_ROLE_PARAM | 1 << PEN_ROLE_OPTIMISER };
 
 static pen_status say_memory(pen_context *ctx, const pen__fit_options *o, pen_error *error)
 {
-    if (!o->class->memory) return PEN_OK;
-    uint64_t need = o->class->memory(o->params, o->train), held = pen_context_memory(ctx);
+    if (!o->class->memory && !o->class->net) return PEN_OK;
+    uint64_t need = 0, held = pen_context_memory(ctx);
+    if (o->class->net)
+        PEN_TRY(pen__net_memory(o->class, o->params, o->train, &need, error));
+    else
+        need = o->class->memory(o->params, o->train);
     pen__say(ctx, PEN_LOG_INFO, "%s: about %.1f MB for the model, %.1f MB held already", o->class->name, (double)need / 1e6, (double)held / 1e6);
     uint64_t limit = pen__memory_limit(ctx);
     PEN_CHECK(!limit || need + held <= limit, PEN_E_MEMORY, "%s needs about %.1f MB beside the %.1f MB held, past the limit of %.1f MB; raise "

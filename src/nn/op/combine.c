@@ -282,6 +282,65 @@ static const pen__op scaled_op = {.name = "scale", .forward = scaled_forward, .b
 
 int32_t pen__scaled(pen__plan *plan, int32_t x, double factor) { return append_one(plan, &scaled_op, x, 0, factor); }
 
+static void shifted_forward(pen__frame *f, const pen__call *call)
+{
+    pen__real *y = pen__value(f, call->out);
+    memcpy(y, pen__value(f, call->in[0]), (size_t)numbers(f, call->out) * sizeof *y);
+    pen__deep_kern()->bias_act(y, pen__weight_data(f, call->weight[0]), pen__rows_of(f, call->out), pen__width_of(f, call->out), PEN_ACT_NONE);
+}
+
+static void shifted_backward(pen__frame *f, const pen__call *call)
+{
+    const pen__real *dy = pen__grad(f, call->out);
+    pen__deep_kern()->column_sum(pen__weight_grad(f, call->weight[0]), dy, pen__rows_of(f, call->out), pen__width_of(f, call->out));
+    give(f, call, dy);
+}
+
+static const pen__op shifted_op = {.name = "shift", .forward = shifted_forward, .backward = shifted_backward, .flops = one_pass};
+
+int32_t pen__shifted(pen__plan *plan, const char *name, int32_t x)
+{
+    if (!pen__plan_has(plan, x, "shift")) return -1;
+    int32_t weight = pen__plan_weight(plan, name, 1, plan->node[x].width, (pen__init){PEN_INIT_ZERO, 0}, false);
+    int32_t y = append_one(plan, &shifted_op, x, 0, 0);
+    if (y < 0) return -1;
+    plan->call[plan->n_calls - 1].weight[0] = weight;
+    plan->node[y].has_grad = true;
+    return y;
+}
+
+static void gained_forward(pen__frame *f, const pen__call *call)
+{
+    const pen__real *x = pen__value(f, call->in[0]), *gain = pen__weight_data(f, call->weight[0]);
+    pen__real *y = pen__value(f, call->out);
+    int64_t width = pen__width_of(f, call->out);
+    for (int64_t r = 0; r < pen__rows_of(f, call->out); r++) pen__deep_kern()->mul(y + r * width, x + r * width, gain, width, false);
+}
+
+static void gained_backward(pen__frame *f, const pen__call *call)
+{
+    const pen__deep *deep = pen__deep_kern();
+    const pen__real *x = pen__value(f, call->in[0]), *gain = pen__weight_data(f, call->weight[0]), *dy = pen__grad(f, call->out);
+    pen__real *dx = pen__grad(f, call->in[0]), *d_gain = pen__weight_grad(f, call->weight[0]);
+    int64_t width = pen__width_of(f, call->out);
+    for (int64_t r = 0; r < pen__rows_of(f, call->out); r++) {
+        deep->mul(d_gain, dy + r * width, x + r * width, width, true);
+        if (dx) deep->mul(dx + r * width, dy + r * width, gain, width, pen__adds(call, 0));
+    }
+}
+
+static const pen__op gained_op = {.name = "gain", .forward = gained_forward, .backward = gained_backward, .keep = 1, .flops = one_pass};
+
+int32_t pen__gained(pen__plan *plan, const char *name, int32_t x, pen__init init)
+{
+    if (!pen__plan_has(plan, x, "gain")) return -1;
+    int32_t weight = pen__plan_weight(plan, name, 1, plan->node[x].width, init, true), y = append_one(plan, &gained_op, x, 0, 0);
+    if (y < 0) return -1;
+    plan->call[plan->n_calls - 1].weight[0] = weight;
+    plan->node[y].has_grad = true;
+    return y;
+}
+
 static void dropped(const pen__frame *f, const pen__call *call, pen__real *y, const pen__real *x, bool adds)
 {
     pen__deep_kern()->dropout(y, x, pen__rows_of(f, call->out), pen__width_of(f, call->out), pen__call_key(f, call),

@@ -24,7 +24,7 @@ static double no_flops(const pen__plan *plan, const pen__call *call, const int64
 static void gather_forward(pen__frame *f, const pen__call *call)
 {
     const pen__lookup *lookup = &f->plan->lookup[call->lookup];
-    const pen__table *table = &f->plan->table[lookup->table];
+    const pen__embedding *table = &f->plan->table[lookup->table];
     const int32_t *index = pen__index_of(f, lookup->index);
     size_t bytes = (size_t)table->width * sizeof(pen__real);
     pen__real *y = pen__value(f, call->out);
@@ -34,7 +34,7 @@ static void gather_forward(pen__frame *f, const pen__call *call)
         if (index[i] < 0)
             memset(y, 0, bytes);
         else
-            memcpy(y, table->data + (int64_t)index[i] * table->width, bytes);
+            memcpy(y, pen__table_row(f, lookup->table, index[i]), bytes);
     }
 }
 
@@ -44,7 +44,7 @@ static void bag_forward(pen__frame *f, const pen__call *call)
 {
     const pen__deep *deep = pen__deep_kern();
     const pen__lookup *lookup = &f->plan->lookup[call->lookup];
-    const pen__table *table = &f->plan->table[lookup->table];
+    const pen__embedding *table = &f->plan->table[lookup->table];
     int32_t extent = f->plan->index[lookup->index].extent;
     const int32_t *index = pen__index_of(f, lookup->index);
     const pen__real *weight = lookup->weight < 0 ? NULL : f->batch->real[lookup->weight] + f->first[extent];
@@ -57,9 +57,9 @@ static void bag_forward(pen__frame *f, const pen__call *call)
             if (i + 4 < to && index[i + 4] >= 0) __builtin_prefetch(table->data + index[i + 4] * width);
             if (index[i] < 0) continue;
             if (weight)
-                deep->axpy(y, weight[i], table->data + index[i] * width, width);
+                deep->axpy(y, weight[i], pen__table_row(f, lookup->table, index[i]), width);
             else
-                deep->add(y, table->data + index[i] * width, width);
+                deep->add(y, pen__table_row(f, lookup->table, index[i]), width);
         }
         pen__real scale = pen__pool_scale((pen__pool)lookup->mode, to - from);
         if (scale != 1) deep->scale(y, scale, width);

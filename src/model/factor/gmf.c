@@ -1,0 +1,50 @@
+/* gmf: generalised matrix factorisation, the inner product whose dimensions are weighted, by logistic loss against drawn negatives.
+ *
+ * A dimension's weight can go to the user's side, so it is answered by inner products: user vector h p_u, item factors q_i. Cost:
+ * O(events (1 + negatives) factors) an epoch.
+ *
+ * He, Liao, Zhang, Nie, Hu, Chua: "Neural collaborative filtering" (WWW 2017). */
+#include "train/net_pairs.h"
+
+static void build(const pen_model *model, pen__net *net)
+{
+    pen__plan *plan = net->plan;
+    int32_t d = pen__param_int(model, "factors");
+    pen__init init = {PEN_INIT_NORMAL, pen__param(model, "init")};
+    pen__pairs in = pen__pairs_inputs(plan, net);
+    int32_t users = pen__plan_table(plan, "user", model->n_users, d, init);
+    net->item_table = pen__plan_table(plan, "item", model->n_items, d, init);
+    net->user = pen__gained(plan, "weight", pen__gather(plan, users, in.user), (pen__init){PEN_INIT_UNIFORM, 1});
+    int32_t match = pen__dot(plan, net->user, pen__gather(plan, net->item_table, in.item));
+    pen__loss_pointwise(plan, PEN_LOSS_LOGISTIC, pen__shifted(plan, "bias", match), in.label, -1);
+    pen__net_solves(net, users);
+}
+
+static const pen_param params[] = {
+    {.name = "factors", .type = PEN_PARAM_INT, .standard = "64", .low = 1, .high = 1024, .log_scale = 1, .doc = "length of the vectors"},
+    PEN_PAIRS_PARAMS("4"),
+    {.name = "init", .type = PEN_PARAM_REAL, .standard = "0.01", .low = 0, .high = 10, .log_scale = 1,
+     .doc = "standard deviation of the embeddings' first values"},
+    PEN_NET_PARAMS("50", "5", "1024", "events and negatives", "0.001", "adam", "0"),
+};
+
+static const pen__net_class net = {.build = build, PEN_PAIRS_NET};
+
+const pen__model_class pen__gmf_class = {
+    .name = "gmf",
+    .family = "factor",
+    .summary = "inner product with weighted dimensions, by logistic loss with drawn negatives",
+    .formula = "score(u, i) = h' (p_u * q_i) + b\n"
+               "minimise mean over events (label 1) and negatives (label 0) of log(1 + e^score) - label score",
+    .paper = "He, Liao, Zhang, Nie, Hu, Chua: Neural collaborative filtering (WWW 2017)",
+    .tasks = 1u << PEN_TASK_RANK,
+    .params = params,
+    .n_params = sizeof params / sizeof *params,
+    .state_size = sizeof(pen__net),
+    .net = &net,
+    PEN_NET_SLOTS,
+    .bind = pen__pairs_bind,
+    .scratch = pen__pairs_scratch,
+    .factors = pen__net_factors,
+    .user_vector = pen__pairs_user_vector,
+};

@@ -1,0 +1,283 @@
+/* Network models between the engine and the model interface: building, tensors, epochs, answers. */
+#include "train/net.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/progress.h"
+#include "train/net_feed.h"
+
+/* ---- the plan and its tensors -------------------------------------------------------------------------------------------- */
+
+static pen_status build(const pen_model *model, pen__net *net, pen_error *error)
+{
+    net->user = net->item_table = net->item_bias = net->items = net->score = -1;
+    PEN_TRY(pen__plan_create(model->ctx, &net->plan, error));
+    model->class->net->build(model, net);
+    return pen__plan_end(net->plan, error);
+}
+
+pen_status pen__net_memory(const pen__model_class *class, const pen__params *params, const pen__train *train, uint64_t *bytes,
+                           pen_error *error)
+{
+    pen_model model = {.ctx = train->ctx, .class = class, .params = *params, .n_users = train->n_users, .n_items = train->n_items,
+                       .train = train};
+    pen__net net = {0};
+    uint64_t n = 0;
+    model.state = &net;
+    pen_status status = build(&model, &net, error);
+    if (status == PEN_OK) {
+        n = (uint64_t)net.plan->n_dense;
+        for (int32_t t = 0; t < net.plan->n_tables; t++) n += (uint64_t)net.plan->table[t].rows * (uint64_t)net.plan->table[t].width;
+        n *= 1 + (uint64_t)pen__optimiser_slots((pen__optimiser)pen__params_get(class, params, "optimizer"));
+    }
+    pen__plan_destroy(net.plan);
+    *bytes = n * sizeof(pen__real);
+    return status;
+}
+
+/* The optimiser's memory of a weight or table: tensor "NAME.1" or "NAME.2". */
+static void slot_name(const char *name, int slot, char *out, size_t size) { snprintf(out, size, "%.40s.%d", name, slot + 1); }
+
+static pen_status add_slots(pen_model *model, pen__optimiser kind, const char *name, int64_t rows, int64_t cols, pen_error *error)
+{
+    char full[48];
+    for (int s = 0; s < pen__optimiser_slots(kind); s++) {
+        slot_name(name, s, full, sizeof full);
+        PEN_TRY(pen__model_add(model, full, PEN_F32, PEN_ROLE_OPTIMISER, rows, kind == PEN_OPT_ROWWISE_ADAGRAD ? 1 : cols, 0, NULL, error));
+    }
+    return PEN_OK;
+}
+
+pen_status pen__net_begin(pen_model *model, const pen__train *train, pen_error *error)
+{
+    (void)train;
+    pen__net net = {0};
+    pen__optimiser kind = (pen__optimiser)pen__param_int(model, "optimizer");
+    pen_status status = build(model, &net, error);
+    const pen__plan *plan = net.plan;
+    for (int32_t w = 0; status == PEN_OK && w < plan->n_weights; w++) {
+        const pen__weight *weight = &plan->weight[w];
+        pen__real *data;
+        status = pen__model_add(model, weight->name, PEN_F32, PEN_ROLE_PARAM, weight->rows, weight->cols, 0, &data, error);
+        if (status == PEN_OK) pen__init_fill(weight->init, weight->name, model->seed, weight->rows, weight->cols, data);
+    }
+    for (int32_t t = 0; status == PEN_OK && t < plan->n_tables; t++) {
+        const pen__embedding *table = &plan->table[t];
+        pen__real *data;
+        status = pen__model_add(model, table->name, PEN_F32, PEN_ROLE_PARAM, table->rows, table->width, 0, &data, error);
+        if (status == PEN_OK) pen__init_fill(table->init, table->name, model->seed, table->rows, table->width, data);
+        if (status == PEN_OK) status = add_slots(model, kind, table->name, table->rows, table->width, error);
+    }
+    if (status == PEN_OK && plan->n_dense) status = add_slots(model, kind, "dense", plan->n_dense, 1, error);
+    pen__plan_destroy(net.plan);
+    return status;
+}
+
+static pen_status bind_tensors(pen_model *model, pen__net *net, pen_error *error)
+{
+    pen__plan *plan = net->plan;
+    for (int32_t w = 0; w < plan->n_weights; w++)
+        PEN_TRY(pen__model_get(model, plan->weight[w].name, PEN_F32, plan->weight[w].rows, plan->weight[w].cols, 0, NULL,
+                               &plan->weight[w].data, error));
+    for (int32_t t = 0; t < plan->n_tables; t++)
+        PEN_TRY(pen__model_get(model, plan->table[t].name, PEN_F32, plan->table[t].rows, plan->table[t].width, 0, NULL, &plan->table[t].data,
+                               error));
+    return PEN_OK;
+}
+
+pen_status pen__net_build(pen_model *model, pen_error *error)
+{
+    PEN_TRY(build(model, model->state, error));
+    return bind_tensors(model, model->state, error);
+}
+
+pen_status pen__net_bind(pen_model *model, pen_error *error)
+{
+    pen__net *net = model->state;
+    PEN_TRY(pen__net_build(model, error));
+    net->bound[PEN_ROOT] = 1;
+    if (model->class->net->bounds) model->class->net->bounds(model, net->bound);
+    if (net->user < 0 && net->score < 0) return PEN_OK;
+    return pen__layout_answer(model->ctx, net->plan, net->score >= 0 ? net->score : net->user, -1, net->bound, &net->answer, error);
+}
+
+void pen__net_unbind(pen_model *model)
+{
+    pen__net *net = model->state;
+    pen__feed_destroy(net->feed);
+    pen__run_destroy(net->run);
+    pen__layout_destroy(net->answer);
+    pen__layout_destroy(net->solve);
+    pen__plan_destroy(net->plan);
+    memset(net, 0, sizeof *net);
+}
+
+void pen__net_solves(pen__net *net, int32_t table)
+{
+    if (table >= 0) net->user_table[net->n_user_tables++] = table;
+}
+
+/* ---- an epoch ---------------------------------------------------------------------------------------------------------------- */
+
+static void fetch_slots(const pen_model *model, const char *name, pen__real **slot)
+{
+    char full[48];
+    for (int s = 0; s < 2; s++) {
+        slot_name(name, s, full, sizeof full);
+        const pen__state_tensor *tensor = pen__model_tensor(model, full);
+        slot[s] = tensor ? tensor->data : NULL;
+    }
+}
+
+static pen_status begin_training(pen_model *model, const pen__train *train, pen_error *error)
+{
+    pen__net *net = model->state;
+    const pen__net_class *class = model->class->net;
+    int32_t batch = class->batch ? class->batch(model) : pen__param_int(model, "batch_size");
+    pen__run_options o = {.grain = class->grain > 0 ? class->grain : (batch + 7) / 8, .seed = model->seed};
+    o.learning = (pen__learning){.kind = (pen__optimiser)pen__param_int(model, "optimizer"),
+                                 .schedule = (pen__schedule)pen__param_int(model, "schedule"), .rate = pen__param(model, "learning_rate"),
+                                 .beta1 = pen__param(model, "beta1"), .beta2 = pen__param(model, "beta2"), .epsilon = 1e-8,
+                                 .l1 = pen__param(model, "l1"), .l2 = pen__param(model, "regularization"), .clip = pen__param(model, "clip"),
+                                 .warmup = pen__param_int(model, "warmup")};
+    int64_t steps = (class->examples(model, train) + batch - 1) / batch, epochs = pen__param_int(model, "epochs");
+    o.learning.steps = steps * epochs;
+    o.learning.step_every = (steps * epochs + 9) / 10;
+    fetch_slots(model, "dense", o.slots.dense);
+    for (int32_t t = 0; t < net->plan->n_tables; t++) fetch_slots(model, net->plan->table[t].name, o.slots.table[t]);
+    PEN_TRY(pen__run_create(model->ctx, net->plan, &o, &net->run, error));
+    return pen__feed_create(model, train, net, &net->feed, error);
+}
+
+pen_status pen__net_epoch(pen_model *model, const pen__train *train, int32_t epoch, double *loss, pen_error *error)
+{
+    pen__net *net = model->state;
+    if (!net->run) PEN_TRY(begin_training(model, train, error));
+    PEN_TRY(pen__feed_begin(net->feed, epoch, error));
+    int64_t steps = pen__feed_steps(net->feed);
+    double sum = 0;
+    for (int64_t i = 0; i < steps; i++) {
+        const pen__batch *batch;
+        const pen__touched *touched;
+        pen__beside beside;
+        pen__step_report report;
+        PEN_TRY(pen__feed_step(net->feed, i, &batch, &touched, &beside, error));
+        pen_status status = pen__run_step(net->run, batch, touched, (uint64_t)(epoch * steps + i), &beside, &report, error);
+        if (status == PEN_E_DIVERGED)
+            return pen__fail_at(error, PEN_E_DIVERGED, epoch + 1, "%s diverged in epoch %d at step %lld of %lld: its loss is %g; a smaller "
+                                "learning_rate, clip or more regularization helps", model->class->name, epoch + 1, (long long)i + 1,
+                                (long long)steps, report.loss);
+        PEN_TRY(status);
+        sum += report.loss * (double)batch->n[PEN_ROOT];
+        PEN_TRY(pen__model_tick(model, (i + 1) * train->n_events / steps, error));
+    }
+    *loss = sum / (double)pen__feed_examples(net->feed);
+    return PEN_OK;
+}
+
+/* ---- answers ------------------------------------------------------------------------------------------------------------------- */
+
+/* Scratch: the engine's memory, then the inputs of one answer. */
+static size_t inputs_bytes(const pen__net *net)
+{
+    size_t n = 0;
+    for (int32_t i = 0; i < net->plan->n_index; i++) n += (size_t)net->bound[net->plan->index[i].extent] * sizeof(int32_t) + 64;
+    for (int32_t i = 0; i < net->plan->n_real; i++)
+        n += (size_t)(net->bound[net->plan->real[i].extent] * net->plan->real[i].width) * sizeof(pen__real) + 64;
+    return n;
+}
+
+size_t pen__net_scratch(const pen_model *model)
+{
+    const pen__net *net = model->state;
+    return net->answer ? pen__infer_bytes(net->answer) + 64 + inputs_bytes(net) : 0;
+}
+
+void pen__net_factors(const pen_model *model, pen__factors *out)
+{
+    const pen__net *net = model->state;
+    const pen__embedding *table = &net->plan->table[net->item_table];
+    *out = (pen__factors){.d = table->width, .item = table->data, .bias = net->item_bias < 0 ? NULL : net->plan->table[net->item_bias].data};
+}
+
+/* The inputs of an answer for `user`, laid out behind the engine's memory. */
+typedef struct question {
+    pen__batch batch;
+    int32_t begin[PEN_MAX_EXTENTS][2];
+} question;
+
+static void ask(const pen_model *model, const pen__user *user, void *scratch, question *q)
+{
+    const pen__net *net = model->state;
+    const pen__plan *plan = net->plan;
+    pen__example example = {.model = model, .user = user, .rows = {1}, .rng = pen__rng_begin(model->seed, PEN_STREAM_MODEL, 0)};
+    uintptr_t at = ((uintptr_t)scratch + pen__infer_bytes(net->answer) + 63) / 64 * 64;
+    model->class->net->size(&example);
+    *q = (question){0};
+    for (int32_t e = 0; e < plan->n_extents; e++) {
+        q->batch.n[e] = example.rows[e];
+        q->begin[e][1] = (int32_t)example.rows[e];
+        q->batch.begin[e] = q->begin[e];
+    }
+    for (int32_t i = 0; i < plan->n_index; i++) {
+        q->batch.index[i] = example.index[i] = (int32_t *)at;
+        at += ((size_t)net->bound[plan->index[i].extent] * sizeof(int32_t) + 63) / 64 * 64;
+    }
+    for (int32_t i = 0; i < plan->n_real; i++) {
+        q->batch.real[i] = example.real[i] = (pen__real *)at;
+        at += ((size_t)(net->bound[plan->real[i].extent] * plan->real[i].width) * sizeof(pen__real) + 63) / 64 * 64;
+    }
+    model->class->net->fill(&example);
+}
+
+pen_status pen__net_user_vector(const pen_model *model, const pen__user *user, void *scratch, float *out, pen_error *error)
+{
+    (void)error;
+    const pen__net *net = model->state;
+    question q;
+    ask(model, user, scratch, &q);
+    const pen__real *vector = pen__infer(net->answer, scratch, &q.batch, NULL, net->user);
+    memcpy(out, vector, (size_t)net->plan->node[net->user].width * sizeof *out);
+    return PEN_OK;
+}
+
+/* ---- drawing -------------------------------------------------------------------------------------------------------------------- */
+
+static bool has_event(const pen__rows *rows, int32_t user, int32_t item)
+{
+    int64_t low = rows->begin[user], high = rows->begin[user + 1];
+    while (low < high) {
+        int64_t middle = (low + high) / 2;
+        if (rows->column[middle] < item)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < rows->begin[user + 1] && rows->column[low] == item;
+}
+
+int32_t pen__net_negative(const pen__train *train, int32_t user, pen__rng *rng)
+{
+    int32_t item = 0;
+    for (int try = 0; try < 100; try++) {
+        item = (int32_t)pen__rng_below(rng, (uint64_t)train->n_items);
+        if (!has_event(&train->by_user, user, item)) break;
+    }
+    return item;
+}
+
+int32_t pen__net_user_of(const pen__train *train, int64_t event)
+{
+    int32_t low = 0, high = train->n_users;
+    while (high - low > 1) {
+        int32_t middle = low + (high - low) / 2;
+        if (train->by_user.begin[middle] <= event)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
