@@ -358,27 +358,47 @@ static void gru_back(pen__real *dh, pen__real *gates, pen__real *product, const 
 
 /* ---- dropout -------------------------------------------------------------------------------------------------------------------- */
 
-/* 32 bits for (row's key, column): the finaliser of MurmurHash3 over column * golden + key; enough for masks. */
-INLINE uint32_t mask_bits(uint32_t key, uint32_t column)
+typedef uint32_t uvec __attribute__((vector_size(LANES * sizeof(uint32_t))));
+
+/* 32 bits for (row's key + column * golden): the finaliser of MurmurHash3, enough for masks. */
+INLINE uvec mask_bits(uvec h)
 {
-    uint32_t h = key + column * 0x9E3779B9u;
     h = (h ^ h >> 16) * 0x85EBCA6Bu;
     h = (h ^ h >> 13) * 0xC2B2AE35u;
     return h ^ h >> 16;
 }
 
+/* x * gain where the bits reach `least`, else 0. */
+INLINE vec kept_of(vec x, uvec bits, uint32_t least, pen__real gain)
+{
+#ifdef PEN_REAL_DOUBLE
+    ivec mask = __builtin_convertvector(bits >= least, ivec);
+#else
+    ivec mask = (ivec)(bits >= least);
+#endif
+    return (vec)((ivec)(x * gain) & mask);
+}
+
 static void dropout(pen__real *y, const pen__real *x, int64_t rows, int64_t width, uint64_t key, int64_t first, pen__real rate, bool adds)
 {
-    const uint32_t least = (uint32_t)((double)rate * 4294967296.0);
+    const uint32_t golden = 0x9E3779B9u, least = (uint32_t)((double)rate * 4294967296.0);
     const pen__real gain = 1 / (1 - rate);
+    uvec columns;
+    for (int k = 0; k < LANES; k++) columns[k] = (uint32_t)k * golden;
     for (int64_t r = 0; r < rows; r++, x += width, y += width) {
         uint64_t mixed = (key ^ (uint64_t)(first + r)) * 0xBF58476D1CE4E5B9u;
         mixed = (mixed ^ mixed >> 29) * 0x94D049BB133111EBu;
-        const uint32_t row = (uint32_t)(mixed >> 32);
+        uvec h = columns + (uint32_t)(mixed >> 32);
         if (adds)
-            for (int64_t k = 0; k < width; k++) y[k] += mask_bits(row, (uint32_t)k) >= least ? x[k] * gain : 0;
+            FOR_EACH(width, {
+                STORE(y, LOAD(y) + kept_of(LOAD(x), mask_bits(h), least, gain));
+                h += LANES * golden;
+            });
         else
-            for (int64_t k = 0; k < width; k++) y[k] = mask_bits(row, (uint32_t)k) >= least ? x[k] * gain : 0;
+            FOR_EACH(width, {
+                STORE(y, kept_of(LOAD(x), mask_bits(h), least, gain));
+                h += LANES * golden;
+            });
     }
 }
 
