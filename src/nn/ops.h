@@ -65,6 +65,17 @@ int32_t pen__attention(pen__plan *plan, const int32_t *x, int32_t n, int32_t hea
  * U(+-1 / sqrt(width)). -> (x's extent, width): the state after each row */
 int32_t pen__gru(pen__plan *plan, const char *name, int32_t x, int32_t width);
 
+/* Segments become rows of the parent, nn/op/segment.c: the last row of each (zeros where it is empty); its rows' mean, sum or
+ * sum / sqrt(length). -> (the parent of x's extent, width) */
+int32_t pen__last(pen__plan *plan, int32_t x);
+int32_t pen__pooled(pen__plan *plan, int32_t x, pen__pool mode);
+
+/* ---- fields --------------------------------------------------------------------------------------------------------------- */
+
+/* Second-order interaction of a factorisation machine, nn/op/fm.c: x has the vectors of `fields` fields side by side; the sum of the
+ * inner products of all pairs. -> (x's extent, 1) */
+int32_t pen__fm(pen__plan *plan, int32_t x, int32_t fields);
+
 /* ---- losses: nn/op/loss.c ------------------------------------------------------------------------------------------------ */
 
 /* Means over the batch's rows, times an optional weight of each row (a real input of width 1, or -1). */

@@ -115,6 +115,30 @@ static void recurrence(void **state)
     end(s, pen__gru(s.p, "a", s.x, 2), 3, EMPTY, 1);
 }
 
+static void segments_become_rows(void **state)
+{
+    (void)state;
+    for (int what = 0; what < 4; what++) {
+        sequences s = begin(5);
+        int32_t other = pen__linear(s.p, "other", &s.x, 1, 5, PEN_ACT_TANH);
+        int32_t y = what ? pen__pooled(s.p, other, (pen__pool)(what - 1)) : pen__last(s.p, other);
+        int32_t side[2] = {y, what ? pen__last(s.p, s.x) : pen__pooled(s.p, s.x, PEN_POOL_MEAN)}; /* x is read twice: gradients add */
+        end(s, pen__concat(s.p, side, 2), 5, RAGGED, what % 2 ? 1 : 5);
+    }
+    sequences s = begin(1);
+    end(s, pen__last(s.p, s.x), 1, ONE, 1);
+}
+
+static void fields_interact(void **state)
+{
+    (void)state;
+    for (int32_t fields = 1; fields <= 5; fields += 2) {
+        sequences s = begin(15);
+        int32_t y[2] = {pen__fm(s.p, s.x, fields), pen__linear(s.p, "first", &s.x, 1, 1, PEN_ACT_NONE)};
+        end(s, pen__plus(s.p, y[0], y[1]), 5, RAGGED, 2);
+    }
+}
+
 /* A network of a wrong shape says why. */
 static void refused(int32_t (*build)(pen__plan *plan), const char *words)
 {
@@ -164,6 +188,7 @@ static void wrong_shapes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(layer_norm), cmocka_unit_test(attentions), cmocka_unit_test(long_attentions), cmocka_unit_test(recurrence),
+                                       cmocka_unit_test(segments_become_rows), cmocka_unit_test(fields_interact),
                                        cmocka_unit_test(wrong_shapes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
