@@ -52,6 +52,8 @@ typedef struct pen__deep {
     void (*tanh)(pen__real *y, const pen__real *x, int64_t n);
     /* y = e^(x - shift), and the sum of y. y may be x. */
     pen__real (*exp_sum)(pen__real *y, const pen__real *x, pen__real shift, int64_t n);
+    /* y = 1 / (1 + e^(shift - x)), and the sum of log(1 + e^(x - shift)), each within 1e-7 for float. y may be x. */
+    pen__real (*softplus_sum)(pen__real *y, const pen__real *x, pen__real shift, int64_t n);
 
     /* Backward of a softmax p (n): d = p (d - shift), shift being sum p d. */
     void (*softmax_back)(pen__real *d, const pen__real *p, pen__real shift, int64_t n);

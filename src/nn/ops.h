@@ -86,4 +86,14 @@ typedef enum pen__pairwise { PEN_LOSS_BPR = 0, PEN_LOSS_HINGE } pen__pairwise;
 /* good: one score a row; bad: scores of its children (or of the same extent). Mean over the bad ones. hinge: max(0, margin - good + bad). */
 void pen__loss_pairwise(pen__plan *plan, pen__pairwise kind, int32_t good, int32_t bad, double margin);
 
+/* ---- losses over all items: nn/op/softmax_full.c ------------------------------------------------------------------------ */
+
+/* Cross-entropy of each row of h over all rows of `table` (h's width): scores <h, row> + bias. target: an index input on h's extent; rows
+ * with -1 are skipped, the mean is over the others of the whole batch. bias: a table of width 1, or -1. */
+void pen__loss_softmax(pen__plan *plan, int32_t h, int32_t table, int32_t target, int32_t bias);
+
+/* The same with several targets a row (target: an index input on h's extent or on a child of it), each times its weight (a real input of
+ * width 1 on the targets' extent, or -1: 1): -sum_i w_i log softmax_i, mean over the rows that have a target. */
+void pen__loss_multinomial(pen__plan *plan, int32_t h, int32_t table, int32_t target, int32_t weight, int32_t bias);
+
 #endif

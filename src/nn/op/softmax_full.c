@@ -1,0 +1,287 @@
+/* softmax_full: cross-entropy of rows of h over all rows of a table; a row has one target, or a bag of weighted ones (a
+ * multinomial's log-likelihood):
+ *
+ *     s_rj = <h_r, E_j> + b_j        loss = 1/n sum_r sum_i w_ri (log sum_j e^s_rj - s_ri)
+ *
+ * over the n rows of the batch that have a target. ds_rj = (W_r p_rj - w_rj) / n with W_r = sum_i w_ri. Nothing stands
+ * on a loss, so all is done in backward, where a block of rows goes through once: scores by one product, exponentials
+ * in their place, and the two products of the gradients. What is sparse or belongs to a row stays out of the big
+ * matrix: W_r / (n Z_r) multiplies h_r and dh_r, and targets are single rows. Where a block of rows does not meet all
+ * items within the scratch, items come in blocks too: a first pass finds log sum exp, a second makes the scores again.
+ * Cost: 6 rows items width flops and rows items exponentials; a third more products and twice the exponentials with
+ * blocks of items. Scratch: SCORES reals, whatever the batch and the catalogue. */
+#include <math.h>
+
+#include "nn/op.h"
+#include "nn/ops.h"
+
+enum { TABLE, BIAS };
+enum { TARGET };
+enum {
+    SCORES = 3 << 17, /* 1.5 MB of floats: stays near the core */
+    MOST_ROWS = 128,  /* more do not make the products faster */
+    LEAST_ROWS = 32 /* fewer make those of the table's gradient slow: then items come in blocks of SCORES / MOST_ROWS */
+};
+
+/* Rows and items that go through at once. They depend on the catalogue alone: bits do not depend on the bounds of a
+ * run. */
+static int64_t rows_at_once(int64_t n_items)
+{
+    int64_t rows = SCORES / n_items;
+    return rows > MOST_ROWS || rows < LEAST_ROWS ? MOST_ROWS : rows;
+}
+
+static int64_t items_at_once(int64_t n_items)
+{
+    int64_t items = SCORES / rows_at_once(n_items);
+    return items < n_items ? items : n_items;
+}
+
+typedef struct work {
+    const pen__frame *f;
+    const pen__deep *deep;
+    const pen__real *table, *bias; /* (n_items, width), (n_items) or NULL */
+    pen__real *d_table, *d_bias;   /* NULL: not learned (a frozen table, a user solved for) */
+    int64_t n_items, width;
+    const int32_t *target;   /* of this shard */
+    const pen__real *weight; /* of each target, or NULL: 1 */
+    int32_t child;           /* the extent of the targets where rows have bags of them, or -1 */
+    double share;            /* 1 / n */
+    int64_t n;               /* rows of the block at hand */
+    int64_t row[MOST_ROWS];
+    double mass[MOST_ROWS], most[MOST_ROWS], sum[MOST_ROWS]; /* W_r; log sum exp is most + log sum */
+    pen__real *s;                                            /* (n, items at once): scores, then exponentials */
+    pen__real *h, *scaled, *d; /* (n, width): rows of h; times W_r / (n Z_r); sum_j e^(s_rj - most) E_j */
+} work;
+
+/* ---- targets ----------------------------------------------------------------------------------------------------- */
+
+static void targets_of(const work *w, int64_t r, int64_t *from, int64_t *to)
+{
+    *from = w->child < 0 ? r : pen__segment(w->f, w->child, r);
+    *to = w->child < 0 ? r + 1 : pen__segment(w->f, w->child, r + 1);
+}
+
+static double weight_of(const work *w, int64_t i) { return w->weight ? (double)w->weight[i] : 1; }
+
+/* W_r, and whether the row has a target at all. */
+static bool mass_of(const work *w, int64_t r, double *mass)
+{
+    int64_t from, to;
+    bool any = false;
+    *mass = 0;
+    targets_of(w, r, &from, &to);
+    for (int64_t i = from; i < to; i++)
+        if (w->target[i] >= 0) any = true, *mass += weight_of(w, i);
+    return any;
+}
+
+/* Rows of the whole batch that have a target: every shard counts them for itself. */
+static int64_t count_rows(const pen__batch *batch, int32_t extent, int32_t child, const int32_t *target)
+{
+    int64_t n = 0;
+    if (child < 0) {
+        for (int64_t r = 0; r < batch->n[extent]; r++) n += target[r] >= 0;
+        return n;
+    }
+    for (int64_t r = 0; r < batch->n[extent]; r++)
+        for (int32_t i = batch->begin[child][r]; i < batch->begin[child][r + 1]; i++)
+            if (target[i] >= 0) {
+                n++;
+                break;
+            }
+    return n;
+}
+
+/* ---- a block of rows --------------------------------------------------------------------------------------------- */
+
+/* Scores of items [from, from + items) into s. */
+static void score(work *w, int64_t from, int64_t items)
+{
+    pen__product(w->f, false, true, w->n, items, w->width, 1, w->h, w->width, w->table + from * w->width, w->width, 0,
+                 w->s, items);
+    for (int64_t i = 0; i < w->n && w->bias; i++) w->deep->add(w->s + i * items, w->bias + from, items);
+}
+
+/* Takes the items' exponentials into each row's log sum exp, in place of the scores. */
+static void sum_up(work *w, int64_t items)
+{
+    for (int64_t i = 0; i < w->n; i++) {
+        pen__real *s = w->s + i * items;
+        double most = (double)w->deep->max(s, items);
+        if (most < w->most[i]) most = w->most[i];
+        w->sum[i] = w->sum[i] * exp(w->most[i] - most) + (double)w->deep->exp_sum(s, s, (pen__real)most, items);
+        w->most[i] = most;
+    }
+}
+
+/* The block's loss, what its targets give to gradients, and rows of h by their factors. */
+static double finish_rows(work *w)
+{
+    double loss = 0;
+    for (int64_t i = 0; i < w->n; i++) {
+        const pen__real *h = w->h + i * w->width;
+        int64_t from, to;
+        double good = 0;
+        targets_of(w, w->row[i], &from, &to);
+        for (int64_t k = from; k < to; k++) {
+            int64_t item = w->target[k];
+            if (item < 0) continue;
+            pen__real pull = (pen__real)(-weight_of(w, k) * w->share);
+            good += weight_of(w, k) * ((double)w->deep->dot(h, w->table + item * w->width, w->width) +
+                                       (w->bias ? (double)w->bias[item] : 0));
+            if (w->d_table) w->deep->axpy(w->d_table + item * w->width, pull, h, w->width);
+            if (w->d_bias) w->d_bias[item] += pull;
+        }
+        loss += w->mass[i] * (w->most[i] + log(w->sum[i])) - good;
+        memcpy(w->scaled + i * w->width, h, (size_t)w->width * sizeof *h);
+        w->deep->scale(w->scaled + i * w->width, (pen__real)(w->mass[i] * w->share / w->sum[i]), w->width);
+    }
+    return loss * w->share;
+}
+
+/* Gradients through the exponentials of items [from, from + items) that stand in s. */
+static void spread(work *w, int64_t from, int64_t items)
+{
+    pen__product(w->f, false, false, w->n, w->width, items, 1, w->s, items, w->table + from * w->width, w->width,
+                 from > 0, w->d, w->width);
+    if (w->d_table)
+        pen__product(w->f, true, false, items, w->width, w->n, 1, w->s, items, w->scaled, w->width, 1,
+                     w->d_table + from * w->width, w->width);
+    for (int64_t i = 0; i < w->n && w->d_bias; i++)
+        w->deep->axpy(w->d_bias + from, (pen__real)(w->mass[i] * w->share / w->sum[i]), w->s + i * items, items);
+}
+
+/* Writes or adds the rows' gradients to dh. */
+static void give_rows(work *w, pen__real *dh)
+{
+    for (int64_t i = 0; i < w->n; i++) {
+        pen__real *d = dh + w->row[i] * w->width;
+        int64_t from, to;
+        w->deep->axpy(d, (pen__real)(w->mass[i] * w->share / w->sum[i]), w->d + i * w->width, w->width);
+        targets_of(w, w->row[i], &from, &to);
+        for (int64_t k = from; k < to; k++)
+            if (w->target[k] >= 0)
+                w->deep->axpy(d, (pen__real)(-weight_of(w, k) * w->share), w->table + w->target[k] * w->width,
+                              w->width);
+    }
+}
+
+static double block(work *w, pen__real *dh)
+{
+    int64_t step = items_at_once(w->n_items);
+    for (int64_t i = 0; i < w->n; i++) w->most[i] = -INFINITY, w->sum[i] = 0;
+    for (int64_t from = 0; from < w->n_items; from += step) {
+        int64_t items = from + step < w->n_items ? step : w->n_items - from;
+        score(w, from, items);
+        sum_up(w, items);
+    }
+    double loss = finish_rows(w);
+    for (int64_t from = 0; from < w->n_items; from += step) {
+        int64_t items = from + step < w->n_items ? step : w->n_items - from;
+        if (step < w->n_items) {
+            score(w, from, items);
+            for (int64_t i = 0; i < w->n; i++)
+                w->deep->exp_sum(w->s + i * items, w->s + i * items, (pen__real)w->most[i], items);
+        }
+        spread(w, from, items);
+    }
+    if (dh) give_rows(w, dh);
+    return loss;
+}
+
+/* ---- the op ------------------------------------------------------------------------------------------------------ */
+
+static pen__real *gradient_of(const pen__frame *f, int32_t table)
+{
+    return f->table_grad && table >= 0 && !f->plan->table[table].frozen ? f->table_grad[table] : NULL;
+}
+
+static void forward(pen__frame *f, const pen__call *call) { (void)f, (void)call; }
+
+static void backward(pen__frame *f, const pen__call *call)
+{
+    const pen__plan *plan = f->plan;
+    const pen__embedding *table = &plan->table[call->i[TABLE]];
+    int32_t extent = pen__extent_of(f, call->in[0]), targets = plan->index[call->index[TARGET]].extent,
+            bias = call->i[BIAS];
+    const pen__real *h = pen__value(f, call->in[0]);
+    pen__real *dh = pen__grad(f, call->in[0]);
+    work w = {.f = f,
+              .deep = pen__deep_kern(),
+              .table = table->data,
+              .d_table = gradient_of(f, call->i[TABLE]),
+              .d_bias = gradient_of(f, bias),
+              .n_items = table->rows,
+              .width = table->width,
+              .target = pen__index_of(f, call->index[TARGET]),
+              .child = targets == extent ? -1 : targets};
+    if (bias >= 0) w.bias = plan->table[bias].data;
+    if (call->n_in > 1) w.weight = pen__value(f, call->in[1]);
+    int64_t rows = pen__rows_of(f, call->in[0]), most = rows_at_once(w.n_items), held = rows < most ? rows : most;
+    w.s = f->scratch;
+    w.h = w.s + held * items_at_once(w.n_items);
+    w.scaled = w.h + held * w.width;
+    w.d = w.scaled + held * w.width;
+    if (dh && !pen__adds(call, 0)) memset(dh, 0, (size_t)(rows * w.width) * sizeof *dh);
+    int64_t counted = count_rows(f->batch, extent, w.child, f->batch->index[call->index[TARGET]]);
+    w.share = counted > 0 ? 1 / (double)counted : 0;
+    for (int64_t r = 0; r < rows;) {
+        for (w.n = 0; r < rows && w.n < most; r++) {
+            if (!mass_of(&w, r, &w.mass[w.n])) continue;
+            memcpy(w.h + w.n * w.width, h + r * w.width, (size_t)w.width * sizeof *h);
+            w.row[w.n++] = r;
+        }
+        if (w.n > 0) f->loss += block(&w, dh);
+    }
+}
+
+static int64_t scratch(const pen__plan *plan, const pen__call *call, const int64_t *rows)
+{
+    const pen__embedding *table = &plan->table[call->i[TABLE]];
+    int64_t n = rows[plan->node[call->in[0]].extent], most = rows_at_once(table->rows);
+    return (n < most ? n : most) * (items_at_once(table->rows) + 3 * table->width);
+}
+
+static double flops(const pen__plan *plan, const pen__call *call, const int64_t *rows)
+{
+    const pen__embedding *table = &plan->table[call->i[TABLE]];
+    return 2.0 * (double)rows[plan->node[call->in[0]].extent] * (double)table->rows * table->width;
+}
+
+static const pen__op op = {
+    .name = "softmax_full", .forward = forward, .backward = backward, .keep = 3, .scratch = scratch, .flops = flops};
+
+void pen__loss_multinomial(pen__plan *plan, int32_t h, int32_t table, int32_t target, int32_t weight, int32_t bias)
+{
+    int32_t in[2] = {h, weight}, n = weight < 0 ? 1 : 2;
+    if (!pen__plan_has(plan, h, "softmax_full") || (n > 1 && !pen__plan_has(plan, weight, "softmax_full"))) return;
+    if (pen__plan_lookup(plan, (pen__lookup){.kind = PEN_LOOKUP_DENSE, .table = table, .index = -1, .weight = -1}) < 0)
+        return;
+    if (bias >= 0 &&
+        pen__plan_lookup(plan, (pen__lookup){.kind = PEN_LOOKUP_DENSE, .table = bias, .index = -1, .weight = -1}) < 0)
+        return;
+    int32_t extent = target >= 0 && target < plan->n_index ? plan->index[target].extent : -1;
+    if (extent < 0 || (extent != plan->node[h].extent && !pen__is_child(plan, extent, plan->node[h].extent))) {
+        pen__plan_fail(plan, "softmax_full: targets belong to the rows' extent or to a child of it");
+    } else if (plan->node[h].width != plan->table[table].width) {
+        pen__plan_fail(plan, "softmax_full: rows are %d wide, table '%s' %d", plan->node[h].width,
+                       plan->table[table].name, plan->table[table].width);
+    } else if (bias >= 0 && (plan->table[bias].width != 1 || plan->table[bias].rows != plan->table[table].rows)) {
+        pen__plan_fail(plan, "softmax_full: a bias is a table of width 1 with a row for each of '%s'",
+                       plan->table[table].name);
+    } else if (n > 1 &&
+               (plan->node[weight].extent != extent || plan->node[weight].width != 1 || plan->node[weight].has_grad)) {
+        pen__plan_fail(plan, "softmax_full: weights are constants of width 1 on the targets' extent");
+    } else {
+        pen__call *call = pen__plan_call(plan, &op, in, n, -1);
+        if (!call) return;
+        call->index[TARGET] = target;
+        call->i[TABLE] = table, call->i[BIAS] = bias;
+    }
+}
+
+void pen__loss_softmax(pen__plan *plan, int32_t h, int32_t table, int32_t target, int32_t bias)
+{
+    pen__loss_multinomial(plan, h, table, target, -1, bias);
+}

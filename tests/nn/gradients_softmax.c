@@ -1,0 +1,143 @@
+/* Gradients of the losses over items, with odd shapes, rows without a target, one element, several shards. */
+#include "gradient_check.h"
+
+static const pen__init START = {PEN_INIT_ZERO, 0}; /* check_gradients draws the values */
+static const int32_t RAGGED[5] = {3, 0, 1, 4, 0}, ONE[1] = {1};
+
+/* Sessions of clicks, each answered over all items; the table is read by a gather too, and another loss reads h. */
+static void full(int64_t sessions, const int32_t *lengths, int32_t items, bool with_bias, bool missing)
+{
+    check *c = check_begin();
+    pen__plan *p = c->plan;
+    int32_t clicks = pen__extent_child(p, PEN_ROOT, "clicks"), item = pen__input_index(p, clicks, "item");
+    int32_t next = pen__input_index(p, clicks, "next"), label = pen__input_real(p, clicks, 1, "label");
+    int32_t table = pen__plan_table(p, "item", items, 5, START),
+            bias = with_bias ? pen__plan_table(p, "bias", items, 1, START) : -1;
+    int32_t x = pen__gather(p, table, item), h = pen__linear(p, "0", &x, 1, 5, PEN_ACT_TANH);
+    pen__loss_softmax(p, h, table, next, bias);
+    pen__loss_pointwise(p, PEN_LOSS_SQUARED, pen__linear(p, "out", &h, 1, 1, PEN_ACT_NONE), label, -1);
+    pen__loss_softmax(p, pen__scaled(p, h, 2), table, item, -1);
+    check_rows(c, PEN_ROOT, sessions);
+    check_segments(c, clicks, lengths);
+    check_index(c, item, items, 0), check_index(c, next, items, missing), check_real(c, label, 0, 1);
+    check_gradients(c);
+}
+
+static void full_softmax(void **state)
+{
+    (void)state;
+    full(5, RAGGED, 7, false, true);
+    full(5, RAGGED, 11, true, true);
+    full(1, ONE, 1, true, false);
+    full(1, ONE, 3, true, false);
+}
+
+/* Users with bags of weighted targets; one user has none. */
+static void multinomial(bool weighted)
+{
+    check *c = check_begin();
+    pen__plan *p = c->plan;
+    int32_t bag = pen__extent_child(p, PEN_ROOT, "bag"), item = pen__input_index(p, bag, "item"),
+            user = pen__input_index(p, PEN_ROOT, "user");
+    int32_t weight = pen__input_real(p, bag, 1, "weight"),
+            h = pen__gather(p, pen__plan_table(p, "user", 4, 3, START), user);
+    pen__loss_multinomial(p, h, pen__plan_table(p, "item", 9, 3, START), item, weighted ? weight : -1,
+                          pen__plan_table(p, "bias", 9, 1, START));
+    check_rows(c, PEN_ROOT, 5);
+    check_segments(c, bag, RAGGED);
+    check_index(c, item, 9, 1), check_index(c, user, 4, 0), check_real(c, weight, 0.2, 2);
+    check_gradients(c);
+}
+
+static void multinomials(void **state)
+{
+    (void)state;
+    multinomial(false);
+    multinomial(true);
+}
+
+/* Many rows and a large catalogue, which come in blocks, against the plainest loops. */
+enum { BIG_ROWS = 330, BIG_ITEMS = 13000, BIG_WIDTH = 3 };
+
+static double naive(const double *h, const double *table, const int32_t *target, int64_t items, double *dh,
+                    double *d_table)
+{
+    double loss = 0, *p = calloc((size_t)items, sizeof *p);
+    int64_t n = 0;
+    for (int64_t r = 0; r < BIG_ROWS; r++) n += target[r] >= 0;
+    for (int64_t r = 0; r < BIG_ROWS; r++) {
+        double sum = 0;
+        if (target[r] < 0) continue;
+        for (int64_t j = 0; j < items; j++) {
+            double s = 0;
+            for (int k = 0; k < BIG_WIDTH; k++) s += h[r * BIG_WIDTH + k] * table[j * BIG_WIDTH + k];
+            sum += p[j] = exp(s);
+        }
+        loss -= log(p[target[r]] / sum) / (double)n;
+        for (int64_t j = 0; j < items; j++)
+            for (int k = 0; k < BIG_WIDTH; k++) {
+                double ds = (p[j] / sum - (j == target[r])) / (double)n;
+                dh[r * BIG_WIDTH + k] += ds * table[j * BIG_WIDTH + k];
+                d_table[j * BIG_WIDTH + k] += ds * h[r * BIG_WIDTH + k];
+            }
+    }
+    free(p);
+    return loss;
+}
+
+static void assert_near(const double *a, const double *b,
+                        int64_t n) /* sums of up to 13000 terms below 1: 1e-11 is far above rounding */
+{
+    for (int64_t i = 0; i < n; i++)
+        if (!(fabs(a[i] - b[i]) < 1e-11)) fail_msg("[%lld]: %.15g, not %.15g", (long long)i, a[i], b[i]);
+}
+
+static void blocks(int64_t items, int32_t grain)
+{
+    check *c = check_begin();
+    pen__plan *p = c->plan;
+    int32_t state = pen__input_index(p, PEN_ROOT, "state"), target = pen__input_index(p, PEN_ROOT, "target");
+    int32_t h = pen__gather(p, pen__plan_table(p, "state", BIG_ROWS, BIG_WIDTH, START), state);
+    pen__loss_softmax(p, h, pen__plan_table(p, "item", items, BIG_WIDTH, START), target, -1);
+    assert_int_equal(pen__plan_end(p, NULL), PEN_OK);
+    double *value[2], *made[2], *wanted[2], loss;
+    for (int t = 0; t < 2; t++) {
+        int64_t n = p->table[t].rows * BIG_WIDTH;
+        value[t] = calloc((size_t)n, sizeof(double)), made[t] = calloc((size_t)n, sizeof(double)),
+        wanted[t] = calloc((size_t)n, sizeof(double));
+        for (int64_t i = 0; i < n; i++) value[t][i] = 4 * check_draw(c);
+        pen__plan_table_set(p, t, value[t]);
+    }
+    check_rows(c, PEN_ROOT, BIG_ROWS);
+    check_index(c, target, (int32_t)items, 1);
+    check_index(c, state, 1, 0);
+    for (int32_t r = 0; r < BIG_ROWS; r++) c->integers[PEN_MAX_EXTENTS + state][r] = r;
+    pen__run *run = NULL;
+    pen__run_options options = {.grain = grain, .seed = 5};
+    assert_int_equal(pen__run_create(c->ctx, p, &options, &run, NULL), PEN_OK);
+    assert_int_equal(pen__run_gradients(run, &c->batch, 0, NULL, made, &loss, NULL), PEN_OK);
+    assert_true(fabs(loss - naive(value[0], value[1], c->batch.index[target], items, wanted[0], wanted[1])) < 1e-10);
+    assert_near(made[0], wanted[0], BIG_ROWS * BIG_WIDTH);
+    assert_near(made[1], wanted[1], items * BIG_WIDTH);
+    for (int t = 0; t < 2; t++) free(value[t]), free(made[t]), free(wanted[t]);
+    pen__run_destroy(run);
+    pen__plan_destroy(p);
+    pen_context_destroy(c->ctx);
+    free(c);
+}
+
+static void blocks_of_rows_and_items(void **state)
+{
+    (void)state;
+    blocks(200, 1000);
+    blocks(200, 100);
+    blocks(BIG_ITEMS, 1000);
+    blocks(BIG_ITEMS, 150);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(full_softmax), cmocka_unit_test(multinomials),
+                                       cmocka_unit_test(blocks_of_rows_and_items)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
