@@ -14,3 +14,8 @@
     {"gmf", PEN_TASK_RANK, 1, {"factors=8", "epochs=20", "batch_size=256", "learning_rate=0.05", "init=0.1", NULL}, "ndcg@10", 0.15, 0.21},
     {"mlp", PEN_TASK_RANK, 1, {"factors=8", "epochs=40", "batch_size=128", "learning_rate=0.02", "init=0.3", "dropout=0.1"}, "ndcg@10", 0.15, 0.21},
     {"neumf", PEN_TASK_RANK, 1, {"factors=4", "epochs=20", "batch_size=256", "learning_rate=0.01", "init=0.1", "layers=3"}, "ndcg@10", 0.15, 0.21},
+    {"autorec", PEN_TASK_RATE, 1, {"factors=8", "epochs=40", "batch_size=8", "learning_rate=0.02", "init=0.1", NULL}, "rmse", 0.90, 0.97},
+    {"autorec", PEN_TASK_RATE, 1, {"side=users", "factors=8", "epochs=40", "batch_size=8", "learning_rate=0.02", "init=0.1", NULL}, "rmse", 0.90, 0.97},
+    {"sasrec", PEN_TASK_RANK, 1, {"factors=8", "epochs=20", "batch_size=8", "learning_rate=0.02", "loss=bce", "max_length=12", "init=0.1", NULL}, "ndcg@10", 0.08, 0.2},
+    {"sasrec", PEN_TASK_RANK, 1, {"factors=8", "epochs=20", "batch_size=8", "learning_rate=0.02", "norm=post", "max_length=12", "init=0.1", NULL}, "ndcg@10", 0.08, 0.2},
+    {"gru4rec", PEN_TASK_RANK, 1, {"factors=8", "epochs=20", "batch_size=8", "learning_rate=0.02", "hidden=6", "max_length=12", "init=0.1", NULL}, "ndcg@10", 0.08, 0.2},

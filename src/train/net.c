@@ -19,21 +19,37 @@ static pen_status build(const pen_model *model, pen__net *net, pen_error *error)
     return pen__plan_end(net->plan, error);
 }
 
+/* The plan alone, in a state of its own: to learn what a model's tensors are. */
+static pen_status build_apart(const pen_model *model, char **state, pen_error *error)
+{
+    *state = NULL;
+    char *made = NULL;
+    PEN_TRY(PEN_NEW_ZERO(model->ctx, made, model->class->state_size));
+    *state = made;
+    return build(model, (pen__net *)(void *)made, error);
+}
+
+static void free_apart(const pen_model *model, char *state)
+{
+    if (state) pen__plan_destroy(((pen__net *)(void *)state)->plan);
+    pen__free(model->ctx, state);
+}
+
 pen_status pen__net_memory(const pen__model_class *class, const pen__params *params, const pen__train *train, uint64_t *bytes,
                            pen_error *error)
 {
     pen_model model = {.ctx = train->ctx, .class = class, .params = *params, .n_users = train->n_users, .n_items = train->n_items,
                        .train = train};
-    pen__net net = {0};
     uint64_t n = 0;
-    model.state = &net;
-    pen_status status = build(&model, &net, error);
+    char *state;
+    pen_status status = build_apart(&model, &state, error);
     if (status == PEN_OK) {
-        n = (uint64_t)net.plan->n_dense;
-        for (int32_t t = 0; t < net.plan->n_tables; t++) n += (uint64_t)net.plan->table[t].rows * (uint64_t)net.plan->table[t].width;
+        const pen__plan *plan = ((pen__net *)(void *)state)->plan;
+        n = (uint64_t)plan->n_dense;
+        for (int32_t t = 0; t < plan->n_tables; t++) n += (uint64_t)plan->table[t].rows * (uint64_t)plan->table[t].width;
         n *= 1 + (uint64_t)pen__optimiser_slots((pen__optimiser)pen__params_get(class, params, "optimizer"));
     }
-    pen__plan_destroy(net.plan);
+    free_apart(&model, state);
     *bytes = n * sizeof(pen__real);
     return status;
 }
@@ -54,10 +70,10 @@ static pen_status add_slots(pen_model *model, pen__optimiser kind, const char *n
 pen_status pen__net_begin(pen_model *model, const pen__train *train, pen_error *error)
 {
     (void)train;
-    pen__net net = {0};
+    char *state;
     pen__optimiser kind = (pen__optimiser)pen__param_int(model, "optimizer");
-    pen_status status = build(model, &net, error);
-    const pen__plan *plan = net.plan;
+    pen_status status = build_apart(model, &state, error);
+    const pen__plan *plan = status == PEN_OK ? ((pen__net *)(void *)state)->plan : NULL;
     for (int32_t w = 0; status == PEN_OK && w < plan->n_weights; w++) {
         const pen__weight *weight = &plan->weight[w];
         pen__real *data;
@@ -72,7 +88,7 @@ pen_status pen__net_begin(pen_model *model, const pen__train *train, pen_error *
         if (status == PEN_OK) status = add_slots(model, kind, table->name, table->rows, table->width, error);
     }
     if (status == PEN_OK && plan->n_dense) status = add_slots(model, kind, "dense", plan->n_dense, 1, error);
-    pen__plan_destroy(net.plan);
+    free_apart(model, state);
     return status;
 }
 
@@ -136,6 +152,7 @@ static pen_status begin_training(pen_model *model, const pen__train *train, pen_
 {
     pen__net *net = model->state;
     const pen__net_class *class = model->class->net;
+    if (class->ready) PEN_TRY(class->ready(model, train, error));
     int32_t batch = class->batch ? class->batch(model) : pen__param_int(model, "batch_size");
     pen__run_options o = {.grain = class->grain > 0 ? class->grain : (batch + 7) / 8, .seed = model->seed};
     o.learning = (pen__learning){.kind = (pen__optimiser)pen__param_int(model, "optimizer"),

@@ -49,6 +49,8 @@ typedef struct pen__net_class {
     int64_t (*examples)(const pen_model *model, const pen__train *train);
     int32_t (*batch)(const pen_model *model);   /* NULL: the parameter batch_size */
     int32_t grain;                              /* examples of a shard; 0: an eighth of a batch */
+    /* What must be ready before an epoch (once; tensors are bound); NULL: nothing. */
+    pen_status (*ready)(pen_model *model, const pen__train *train, pen_error *error);
     /* Sets example->rows of children (and, for number -1, of shared extents), from number, epoch and train (or user) alone. */
     void (*size)(pen__example *example);
     /* Writes the inputs of the example's rows; for number -1 those of shared extents. */

@@ -1,0 +1,238 @@
+/* autorec: an item's (or a user's) ratings are squeezed into a hidden layer and drawn out of it again; what was not rated is predicted by
+ * what comes out.
+ *
+ * The side that is squeezed is called rows here, the other columns. The input is a bag of the columns that rated the row, so nothing of
+ * size users x items exists; the output is computed for rated columns alone. After each epoch the rows' hidden layers are kept as a
+ * tensor: a rating is then one inner product. Cost: O(ratings hidden) an epoch.
+ *
+ * A new user is a row whose hidden layer is computed from the history (side=users), or a column solved for by least squares on the
+ * hidden layers of the history's items (side=items).
+ *
+ * Sedhain, Menon, Sanner, Xie: "AutoRec: autoencoders meet collaborative filtering" (WWW 2015). */
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "kern/kern.h"
+#include "train/net.h"
+
+enum { ITEMS, USERS };
+
+typedef struct autorec {
+    pen__net net;
+    int32_t bag, column, rating, target; /* extent; index input; real inputs: the centred ratings as weights and as labels */
+    int32_t hidden_node, out, out_bias;  /* node; tables */
+    float *hidden;                       /* (n_rows, d): tensor "hidden" */
+    int32_t d, by_users;
+} autorec;
+
+static int32_t rows_of(const pen_model *model) { return pen__param_int(model, "side") == USERS ? model->n_users : model->n_items; }
+static int32_t columns_of(const pen_model *model) { return pen__param_int(model, "side") == USERS ? model->n_items : model->n_users; }
+
+static void build(const pen_model *model, pen__net *base)
+{
+    autorec *net = (autorec *)base;
+    pen__plan *plan = base->plan;
+    int32_t d = pen__param_int(model, "factors");
+    pen__init init = {PEN_INIT_NORMAL, pen__param(model, "init")};
+    net->d = d, net->by_users = pen__param_int(model, "side") == USERS;
+    net->bag = pen__extent_child(plan, PEN_ROOT, "ratings");
+    net->column = pen__input_index(plan, net->bag, "column");
+    net->rating = pen__input_real(plan, net->bag, 1, "rating"), net->target = pen__input_real(plan, net->bag, 1, "target");
+    int32_t in = pen__plan_table(plan, "in", columns_of(model), d, init);
+    net->out = pen__plan_table(plan, "out", columns_of(model), d, init);
+    net->out_bias = pen__plan_table(plan, "out.bias", columns_of(model), 1, (pen__init){PEN_INIT_ZERO, 0});
+    int32_t sum = pen__bag(plan, in, net->column, PEN_POOL_SUM, net->rating);
+    net->hidden_node = base->user = pen__activate(plan, pen__shifted(plan, "hidden.bias", sum), PEN_ACT_SIGMOID);
+    int32_t kept = pen__dropped(plan, net->hidden_node, pen__param(model, "dropout"));
+    int32_t score = pen__plus(plan, pen__dot(plan, kept, pen__gather(plan, net->out, net->column)), pen__gather(plan, net->out_bias, net->column));
+    pen__loss_pointwise(plan, PEN_LOSS_SQUARED, score, net->target, -1);
+}
+
+/* ---- batches --------------------------------------------------------------------------------------------------------------- */
+
+static const pen__rows *ratings_of(const pen_model *model, const pen__train *train)
+{
+    return pen__param_int(model, "side") == USERS ? &train->by_user : &train->by_item;
+}
+
+static int64_t examples(const pen_model *model, const pen__train *train)
+{
+    (void)train;
+    return rows_of(model);
+}
+
+static void size(pen__example *example)
+{
+    const autorec *net = example->model->state;
+    if (example->user) {
+        example->rows[net->bag] = example->user->n;
+    } else if (example->number >= 0) {
+        const pen__rows *rows = ratings_of(example->model, example->train);
+        example->rows[net->bag] = rows->begin[example->number + 1] - rows->begin[example->number];
+    }
+}
+
+static void fill(pen__example *example)
+{
+    const autorec *net = example->model->state;
+    const pen_model *model = example->model;
+    if (example->number < 0 && !example->user) return;
+    const int32_t *column = example->user ? example->user->item : NULL;
+    const float *value = example->user ? example->user->value : NULL;
+    if (!example->user) {
+        const pen__rows *rows = ratings_of(model, example->train);
+        column = rows->column + rows->begin[example->number], value = rows->value + rows->begin[example->number];
+    }
+    pen__real *weight = example->real[0], *label = example->real[1];
+    for (int64_t k = 0; k < example->rows[net->bag]; k++) {
+        example->index[net->column][k] = column[k];
+        weight[k] = label[k] = value[k] - (float)model->mean;
+    }
+}
+
+/* ---- the rows' hidden layers ------------------------------------------------------------------------------------------------ */
+
+/* sigmoid(V' r + mu) of one bag, in the order of the bag. */
+static void squeeze(const pen_model *model, const int32_t *column, const float *value, int64_t n, float *h)
+{
+    const autorec *net = model->state;
+    const float *in = net->net.plan->table[0].data;
+    memcpy(h, net->net.plan->weight[0].data, (size_t)net->d * sizeof *h);
+    for (int64_t k = 0; k < n; k++) pen__kern()->axpy(h, value[k] - (float)model->mean, in + (int64_t)column[k] * net->d, net->d);
+    pen__kern()->sigmoid(h, h, net->d);
+}
+
+typedef struct squeezing {
+    pen_model *model;
+    const pen__rows *rows;
+} squeezing;
+
+enum { GRAIN = 64 };
+
+static pen_status squeeze_some(void *arg, int64_t shard, int worker, pen_error *error)
+{
+    const squeezing *work = arg;
+    const autorec *net = work->model->state;
+    (void)worker, (void)error;
+    int64_t n = work->rows->n_rows, end = (shard + 1) * GRAIN < n ? (shard + 1) * GRAIN : n;
+    for (int64_t r = shard * GRAIN; r < end; r++) {
+        int64_t from = work->rows->begin[r];
+        squeeze(work->model, work->rows->column + from, work->rows->value + from, work->rows->begin[r + 1] - from, net->hidden + r * net->d);
+    }
+    return PEN_OK;
+}
+
+static pen_status epoch(pen_model *model, const pen__train *train, int32_t number, double *loss, pen_error *error)
+{
+    PEN_TRY(pen__net_epoch(model, train, number, loss, error));
+    squeezing work = {model, ratings_of(model, train)};
+    return pen__parallel(model->ctx, pen__shards(work.rows->n_rows, GRAIN), squeeze_some, &work, error);
+}
+
+static pen_status begin(pen_model *model, const pen__train *train, pen_error *error)
+{
+    PEN_TRY(pen__net_begin(model, train, error));
+    return pen__model_add(model, "hidden", PEN_F32, PEN_ROLE_PARAM, rows_of(model), pen__param_int(model, "factors"), 0, NULL, error);
+}
+
+static pen_status bind(pen_model *model, pen_error *error)
+{
+    autorec *net = model->state;
+    PEN_TRY(pen__net_build(model, error));
+    return pen__model_get(model, "hidden", PEN_F32, rows_of(model), net->d, 0, NULL, &net->hidden, error);
+}
+
+static void unbind(pen_model *model)
+{
+    pen__net_unbind(model);
+    memset(model->state, 0, sizeof(autorec));
+}
+
+/* ---- ratings ------------------------------------------------------------------------------------------------------------------ */
+
+static int64_t padded(const autorec *net) { return pen__matrix_pad(net->d + 1); }
+
+/* A row's layer; then the matrix and the right side of least squares, and its scratch. */
+static size_t scratch(const pen_model *model)
+{
+    const autorec *net = model->state;
+    return (size_t)(padded(net) * 2 + pen__matrix_floats(net->d + 1) + 2 * PEN_OUTER_ROWS * padded(net)) * sizeof(float);
+}
+
+/* Least squares with penalty `solve` n of a new user's column on the hidden layers [h_i 1] of the history: w (d + 1). */
+static void solve_column(const pen_model *model, const pen__user *user, float *w, float *memory)
+{
+    const autorec *net = model->state;
+    const pen__kernels *kern = pen__kern();
+    int64_t d = net->d + 1, stride = pen__matrix_stride(d);
+    float *a = memory, *row = memory + pen__matrix_floats(d), *outer = row + padded(net), one = 1;
+    memset(a, 0, (size_t)pen__matrix_floats(d) * sizeof *a);
+    memset(w, 0, (size_t)padded(net) * sizeof *w);
+    memset(row, 0, (size_t)padded(net) * sizeof *row);
+    for (int64_t e = 0; e < user->n; e++) {
+        memcpy(row, net->hidden + (int64_t)user->item[e] * net->d, (size_t)net->d * sizeof *row);
+        row[net->d] = 1;
+        float value = user->value[e] - (float)model->mean;
+        kern->add_outer(a, w, d, row, padded(net), NULL, NULL, one, NULL, value, 1, 0, outer);
+    }
+    float penalty = (float)pen__param(model, "solve");
+    for (int64_t k = 0; k < d; k++) a[k * stride + k] += penalty;
+    if (kern->cholesky(a, d))
+        kern->cholesky_solve(a, d, w);
+    else
+        memset(w, 0, (size_t)padded(net) * sizeof *w);
+}
+
+static pen_status rate(const pen_model *model, const pen__user *user, int32_t item, void *memory, double *rating, pen_error *error)
+{
+    const autorec *net = model->state;
+    (void)error;
+    *rating = model->mean;
+    const float *out = net->net.plan->table[1].data, *bias = net->net.plan->table[2].data;
+    float *h = memory, *rest = h + padded(net);
+    if (net->by_users) {
+        if (item < 0) return PEN_OK;
+        const float *layer = net->hidden + (int64_t)user->number * net->d;
+        if (user->number < 0) squeeze(model, user->item, user->value, user->n, h), layer = h;
+        *rating += (double)(pen__kern()->dot(layer, out + (int64_t)item * net->d, net->d) + bias[item]);
+        return PEN_OK;
+    }
+    const float *column = user->number >= 0 ? out + (int64_t)user->number * net->d : h;
+    if (user->number < 0) solve_column(model, user, h, rest);
+    double base = (double)(user->number >= 0 ? bias[user->number] : h[net->d]);
+    *rating += base + (item < 0 ? 0 : (double)pen__kern()->dot(net->hidden + (int64_t)item * net->d, column, net->d));
+    return PEN_OK;
+}
+
+static const pen_param params[] = {
+    {.name = "factors", .type = PEN_PARAM_INT, .standard = "500", .low = 1, .high = 4096, .log_scale = 1, .doc = "width of the hidden layer"},
+    {.name = "side", .type = PEN_PARAM_CHOICE, .standard = "items", .choices = "items|users", .doc = "whose ratings are squeezed"},
+    {.name = "dropout", .type = PEN_PARAM_REAL, .standard = "0", .low = 0, .high = 0.9, .doc = "share of hidden numbers left out in training"},
+    {.name = "init", .type = PEN_PARAM_REAL, .standard = "0.03", .low = 0, .high = 10, .log_scale = 1, .doc = "standard deviation of the weights' first values"},
+    {.name = "solve", .type = PEN_PARAM_REAL, .standard = "1", .low = 1e-6, .high = 1e6, .log_scale = 1,
+     .doc = "penalty of least squares for a new user (side=items)"},
+    PEN_NET_PARAMS("100", "10", "128", "items or users", "0.001", "adam", "1e-5"),
+};
+
+static const pen__net_class net = {.build = build, .examples = examples, .size = size, .fill = fill};
+
+const pen__model_class pen__autorec_class = {
+    .name = "autorec",
+    .family = "factor",
+    .summary = "autoencoder of an item's or a user's ratings",
+    .formula = "h = sigmoid(V' (r - mean) + mu);  rating(u, i) = mean + <W_u, h_i> + b_u  (side=items)\n"
+               "minimise the mean over ratings of (rating(u, i) - r)^2, with regularization of touched rows",
+    .paper = "Sedhain, Menon, Sanner, Xie: AutoRec: autoencoders meet collaborative filtering (WWW 2015)",
+    .tasks = 1u << PEN_TASK_RATE,
+    .params = params,
+    .n_params = sizeof params / sizeof *params,
+    .state_size = sizeof(autorec),
+    .net = &net,
+    .begin = begin,
+    .epoch = epoch,
+    .bind = bind,
+    .unbind = unbind,
+    .scratch = scratch,
+    .rate = rate,
+};
