@@ -108,6 +108,12 @@ static inline pen__real *pen__grad(const pen__frame *f, int32_t node)
     return f->arena + f->layout->grad[node];
 }
 
+/* Whether a gradient comes to the call: it is a loss, or its output has one (that of constants alone has none). */
+static inline bool pen__flows_back(const pen__plan *plan, const pen__call *call)
+{
+    return call->op->backward && (call->out < 0 || plan->node[call->out].has_grad);
+}
+
 static inline bool pen__adds(const pen__call *call, int k) { return call->adds >> k & 1; }
 
 static inline const pen__real *pen__weight_data(const pen__frame *f, int32_t weight) { return f->plan->weight[weight].data; }

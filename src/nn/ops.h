@@ -96,4 +96,28 @@ void pen__loss_softmax(pen__plan *plan, int32_t h, int32_t table, int32_t target
  * width 1 on the targets' extent, or -1: 1): -sum_i w_i log softmax_i, mean over the rows that have a target. */
 void pen__loss_multinomial(pen__plan *plan, int32_t h, int32_t table, int32_t target, int32_t weight, int32_t bias);
 
+/* ---- losses against sampled items: nn/op/sampled.c, formulas in nn/op/row_loss.c ------------------------------------------ */
+
+typedef enum pen__contrast {
+    PEN_CONTRAST_SOFTMAX = 0, PEN_CONTRAST_BCE, PEN_CONTRAST_GBCE, PEN_CONTRAST_BPR, PEN_CONTRAST_BPR_MAX, PEN_CONTRAST_HINGE, PEN_CONTRAST_CCL
+} pen__contrast;
+
+typedef struct pen__sampled {
+    pen__contrast kind;
+    int32_t target;         /* index input on h's extent: each row's item; rows with -1 are skipped */
+    int32_t negatives;      /* index input on the negatives' extent: their items; -1: nothing there */
+    int32_t positive_shift, negative_shift; /* nodes of width 1, added to the scores: item biases, -logQ, or their sum; -1: none */
+    bool keeps_hits;        /* a negative that is the row's target counts like any other */
+    bool sum;               /* bce: the sum over a row's negatives, not their mean */
+    int64_t n_items;        /* gbce: the catalogue */
+    double t;               /* gbce: calibration, in [0, 1]; 0: bce */
+    double margin;          /* hinge, ccl */
+    double weight;          /* ccl: of the negatives; bpr-max: of its regularisation */
+    double elu;             /* bpr-max: scores pass elu with this alpha; 0: they do not */
+} pen__sampled;
+
+/* Loss of scores <h, positive> and <h, negatives>, mean over the batch's rows that have a target. positive: rows of h's extent (a gather by
+ * `target`); negative: shared rows, which every row meets, or children of h's rows. All of one width. ccl wants unit vectors. */
+void pen__loss_sampled(pen__plan *plan, int32_t h, int32_t positive, int32_t negative, const pen__sampled *how);
+
 #endif

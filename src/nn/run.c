@@ -217,7 +217,7 @@ static void backward(pen__frame *f, int32_t from, int32_t down_to)
 {
     for (int32_t c = from; c >= down_to; c--) {
         const pen__call *call = &f->plan->call[c];
-        if (call->learns && call->op->backward) call->op->backward(f, call);
+        if (call->learns && pen__flows_back(f->plan, call)) call->op->backward(f, call);
     }
 }
 

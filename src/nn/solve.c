@@ -63,7 +63,7 @@ void pen__solve(const pen__layout *layout, void *memory, pen__batch *batch, pen_
         for (int32_t c = 0; c < plan->n_calls; c++)
             if (layout->needed[c]) plan->call[c].op->forward(&f, &plan->call[c]);
         for (int32_t c = plan->n_calls - 1; c >= 0; c--)
-            if (layout->needed[c] && plan->call[c].op->backward) plan->call[c].op->backward(&f, &plan->call[c]);
+            if (layout->needed[c] && pen__flows_back(plan, &plan->call[c])) plan->call[c].op->backward(&f, &plan->call[c]);
         pen__update update = pen__update_at(&learning, (uint64_t)step, true);
         pen__real *slot = slots;
         for (int32_t t = 0; t < plan->n_tables; t++) {

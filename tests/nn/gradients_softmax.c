@@ -56,6 +56,63 @@ static void multinomials(void **state)
     multinomial(true);
 }
 
+/* Every loss on sampled items. Shifts learn (biases) or are constants (logQ); targets and negatives are missing here
+ * and there, and with 6 items most rows have an accidental hit. */
+static void sampled(pen__contrast kind, bool own, bool biased, int64_t sessions, const int32_t *lengths,
+                    int32_t n_negatives)
+{
+    check *c = check_begin();
+    pen__plan *p = c->plan;
+    int32_t clicks = pen__extent_child(p, PEN_ROOT, "clicks");
+    int32_t others = own ? pen__extent_child(p, clicks, "others") : pen__extent_shared(p, "others");
+    int32_t item = pen__input_index(p, clicks, "item"), next = pen__input_index(p, clicks, "next");
+    int32_t other = pen__input_index(p, others, "other"), often = pen__input_real(p, others, 1, "often");
+    int32_t table = pen__plan_table(p, "item", 6, 5, START), bias = pen__plan_table(p, "bias", 6, 1, START);
+    int32_t x = pen__gather(p, table, item), h = pen__linear(p, "0", &x, 1, 5, PEN_ACT_TANH);
+    int32_t good = pen__gather(p, table, next), bad = pen__gather(p, table, other);
+    if (kind == PEN_CONTRAST_CCL) h = pen__unit(p, h), good = pen__unit(p, good), bad = pen__unit(p, bad);
+    pen__sampled how = {.kind = kind,
+                        .target = next,
+                        .negatives = other,
+                        .positive_shift = -1,
+                        .negative_shift = -1,
+                        .n_items = 40,
+                        .t = 0.7,
+                        .margin = 0.1,
+                        .weight = 1.5,
+                        .elu = biased ? 0.5 : 0,
+                        .sum = biased,
+                        .keeps_hits = own && biased};
+    if (biased) {
+        how.positive_shift = pen__gather(p, bias, next);
+        how.negative_shift = pen__plus(p, pen__gather(p, bias, other), pen__scaled(p, often, -1));
+    } else if (own) {
+        how.negative_shift = often;
+    }
+    pen__loss_sampled(p, h, good, bad, &how);
+    check_rows(c, PEN_ROOT, sessions);
+    check_segments(c, clicks, lengths);
+    static const int32_t UNEVEN[8] = {2, 3, 0, 1, 4, 1, 2, 3};
+    if (own)
+        check_segments(c, others, UNEVEN);
+    else
+        check_rows(c, others, n_negatives);
+    check_index(c, item, 6, 0), check_index(c, next, 6, lengths != ONE), check_index(c, other, 6, lengths != ONE);
+    check_real(c, often, -1, 1);
+    check_gradients(c);
+}
+
+static void sampled_losses(void **state)
+{
+    (void)state;
+    for (int kind = PEN_CONTRAST_SOFTMAX; kind <= PEN_CONTRAST_CCL; kind++)
+        for (int form = 0; form < 4; form++) {
+            sampled((pen__contrast)kind, form & 1, form & 2, 5, RAGGED, 7);
+            sampled((pen__contrast)kind, form & 1, form & 2, 1, ONE, 1);
+            if (!(form & 1)) sampled((pen__contrast)kind, false, form & 2, 5, RAGGED, 0);
+        }
+}
+
 /* Many rows and a large catalogue, which come in blocks, against the plainest loops. */
 enum { BIG_ROWS = 330, BIG_ITEMS = 13000, BIG_WIDTH = 3 };
 
@@ -138,6 +195,6 @@ static void blocks_of_rows_and_items(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(full_softmax), cmocka_unit_test(multinomials),
-                                       cmocka_unit_test(blocks_of_rows_and_items)};
+                                       cmocka_unit_test(sampled_losses), cmocka_unit_test(blocks_of_rows_and_items)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
