@@ -21,7 +21,8 @@ typedef struct layout_work {
 
 static int64_t node_size(const pen__plan *plan, int32_t node, const int64_t *rows)
 {
-    int64_t size = rows[plan->node[node].extent] * plan->node[node].width;
+    int32_t extent = plan->node[node].extent;
+    int64_t size = (extent == PEN_EACH_SHARD ? 1 : rows[extent]) * plan->node[node].width;
     return (size > 0 ? size + 15 : 16) / 16 * 16;
 }
 

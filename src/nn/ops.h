@@ -60,6 +60,11 @@ int32_t pen__norm(pen__plan *plan, const char *name, int32_t x);
  * another. dropout: of the softmax's weights, while training. No projections: those are pen__linear. -> (x's extent, width) */
 int32_t pen__attention(pen__plan *plan, const int32_t *x, int32_t n, int32_t heads, bool causal, double dropout);
 
+/* Batch norm of each column over all rows of the batch, nn/op/batch_norm.c: the batch's statistics while training, running ones when
+ * answering. Weights (1, width), without decay: "name.weight" (ones), "name.bias" (zeros), and, which no gradient moves, "name.mean" and
+ * "name.variance". Shards meet here: a plan has few of them. -> (x's extent, width) */
+int32_t pen__batch_norm(pen__plan *plan, const char *name, int32_t x);
+
 /* A gated recurrent unit along each segment, from a state of zeros, nn/op/gru.c: PyTorch's definition. Weights "name.weight_ih"
  * (3 width, x's width), "name.weight_hh" (3 width, width), "name.bias_ih" and "name.bias_hh" (1, 3 width), rows in the order r, z, n,
  * U(+-1 / sqrt(width)). -> (x's extent, width): the state after each row */

@@ -31,6 +31,7 @@
 
 enum {
     PEN_ROOT = 0,          /* the extent of a batch's examples */
+    PEN_EACH_SHARD = -1,   /* instead of an extent, of an op's `aux`: one row in each shard */
     PEN_MAX_EXTENTS = 8,
     PEN_MAX_INPUTS = 32,   /* index inputs, and as many real ones */
     PEN_MAX_IN = 6,        /* nodes that one op reads */
@@ -58,6 +59,7 @@ typedef struct pen__weight {
     int64_t rows, cols, at;
     pen__init init;
     bool decays;       /* regularisation applies (not to biases and norms) */
+    double follows;    /* not 0: no gradient moves it; its "gradient" is where a step moves it, this part of the way */
     pen__real *data;   /* (rows, cols), borrowed from the model's tensor: see pen__plan_weight_set */
 } pen__weight;
 

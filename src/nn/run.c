@@ -333,7 +333,15 @@ static void sum_dense(pen__run *run, int64_t from, int64_t to)
     for (int32_t s = 1; s < run->n_shards; s++) deep->add(run->total + from, run->dense + s * run->plan->n_dense + from, to - from);
 }
 
-/* Steps the weights whose gradients stand in total[from, to). */
+/* The part of a weight that stands in [from, to) of the dense block, counted from its first number; false: none does. */
+static bool part_within(const pen__weight *weight, int64_t from, int64_t to, int64_t *low, int64_t *high)
+{
+    int64_t size = weight->rows * weight->cols;
+    *low = from > weight->at ? from - weight->at : 0, *high = to - weight->at < size ? to - weight->at : size;
+    return *low < *high;
+}
+
+/* Steps the weights whose gradients, or where they are to go, stand in total[from, to). */
 static void step_dense(pen__run *run, int64_t from, int64_t to)
 {
     const pen__plan *plan = run->plan;
@@ -341,19 +349,35 @@ static void step_dense(pen__run *run, int64_t from, int64_t to)
     bool by_row = run->o.learning.kind == PEN_OPT_ROWWISE_ADAGRAD;
     for (int32_t w = 0; w < plan->n_weights; w++) {
         const pen__weight *weight = &plan->weight[w];
-        int64_t size = weight->rows * weight->cols, low = from - weight->at, high = to - weight->at;
+        int64_t low, high;
+        if (weight->follows > 0) {
+            const pen__real *goal = run->total + weight->at, follows = (pen__real)weight->follows;
+            if (part_within(weight, from, to, &low, &high))
+                for (int64_t i = low; i < high; i++) weight->data[i] += follows * (goal[i] - weight->data[i]);
+            continue;
+        }
         if (by_row) { /* a row is stepped by the run that holds its first number */
             for (int64_t r = 0; r < weight->rows; r++)
-                if (r * weight->cols >= low && r * weight->cols < high)
+                if (weight->at + r * weight->cols >= from && weight->at + r * weight->cols < to)
                     pen__optimise(run->o.learning.kind, weight->decays ? &run->decaying : &run->plain, weight->data + r * weight->cols,
                                   slot[0] + weight->at + r * weight->cols, NULL, run->total + weight->at + r * weight->cols, weight->cols);
             continue;
         }
-        low = low < 0 ? 0 : low, high = high > size ? size : high;
-        if (low >= high) continue;
+        if (!part_within(weight, from, to, &low, &high)) continue;
         pen__optimise(run->o.learning.kind, weight->decays ? &run->decaying : &run->plain, weight->data + low,
                       slot[0] ? slot[0] + weight->at + low : NULL, slot[1] ? slot[1] + weight->at + low : NULL,
                       run->total + weight->at + low, high - low);
+    }
+}
+
+/* Clips what learns in total[from, to). */
+static void scale_dense(pen__run *run, int64_t from, int64_t to)
+{
+    for (int32_t w = 0; w < run->plan->n_weights; w++) {
+        const pen__weight *weight = &run->plan->weight[w];
+        int64_t low, high;
+        if (weight->follows > 0 || !part_within(weight, from, to, &low, &high)) continue;
+        pen__deep_kern()->scale(run->total + weight->at + low, run->clip, high - low);
     }
 }
 
@@ -366,7 +390,13 @@ static pen_status norm_task(void *arg, int64_t task, int worker, pen_error *erro
     double square = 0;
     if (u.table < 0) {
         sum_dense(run, u.from, u.to);
-        square = (double)deep->dot(run->total + u.from, run->total + u.from, u.to - u.from);
+        for (int32_t w = 0; w < run->plan->n_weights; w++) {
+            const pen__weight *weight = &run->plan->weight[w];
+            const pen__real *g = run->total + weight->at;
+            int64_t low, high;
+            if (weight->follows > 0 || !part_within(weight, u.from, u.to, &low, &high)) continue;
+            square += (double)deep->dot(g + low, g + low, high - low);
+        }
     }
     pen__real *g = run->row + worker * (run->widest + 16);
     for (int64_t at = u.from; u.table >= 0 && at < u.to; at++) {
@@ -385,7 +415,7 @@ static pen_status update_task(void *arg, int64_t task, int worker, pen_error *er
     update_run u = update_run_of(run, task);
     if (u.table < 0) {
         if (run->o.learning.clip <= 0) sum_dense(run, u.from, u.to);
-        if (run->clip != 1) deep->scale(run->total + u.from, run->clip, u.to - u.from);
+        if (run->clip != 1) scale_dense(run, u.from, u.to);
         step_dense(run, u.from, u.to);
         return PEN_OK;
     }

@@ -130,7 +130,8 @@ static inline void check_gradients(check *c)
     double loss;
     if (pen__run_gradients(run, &c->batch, 3, dense, d_table, &loss, &error) != PEN_OK) fail_msg("%s", error.message);
     for (int32_t w = 0; w < plan->n_weights; w++)
-        check_block(run, c, plan->weight[w].name, plan->weight[w].data, dense + plan->weight[w].at, plan->weight[w].rows * plan->weight[w].cols);
+        if (plan->weight[w].follows == 0) /* else its block holds no gradient */
+            check_block(run, c, plan->weight[w].name, plan->weight[w].data, dense + plan->weight[w].at, plan->weight[w].rows * plan->weight[w].cols);
     for (int32_t t = 0; t < plan->n_tables; t++)
         check_block(run, c, plan->table[t].name, table[t], d_table[t], plan->table[t].rows * plan->table[t].width);
     pen__run_destroy(run);

@@ -139,6 +139,26 @@ static void fields_interact(void **state)
     }
 }
 
+/* Shards meet: 1, 2, 3 and 5 of them, some without rows; also at two places. */
+static void batch_norm(void **state)
+{
+    (void)state;
+    static const int32_t grains[4] = {5, 3, 2, 1};
+    for (int k = 0; k < 4; k++) {
+        sequences s = begin(3);
+        int32_t wide = pen__linear(s.p, "wide", &s.x, 1, 4, PEN_ACT_TANH), y = pen__batch_norm(s.p, "a", wide);
+        y = pen__plus(s.p, pen__activate(s.p, y, PEN_ACT_TANH), wide);
+        int32_t both[2] = {pen__batch_norm(s.p, "b", y), s.x};
+        end(s, pen__concat(s.p, both, 2), 5, RAGGED, grains[k]);
+    }
+    sequences s = begin(3); /* of an input */
+    int32_t given = pen__input_real(s.p, s.events, 3, "given");
+    check_rows(s.c, PEN_ROOT, 5), check_segments(s.c, s.events, RAGGED), check_real(s.c, given, -1, 1);
+    end(s, pen__plus(s.p, pen__batch_norm(s.p, "a", given), s.x), 5, RAGGED, 2);
+    s = begin(3); /* one row: its own mean, without variance */
+    end(s, pen__batch_norm(s.p, "a", s.x), 1, ONE, 1);
+}
+
 /* A network of a wrong shape says why. */
 static void refused(int32_t (*build)(pen__plan *plan), const char *words)
 {
@@ -189,6 +209,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(layer_norm), cmocka_unit_test(attentions), cmocka_unit_test(long_attentions), cmocka_unit_test(recurrence),
                                        cmocka_unit_test(segments_become_rows), cmocka_unit_test(fields_interact),
+                                       cmocka_unit_test(batch_norm),
                                        cmocka_unit_test(wrong_shapes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
