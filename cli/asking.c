@@ -186,7 +186,7 @@ void asking_table(const call *c, const pen_answer *answer)
         char place[16], score[32];
         char *id = text_of(pick->id), *title = text_of(pick->title), *why = text_of(pick->why);
         snprintf(place, sizeof place, "%d", i + 1);
-        snprintf(score, sizeof score, fabsf(pick->score) >= 1e4f ? "%.0f" : "%.4g", (double)pick->score);
+        snprintf(score, sizeof score, pick->score == roundf(pick->score) || fabsf(pick->score) >= 1e4f ? "%.0f" : "%.4f", (double)pick->score);
         const char *const cells[] = {place, id, title, score, why};
         table_row(t, cells);
         free(id);

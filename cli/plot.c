@@ -35,6 +35,16 @@ static void bounds(const json_t *results, const char *name, double *low, double 
     *high += margin;
 }
 
+/* A step of 1, 2 or 5 times a power of ten that cuts `range` into at most `most` pieces. */
+static double step_of(double range, int most)
+{
+    double unit = pow(10, floor(log10(range / most)));
+    static const double times[] = {1, 2, 5, 10};
+    for (int k = 0; k < 4; k++)
+        if (range / (unit * times[k]) <= most) return unit * times[k];
+    return unit * 10;
+}
+
 static void panel(FILE *out, const json_t *results, const char *name, double x)
 {
     double low, high;
@@ -43,8 +53,9 @@ static void panel(FILE *out, const json_t *results, const char *name, double x)
     bounds(results, name, &low, &high);
     double scale = PANEL / (high - low);
     fprintf(out, "<text x=\"%.1f\" y=\"%d\" font-weight=\"bold\">%s</text>\n", x, TOP - 30, name);
-    for (int tick = 0; tick <= 2; tick++) {
-        double value = low + (high - low) * (0.1 + 0.4 * tick), tx = x + (value - low) * scale;
+    double step = step_of(high - low, 6);
+    for (double tick = ceil(low / step); tick * step <= high; tick++) {
+        double value = tick * step + 0.0 /* no -0 */, tx = x + (value - low) * scale;
         fprintf(out, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%zu\" stroke=\"#ddd\"/><text x=\"%.1f\" y=\"%d\" fill=\"#666\" font-size=\"10\" "
                 "text-anchor=\"middle\">%.4g</text>\n", tx, tx, TOP - 12, TOP + n * ROW - 8, tx, TOP - 16, value);
     }
@@ -56,8 +67,10 @@ static void panel(FILE *out, const json_t *results, const char *name, double x)
         if (isfinite(from) && isfinite(to))
             fprintf(out, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#2f6f9f\" stroke-width=\"2\"/>\n", x + (from - low) * scale,
                     x + (to - low) * scale, y, y);
-        fprintf(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" fill=\"#2f6f9f\"><title>%s %s: %.4f [%.4f, %.4f]</title></circle>\n",
-                x + (mean - low) * scale, y, json_string_value(json_object_get(result, "model")), name, mean, from, to);
+        fprintf(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" fill=\"#2f6f9f\"><title>%s %s: %.4f", x + (mean - low) * scale, y,
+                json_string_value(json_object_get(result, "model")), name, mean);
+        if (isfinite(from) && isfinite(to)) fprintf(out, " [%.4f, %.4f]", from, to);
+        fputs("</title></circle>\n", out);
     }
 }
 
@@ -102,33 +115,71 @@ static int write_picture(const call *c, const char *json, const char *path, void
 
 int plot_report(const call *c, const char *json, const char *path) { return write_picture(c, json, path, draw); }
 
-/* A frame of 300 x 200 at (x, y) with its words, for one line. */
+enum { FRAME_TOP = 36, FRAME_WIDTH = 300, FRAME_HEIGHT = 200, FRAME_FOOT = FRAME_TOP + FRAME_HEIGHT };
+
+/* A line of the grid at a share of the frame, up or across, with its number. */
+static void grid_line(FILE *out, double x, bool across, double share, const char *number)
+{
+    double gx = x + FRAME_WIDTH * share, gy = FRAME_FOOT - FRAME_HEIGHT * share;
+    if (across)
+        fprintf(out, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\" stroke=\"#e4e4e4\"/><text x=\"%.1f\" y=\"%d\" fill=\"#666\" "
+                "font-size=\"10\" text-anchor=\"middle\">%s</text>\n", gx, gx, FRAME_TOP, FRAME_FOOT, gx, FRAME_FOOT + 14, number);
+    else
+        fprintf(out, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#e4e4e4\"/><text x=\"%.1f\" y=\"%.1f\" fill=\"#666\" "
+                "font-size=\"10\" text-anchor=\"end\">%s</text>\n", x, x + FRAME_WIDTH, gy, gy, x - 6, gy + 4, number);
+}
+
+/* Both axes in quarters of the whole. */
+static void share_grid(FILE *out, double x)
+{
+    static const char *const numbers[] = {"0 %", "25 %", "50 %", "75 %", "100 %"};
+    for (int k = 0; k <= 4; k++) {
+        grid_line(out, x, true, k / 4.0, numbers[k]);
+        grid_line(out, x, false, k / 4.0, numbers[k]);
+    }
+}
+
+/* One axis in powers of ten, of 1 to `most`. */
+static void power_grid(FILE *out, double x, bool across, double most)
+{
+    for (double value = 1; value <= most; value *= 10) {
+        char number[32];
+        snprintf(number, sizeof number, "%.0f", value);
+        grid_line(out, x, across, log(value) / log(most), number);
+    }
+}
+
+/* A frame at x with its words, for one line. */
 static void frame(FILE *out, double x, const char *title, const char *across, const char *up)
 {
     fprintf(out, "<text x=\"%.0f\" y=\"22\" font-weight=\"bold\">%s</text>\n<rect x=\"%.0f\" y=\"36\" width=\"300\" height=\"200\" fill=\"none\" "
-            "stroke=\"#999\"/>\n<text x=\"%.0f\" y=\"256\" text-anchor=\"middle\" fill=\"#555\">%s</text>\n<text x=\"%.0f\" y=\"136\" fill=\"#555\" "
-            "text-anchor=\"middle\" transform=\"rotate(-90 %.0f 136)\">%s</text>\n", x, title, x, x + 150, across, x - 10, x - 10, up);
+            "stroke=\"#999\"/>\n<text x=\"%.0f\" y=\"270\" text-anchor=\"middle\" fill=\"#555\">%s</text>\n<text x=\"%.0f\" y=\"136\" fill=\"#555\" "
+            "text-anchor=\"middle\" transform=\"rotate(-90 %.0f 136)\">%s</text>\n", x, title, x, x + 150, across, x - 44, x - 44, up);
 }
 
 static void popularity(FILE *out, const json_t *root)
 {
+    enum { LEFT_FRAME = 60, RIGHT_FRAME = 470 };
     const json_t *items = json_object_get(root, "events_per_item"), *point, *ranks = json_object_get(items, "ranks");
     size_t i, n = json_array_size(ranks);
-    fputs("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 760 270\" width=\"760\" height=\"270\" font-family=\"sans-serif\" font-size=\"12\" "
+    fputs("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 800 280\" width=\"800\" height=\"280\" font-family=\"sans-serif\" font-size=\"12\" "
           "role=\"img\" aria-label=\"popularity of items\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n", out);
-    frame(out, 40, "share of events of the most popular items", "share of items", "share of events");
-    fputs("<polyline fill=\"none\" stroke=\"#2f6f9f\" stroke-width=\"2\" points=\"40,236", out);
+    share_grid(out, LEFT_FRAME);
+    frame(out, LEFT_FRAME, "share of events of the most popular items", "share of items", "share of events");
+    fputs("<polyline fill=\"none\" stroke=\"#2f6f9f\" stroke-width=\"2\" points=\"60,236", out);
     json_array_foreach(json_object_get(items, "curve"), i, point)
-        fprintf(out, " %.1f,%.1f", 40 + 300 * json_number_value(json_array_get(point, 0)), 236 - 200 * json_number_value(json_array_get(point, 1)));
+        fprintf(out, " %.1f,%.1f", LEFT_FRAME + 300 * json_number_value(json_array_get(point, 0)), 236 - 200 * json_number_value(json_array_get(point, 1)));
     fputs("\"/>\n", out);
-    frame(out, 420, "events of each item, by rank (both logarithmic)", "rank", "events");
-    double last = n ? json_number_value(json_array_get(json_array_get(ranks, n - 1), 0)) : 1;
-    double most = n ? json_number_value(json_array_get(json_array_get(ranks, 0), 1)) : 1;
+    double last = fmax(2, n ? json_number_value(json_array_get(json_array_get(ranks, n - 1), 0)) : 1);
+    double most = fmax(2, n ? json_number_value(json_array_get(json_array_get(ranks, 0), 1)) : 1);
+    power_grid(out, RIGHT_FRAME, true, last);
+    power_grid(out, RIGHT_FRAME, false, most);
+    frame(out, RIGHT_FRAME, "events of each item, by rank (both logarithmic)", "rank", "events");
     fputs("<polyline fill=\"none\" stroke=\"#b5532b\" stroke-width=\"2\" points=\"", out);
     json_array_foreach((json_t *)(uintptr_t)ranks, i, point) {
         double rank = json_number_value(json_array_get(point, 0)), events = json_number_value(json_array_get(point, 1));
         if (rank >= 1 && events >= 1)
-            fprintf(out, "%.1f,%.1f ", 420 + 300 * log(rank) / fmax(1e-9, log(fmax(2, last))), 236 - 200 * log(events) / fmax(1e-9, log(fmax(2, most))));
+            fprintf(out, "%.1f,%.1f ", RIGHT_FRAME + 300 * log(rank) / log(last), 236 - 200 * log(events) / log(most));
     }
     fputs("\"/>\n</svg>\n", out);
 }

@@ -8,9 +8,10 @@ cat <<'HTML'
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Penchant on MovieLens 100K</title>
 <style>
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 64rem; padding: 0 1rem; color: #222; background: #fff }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 78rem; padding: 0 1rem; color: #222; background: #fff }
 pre { background: #f5f5f3; padding: .8rem 1rem; overflow-x: auto; font-size: 13px; line-height: 1.35; border-radius: 4px }
 pre.command { background: #22303c; color: #eee; margin-bottom: 0; border-radius: 4px 4px 0 0 }
+pre.command:not(:has(+ pre)) { border-radius: 4px }
 pre.command + pre { margin-top: 0; border-radius: 0 0 4px 4px }
 svg { max-width: 100%; height: auto }
 h2 { margin-top: 2.2rem } details { margin: .3rem 0 } summary { cursor: pointer; color: #555 }
@@ -31,9 +32,8 @@ echo '<h2>Step by step</h2>'
 n=0
 while IFS= read -r command; do
     n=$((n + 1))
-    printf '<pre class="command">$ %s</pre><pre>' "$(printf '%s' "$command" | escape)"
-    escape <"$folder/out.$n"
-    echo '</pre>'
+    printf '<pre class="command">$ %s</pre>' "$(printf '%s' "$command" | escape)"
+    [ ! -s "$folder/out.$n" ] || { echo '<pre>'; escape <"$folder/out.$n"; echo '</pre>'; }
     if [ -s "$folder/err.$n" ]; then
         printf '<details><summary>what it said on the way</summary><pre>'
         tr '\r' '\n' <"$folder/err.$n" | escape

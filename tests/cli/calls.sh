@@ -124,6 +124,14 @@ case_ 2 "it has user, item, rating, timestamp" "$penchant" import log.csv -o x.p
 case_ 1 "is the delimiter right" "$penchant" import log.csv -o x.pds --delimiter ';'
 case_ 0 "times in microseconds" "$penchant" import log.csv -o x.pds --time-format microseconds
 
+# pictures: round numbers on the axes, whole documents
+case_ 0 "popular" "$penchant" compare log.csv -m popular,random --split ratio:0.5 --plot compare.svg
+case_ 0 "verdict" "$penchant" doctor log.csv --plot popularity.svg
+for picture in compare popularity; do
+    [ "$(tail -1 $picture.svg)" = "</svg>" ] && ! grep -qE '>-0<|nan|inf' $picture.svg || { echo "FAILED: $picture.svg"; failed=$((failed + 1)); }
+done
+grep -q '>0<' compare.svg && grep -q '>25 %<' popularity.svg || { echo "FAILED: axes without numbers"; failed=$((failed + 1)); }
+
 # a split's own files are read as they stand
 { cat log.csv; tail -n +2 log.csv; } >doubled.csv
 "$penchant" split doubled.csv --split last:1 -o parts -q
