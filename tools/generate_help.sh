@@ -1,13 +1,15 @@
 #!/bin/sh
-# Man pages and completion from the program's own tables. usage: tools/generate_help.sh PROGRAM FOLDER
+# Man pages and completion from the program's own tables. usage: tools/generate_help.sh FOLDER PROGRAM...
+# (PROGRAM may be several words: an emulator and what it runs)
 set -eu
-program=$1 folder=$2
+folder=$1
+shift
 mkdir -p "$folder/man1"
-"$program" --generate man >"$folder/man1/penchant.1"
-for verb in $("$program" --generate verbs); do
-    "$program" --generate "man-$verb" >"$folder/man1/penchant-$verb.1"
+"$@" --generate man >"$folder/man1/penchant.1"
+for verb in $("$@" --generate verbs); do
+    "$@" --generate "man-$verb" >"$folder/man1/penchant-$verb.1"
 done
-"$program" --generate bash >"$folder/penchant.bash"
-"$program" --generate zsh >"$folder/_penchant"
-"$program" --generate fish >"$folder/penchant.fish"
+"$@" --generate bash >"$folder/penchant.bash"
+"$@" --generate zsh >"$folder/_penchant"
+"$@" --generate fish >"$folder/penchant.fish"
 touch "$folder/stamp"

@@ -125,12 +125,11 @@ typedef struct printing {
 
 static char *put_number(char *to, int64_t number)
 {
-    char digits[20];
-    int n = 0;
-    do digits[n++] = (char)('0' + number % 10);
+    char digits[20], *const end = digits + sizeof digits, *at = end;
+    do *--at = (char)('0' + number % 10);
     while ((number /= 10) > 0);
-    while (n) *to++ = digits[--n];
-    return to;
+    memcpy(to, at, (size_t)(end - at));
+    return to + (end - at);
 }
 
 static pen_status print_shard(void *arg, int64_t shard, int worker, pen_error *error)
