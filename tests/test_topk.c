@@ -209,6 +209,33 @@ static void candidates_in_any_order(void **state)
     }
 }
 
+/* Neighbourhoods score few items: the rest is 0, and the best k may reach into it, and beyond. */
+static void mostly_zero(void **state)
+{
+    (void)state;
+    enum { N = 3000, K = 20 };
+    static float scores[N], top[K];
+    static ranked want[N];
+    void *buffer = malloc(pen__top_bytes(K));
+    for (int round = 0; round < 60; round++) {
+        static const float odd[] = {NAN, -1.0f, -0.0f, 1e-40f, -INFINITY, INFINITY};
+        uint64_t n_scored = (uint64_t)round % 6 * 12, key = (uint64_t)round;
+        int32_t items[K], seen[2] = {7, 500};
+        int64_t n = 0;
+        bool negative = round % 4 == 3; /* the zeros are too few for k */
+        for (int i = 0; i < N; i++) scores[i] = negative && i > 10 ? NAN : 0;
+        for (uint64_t i = 0; i < n_scored; i++) scores[draw(key * 100 + i, N)] = (float)(1 + draw(key * 77 + i, 5));
+        for (uint64_t i = 0; round % 2 && i < 6; i++) scores[draw(key * 55 + i, N)] = odd[i];
+        for (int i = 0; i < N; i++)
+            if (i != seen[0] && i != seen[1]) want[n++] = (ranked){scores[i], i, pen__tie(key, i)};
+        qsort(want, (size_t)n, sizeof *want, compare_ranked);
+        pen__exclude exclude = {seen, 2, NULL};
+        assert_int_equal(pen__top_dense(scores, N, key, &exclude, K, buffer, items, top), K);
+        for (int i = 0; i < K; i++) assert_true(items[i] == want[i].item && same_score(top[i], want[i].score));
+    }
+    free(buffer);
+}
+
 static void order_is_total(void **state)
 {
     (void)state;
@@ -248,7 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(order_is_total),          cmocka_unit_test(ranks_as_a_sort_does),
         cmocka_unit_test(k_may_be_anything),       cmocka_unit_test(candidates_in_any_order),
-        cmocka_unit_test(memory_runs_out_cleanly),
+        cmocka_unit_test(mostly_zero),             cmocka_unit_test(memory_runs_out_cleanly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,6 +21,8 @@ typedef struct pen__top {
     uint64_t key;
     int32_t k, n;
     float threshold; /* a candidate below it has no chance; -infinity while fewer than k are there */
+    uint32_t worst;  /* rank of the threshold, and the last tie among the best k that have it: where much of a */
+    uint64_t tie;    /* catalogue has one score, most of it goes no further */
 } pen__top;
 
 static inline int64_t pen__top_room(int32_t k) { return 2 * (int64_t)k + 32; }
@@ -46,7 +48,7 @@ static inline float pen__rank_score(uint32_t rank)
 
 static inline void pen__top_begin(pen__top *top, pen__entry *entries, int32_t k, uint64_t key)
 {
-    *top = (pen__top){entries, key, k, 0, -INFINITY};
+    *top = (pen__top){entries, key, k, 0, -INFINITY, UINT32_MAX, UINT64_MAX};
 }
 
 void pen__top_shrink(pen__top *top);
@@ -54,7 +56,9 @@ void pen__top_shrink(pen__top *top);
 /* The caller has asked whether the item is excluded and the score reaches the threshold. */
 static inline void pen__top_offer(pen__top *top, float score, int32_t item)
 {
-    top->entries[top->n++] = (pen__entry){pen__score_rank(score), item, pen__tie(top->key, item)};
+    pen__entry entry = {pen__score_rank(score), item, pen__tie(top->key, item)};
+    if (entry.rank == top->worst && entry.tie > top->tie) return;
+    top->entries[top->n++] = entry;
     if (top->n == pen__top_room(top->k)) pen__top_shrink(top);
 }
 

@@ -83,9 +83,12 @@ void pen__top_shrink(pen__top *top)
     if (top->n <= top->k) return;
     select_best(top->entries, top->n, top->k);
     top->n = top->k;
-    uint32_t worst = 0;
-    for (int32_t i = 0; i < top->k; i++) worst = top->entries[i].rank > worst ? top->entries[i].rank : worst;
-    top->threshold = pen__rank_score(worst);
+    pen__entry worst = top->entries[0];
+    for (int32_t i = 1; i < top->k; i++)
+        if (before(worst, top->entries[i])) worst = top->entries[i];
+    top->threshold = pen__rank_score(worst.rank);
+    top->worst = worst.rank;
+    top->tie = worst.tie;
 }
 
 int32_t pen__top_end(pen__top *top, int32_t *items, float *scores)
@@ -118,22 +121,38 @@ static bool excluded(const pen__exclude *exclude, int32_t item)
 
 enum { CHUNK = 256 };
 
-/* candidates NULL: the items are 0..n-1. */
+#define LEAST_POSITIVE 1e-37f /* no denormal: kernels may take those for 0 */
+
+/* Offers what reaches the threshold (NaN does, unless `numbers`); candidates NULL: the items are 0..n-1. */
+static void offer_all(pen__top *top, const float *scores, const int32_t *candidates, int64_t n, const pen__exclude *exclude,
+                      bool numbers)
+{
+    const pen__kernels *kern = pen__kern();
+    int32_t found[CHUNK];
+    for (int64_t at = 0; at < n; at += CHUNK) {
+        int64_t m = n - at < CHUNK ? n - at : CHUNK;
+        int64_t n_found = kern->find_at_least(scores + at, m, top->threshold, found);
+        for (int64_t f = 0; f < n_found; f++) {
+            int64_t j = at + found[f];
+            int32_t item = candidates ? candidates[j] : (int32_t)j;
+            if (scores[j] < top->threshold || (numbers && scores[j] != scores[j]) || excluded(exclude, item)) continue;
+            pen__top_offer(top, scores[j], item);
+        }
+    }
+}
+
+/* Neighbourhoods leave most of a catalogue at 0: as long as k items score more, none of those is looked at. */
 static int32_t top_of(const float *scores, const int32_t *candidates, int64_t n, uint64_t key, const pen__exclude *exclude,
                       int32_t k, void *buffer, int32_t *items, float *top_scores)
 {
     if (k <= 0) return 0;
-    const pen__kernels *kern = pen__kern();
     pen__top top;
     pen__top_begin(&top, buffer, k, key);
-    int32_t found[CHUNK];
-    for (int64_t at = 0; at < n; at += CHUNK) {
-        int64_t m = n - at < CHUNK ? n - at : CHUNK, n_found = kern->find_at_least(scores + at, m, top.threshold, found);
-        for (int64_t f = 0; f < n_found; f++) {
-            int64_t j = at + found[f];
-            int32_t item = candidates ? candidates[j] : (int32_t)j;
-            if (!(scores[j] < top.threshold) && !excluded(exclude, item)) pen__top_offer(&top, scores[j], item);
-        }
+    top.threshold = LEAST_POSITIVE;
+    offer_all(&top, scores, candidates, n, exclude, true);
+    if (top.n < k) {
+        pen__top_begin(&top, buffer, k, key);
+        offer_all(&top, scores, candidates, n, exclude, false);
     }
     return pen__top_end(&top, items, top_scores);
 }
