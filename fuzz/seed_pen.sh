@@ -34,4 +34,6 @@ make ials titled ials -p factors=3 -p epochs=2
 make bpr log bpr -p factors=3 -p epochs=2
 make bpr-popularity log bpr -p factors=3 -p epochs=2 -p sampler=popularity
 make bpr-dns log bpr -p factors=3 -p epochs=2 -p sampler=dns -p biases=no
+make session-knn titled session-knn -p k=3 -p sample=4 -p time_decay=1
+make session-knn-idf log session-knn -p k=3 -p idf=1 -p distance_decay=0
 ls -l pen
