@@ -70,11 +70,16 @@ static void value_intervals(layout_work *w, int32_t keep_alive, int32_t also)
         }
         if (training) {
             int32_t until = -1; /* the earliest call whose backward reads it is the last in time */
+            bool met = false;   /* another shard may read it while this one is done with it */
             for (int32_t c = plan->n_calls - 1; c > made; c--)
                 for (int32_t k = 0; k < plan->call[c].n_in; k++)
-                    if (plan->call[c].in[k] == node && plan->call[c].learns && plan->call[c].op->keep >> k & 1) until = c;
+                    if (plan->call[c].in[k] == node && plan->call[c].learns && plan->call[c].op->keep >> k & 1) {
+                        until = c;
+                        met |= plan->call[c].op->backward_after != NULL;
+                    }
             if (maker->aux == node || maker->op->keep & PEN_KEEP_OUT) until = made;
             if (until >= 0) dies = 2 * plan->n_calls - 1 - until;
+            if (met || (until == made && maker->op->backward_after)) dies = 2 * plan->n_calls;
         }
         if (node == keep_alive || node == also) dies = 2 * plan->n_calls;
         w->interval[w->n++] = (interval){&w->layout->value[node], node_size(plan, node, w->layout->rows), 0, made, dies};

@@ -10,7 +10,9 @@
  *   - nothing is allocated; scratch is asked for by `scratch` and shared by all ops of a worker;
  *   - randomness comes from pen__call_key and the row's number in the batch, never from the shard or the thread.
  *
- * A global op has forward_after and backward_after: all shards meet between the two halves, and f->all[s] gives any shard's frame. */
+ * A global op has forward_after and backward_after: all shards meet between the two halves, and f->all[s] gives any shard's frame. There it
+ * may read other shards' values of what `keep` asks for, and of its own out and aux (where backward_after is given they live to the step's
+ * end), but never gradients. */
 #ifndef PEN_NN_OP_H
 #define PEN_NN_OP_H
 

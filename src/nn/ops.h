@@ -125,4 +125,18 @@ typedef struct pen__sampled {
  * `target`); negative: shared rows, which every row meets, or children of h's rows. All of one width. ccl wants unit vectors. */
 void pen__loss_sampled(pen__plan *plan, int32_t h, int32_t positive, int32_t negative, const pen__sampled *how);
 
+/* Softmax of <u_r, v_r> / temperature + shift_r against <u_r, v_j> / temperature + shift_j of the whole batch's rows j: nn/op/in_batch.c.
+ * u, v: of one extent and width. item: an index input on it, or -1: rows with -1 count for nothing, rows j with the item of row r are
+ * left out for r unless keeps_hits. shift: constants of width 1 (-logQ), or -1. Shards meet. Mean over the rows that count. */
+void pen__loss_in_batch(pen__plan *plan, int32_t u, int32_t v, int32_t item, int32_t shift, double temperature, bool keeps_hits);
+
+/* ---- variational layers: nn/op/gaussian.c ------------------------------------------------------------------------------------ */
+
+/* A sample of N(mean, e^logvar) in training, the mean in answers. -> (their extent, their width) */
+int32_t pen__gaussian(pen__plan *plan, int32_t mean, int32_t logvar);
+
+/* weight KL(N(mean, e^logvar), N(0, 1)), mean over the batch's rows. weight: a real input of width 1 on the rows' extent or, for one that
+ * changes from step to step (annealing), on a shared extent of one row; -1: 1. */
+void pen__loss_kl(pen__plan *plan, int32_t mean, int32_t logvar, int32_t weight);
+
 #endif

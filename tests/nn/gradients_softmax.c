@@ -113,6 +113,65 @@ static void sampled_losses(void **state)
         }
 }
 
+/* Two towers, whose earlier layers run backward while other shards still read; another loss reads v. */
+static void in_batch(bool with_items, bool shifted, bool keeps_hits, int64_t users, const int32_t *lengths,
+                     int32_t grain)
+{
+    check *c = check_begin();
+    pen__plan *p = c->plan;
+    c->grain = grain;
+    int32_t events = pen__extent_child(p, PEN_ROOT, "events"), user = pen__input_index(p, events, "user");
+    int32_t item = pen__input_index(p, events, "item"), often = pen__input_real(p, events, 1, "often"),
+            label = pen__input_real(p, events, 1, "label");
+    int32_t x = pen__gather(p, pen__plan_table(p, "user", 5, 4, START), user),
+            y = pen__gather(p, pen__plan_table(p, "item", 6, 4, START), item);
+    int32_t u = pen__linear(p, "u1", &x, 1, 6, PEN_ACT_TANH), v = pen__linear(p, "v1", &y, 1, 5, PEN_ACT_TANH);
+    u = pen__unit(p, pen__linear(p, "u2", &u, 1, 4, PEN_ACT_NONE)), v = pen__linear(p, "v2", &v, 1, 4, PEN_ACT_SIGMOID);
+    pen__loss_in_batch(p, u, v, with_items ? item : -1, shifted ? often : -1, 0.3, keeps_hits);
+    pen__loss_pointwise(p, PEN_LOSS_SQUARED, pen__dot(p, u, v), label, -1);
+    pen__loss_in_batch(p, v, v, item, -1, 0.7, false);
+    check_rows(c, PEN_ROOT, users);
+    check_segments(c, events, lengths);
+    check_index(c, user, 5, 0), check_index(c, item, 6, with_items && users > 1);
+    check_real(c, often, -1, 1), check_real(c, label, 0, 1);
+    check_gradients(c);
+}
+
+static void in_batch_losses(void **state)
+{
+    (void)state;
+    static const int32_t MANY[7] = {3, 0, 1, 4, 0, 5, 2};
+    for (int32_t grain = 1; grain < 8; grain += 3)
+        for (int form = 0; form < 8; form++) in_batch(form & 1, form & 2, form & 4, 7, MANY, grain);
+    in_batch(true, true, false, 1, ONE, 1);
+}
+
+/* A variational bag: a mean, a variance, a sample that goes on; the weight of each row, of the step, none. */
+static void variational(int weights, int64_t users)
+{
+    check *c = check_begin();
+    pen__plan *p = c->plan;
+    int32_t user = pen__input_index(p, PEN_ROOT, "user"), each = pen__input_real(p, PEN_ROOT, 1, "each");
+    int32_t shared = pen__extent_shared(p, "step"), one = pen__input_real(p, shared, 1, "anneal"),
+            label = pen__input_real(p, PEN_ROOT, 1, "label");
+    int32_t x = pen__gather(p, pen__plan_table(p, "user", 4, 3, START), user);
+    int32_t mean = pen__linear(p, "mean", &x, 1, 5, PEN_ACT_NONE),
+            logvar = pen__linear(p, "logvar", &x, 1, 5, PEN_ACT_NONE);
+    int32_t z = pen__gaussian(p, mean, logvar);
+    pen__loss_kl(p, mean, logvar, weights == 0 ? -1 : weights == 1 ? each : one);
+    pen__loss_pointwise(p, PEN_LOSS_SQUARED, pen__linear(p, "out", &z, 1, 1, PEN_ACT_TANH), label, -1);
+    check_rows(c, PEN_ROOT, users), check_rows(c, shared, 1);
+    check_index(c, user, 4, 0), check_real(c, each, 0, 2), check_real(c, one, 0.1, 0.3), check_real(c, label, 0, 1);
+    check_gradients(c);
+}
+
+static void variational_layers(void **state)
+{
+    (void)state;
+    for (int weights = 0; weights < 3; weights++) variational(weights, 5);
+    variational(2, 1);
+}
+
 /* Many rows and a large catalogue, which come in blocks, against the plainest loops. */
 enum { BIG_ROWS = 330, BIG_ITEMS = 13000, BIG_WIDTH = 3 };
 
@@ -194,7 +253,9 @@ static void blocks_of_rows_and_items(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(full_softmax), cmocka_unit_test(multinomials),
-                                       cmocka_unit_test(sampled_losses), cmocka_unit_test(blocks_of_rows_and_items)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(full_softmax),       cmocka_unit_test(multinomials),
+        cmocka_unit_test(sampled_losses),     cmocka_unit_test(in_batch_losses),
+        cmocka_unit_test(variational_layers), cmocka_unit_test(blocks_of_rows_and_items)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
