@@ -172,70 +172,87 @@ static void variational_layers(void **state)
     variational(2, 1);
 }
 
-/* Many rows and a large catalogue, which come in blocks, against the plainest loops. */
-enum { BIG_ROWS = 330, BIG_ITEMS = 13000, BIG_WIDTH = 3 };
+/* Many rows and many items, which come in blocks, against the plainest loops: over all items; against all items as
+ * negatives, where the target is a hit that is taken out; in a batch whose rows are each other's items. */
+typedef enum shape { FULL, SAMPLED, IN_BATCH } shape;
 
-static double naive(const double *h, const double *table, const int32_t *target, int64_t items, double *dh,
-                    double *d_table)
+typedef struct problem {
+    int64_t rows, items, width;
+    const double *h, *table; /* (rows, width), (items, width) */
+    const int32_t *target;   /* (rows) */
+} problem;
+
+static double naive(const problem *q, double *dh, double *d_table)
 {
-    double loss = 0, *p = calloc((size_t)items, sizeof *p);
-    int64_t n = 0;
-    for (int64_t r = 0; r < BIG_ROWS; r++) n += target[r] >= 0;
-    for (int64_t r = 0; r < BIG_ROWS; r++) {
+    double loss = 0, *p = calloc((size_t)q->items, sizeof *p);
+    int64_t n = 0, width = q->width;
+    for (int64_t r = 0; r < q->rows; r++) n += q->target[r] >= 0;
+    for (int64_t r = 0; r < q->rows; r++) {
         double sum = 0;
-        if (target[r] < 0) continue;
-        for (int64_t j = 0; j < items; j++) {
+        if (q->target[r] < 0) continue;
+        for (int64_t j = 0; j < q->items; j++) {
             double s = 0;
-            for (int k = 0; k < BIG_WIDTH; k++) s += h[r * BIG_WIDTH + k] * table[j * BIG_WIDTH + k];
+            for (int64_t k = 0; k < width; k++) s += q->h[r * width + k] * q->table[j * width + k];
             sum += p[j] = exp(s);
         }
-        loss -= log(p[target[r]] / sum) / (double)n;
-        for (int64_t j = 0; j < items; j++)
-            for (int k = 0; k < BIG_WIDTH; k++) {
-                double ds = (p[j] / sum - (j == target[r])) / (double)n;
-                dh[r * BIG_WIDTH + k] += ds * table[j * BIG_WIDTH + k];
-                d_table[j * BIG_WIDTH + k] += ds * h[r * BIG_WIDTH + k];
+        loss -= log(p[q->target[r]] / sum) / (double)n;
+        for (int64_t j = 0; j < q->items; j++)
+            for (int64_t k = 0; k < width; k++) {
+                double ds = (p[j] / sum - (j == q->target[r])) / (double)n;
+                dh[r * width + k] += ds * q->table[j * width + k];
+                d_table[j * width + k] += ds * q->h[r * width + k];
             }
     }
     free(p);
     return loss;
 }
 
-static void assert_near(const double *a, const double *b,
-                        int64_t n) /* sums of up to 13000 terms below 1: 1e-11 is far above rounding */
+/* Sums of up to 13000 terms below 1: 1e-11 is far above rounding. */
+static void assert_near(const double *a, const double *b, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
         if (!(fabs(a[i] - b[i]) < 1e-11)) fail_msg("[%lld]: %.15g, not %.15g", (long long)i, a[i], b[i]);
 }
 
-static void blocks(int64_t items, int32_t grain)
+static void blocks(shape form, int64_t rows, int64_t items, int32_t grain)
 {
     check *c = check_begin();
     pen__plan *p = c->plan;
+    problem q = {.rows = rows, .items = items, .width = 3};
     int32_t state = pen__input_index(p, PEN_ROOT, "state"), target = pen__input_index(p, PEN_ROOT, "target");
-    int32_t h = pen__gather(p, pen__plan_table(p, "state", BIG_ROWS, BIG_WIDTH, START), state);
-    pen__loss_softmax(p, h, pen__plan_table(p, "item", items, BIG_WIDTH, START), target, -1);
+    int32_t others = pen__extent_shared(p, "others"), other = pen__input_index(p, others, "other");
+    int32_t table[2] = {pen__plan_table(p, "state", rows, 3, START), pen__plan_table(p, "item", items, 3, START)};
+    int32_t h = pen__gather(p, table[0], state);
+    pen__sampled how = {
+        .kind = PEN_CONTRAST_SOFTMAX, .target = target, .negatives = other, .positive_shift = -1, .negative_shift = -1};
+    if (form == FULL) pen__loss_softmax(p, h, table[1], target, -1);
+    if (form == SAMPLED)
+        pen__loss_sampled(p, h, pen__gather(p, table[1], target), pen__gather(p, table[1], other), &how);
+    if (form == IN_BATCH) pen__loss_in_batch(p, h, pen__gather(p, table[1], target), -1, -1, 1, false);
     assert_int_equal(pen__plan_end(p, NULL), PEN_OK);
     double *value[2], *made[2], *wanted[2], loss;
     for (int t = 0; t < 2; t++) {
-        int64_t n = p->table[t].rows * BIG_WIDTH;
-        value[t] = calloc((size_t)n, sizeof(double)), made[t] = calloc((size_t)n, sizeof(double)),
-        wanted[t] = calloc((size_t)n, sizeof(double));
-        for (int64_t i = 0; i < n; i++) value[t][i] = 4 * check_draw(c);
+        size_t n = (size_t)(p->table[t].rows * q.width);
+        value[t] = calloc(n, sizeof(double)), made[t] = calloc(n, sizeof(double)),
+        wanted[t] = calloc(n, sizeof(double));
+        for (size_t i = 0; i < n; i++) value[t][i] = 4 * check_draw(c);
         pen__plan_table_set(p, t, value[t]);
     }
-    check_rows(c, PEN_ROOT, BIG_ROWS);
+    int32_t *all = calloc((size_t)(rows + items), sizeof *all);
+    for (int32_t i = 0; i < rows + items; i++) all[i] = i;
+    check_rows(c, PEN_ROOT, rows), check_rows(c, others, items);
     check_index(c, target, (int32_t)items, 1);
-    check_index(c, state, 1, 0);
-    for (int32_t r = 0; r < BIG_ROWS; r++) c->integers[PEN_MAX_EXTENTS + state][r] = r;
+    c->batch.index[state] = c->batch.index[other] = all;
+    if (form == IN_BATCH) c->batch.index[target] = all;
+    q.h = value[0], q.table = value[1], q.target = c->batch.index[target];
     pen__run *run = NULL;
     pen__run_options options = {.grain = grain, .seed = 5};
     assert_int_equal(pen__run_create(c->ctx, p, &options, &run, NULL), PEN_OK);
     assert_int_equal(pen__run_gradients(run, &c->batch, 0, NULL, made, &loss, NULL), PEN_OK);
-    assert_true(fabs(loss - naive(value[0], value[1], c->batch.index[target], items, wanted[0], wanted[1])) < 1e-10);
-    assert_near(made[0], wanted[0], BIG_ROWS * BIG_WIDTH);
-    assert_near(made[1], wanted[1], items * BIG_WIDTH);
+    assert_true(fabs(loss - naive(&q, wanted[0], wanted[1])) < 1e-10);
+    for (int t = 0; t < 2; t++) assert_near(made[t], wanted[t], p->table[t].rows * q.width);
     for (int t = 0; t < 2; t++) free(value[t]), free(made[t]), free(wanted[t]);
+    free(all);
     pen__run_destroy(run);
     pen__plan_destroy(p);
     pen_context_destroy(c->ctx);
@@ -245,10 +262,13 @@ static void blocks(int64_t items, int32_t grain)
 static void blocks_of_rows_and_items(void **state)
 {
     (void)state;
-    blocks(200, 1000);
-    blocks(200, 100);
-    blocks(BIG_ITEMS, 1000);
-    blocks(BIG_ITEMS, 150);
+    for (shape form = FULL; form <= SAMPLED; form++)
+        for (int32_t grain = 100; grain < 1000; grain += 800) {
+            blocks(form, 330, 200, grain);
+            blocks(form, 330, 13000, grain);
+        }
+    blocks(IN_BATCH, 3300, 3300, 4000);
+    blocks(IN_BATCH, 3300, 3300, 1000);
 }
 
 int main(void)
