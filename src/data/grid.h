@@ -59,6 +59,42 @@ static inline int64_t pen__walk_next(pen__walk *walk)
     return (int64_t)at;
 }
 
+/* A walk over the users of a block, with what their runs will touch asked of memory ahead of them: at random, as the walk goes, a
+ * run of two or three events would else wait for memory some six times. */
+typedef struct pen__user_walk {
+    const pen__grid *grid;
+    const int32_t *user;    /* of the block */
+    int32_t item_block;
+    const float *rows;      /* (n_users, width): the users' factors */
+    int64_t width;
+    pen__walk here, near, far;
+} pen__user_walk;
+
+/* n_users of the block: grid->user_begin[user_block + 1] - grid->user_begin[user_block], as for pen__walk_begin. */
+static inline pen__user_walk pen__user_walk_begin(const pen__grid *grid, int32_t user_block, int32_t item_block, const float *rows,
+                                                  int64_t width, pen__rng *rng)
+{
+    int64_t begin = grid->user_begin[user_block], n = grid->user_begin[user_block + 1] - begin;
+    pen__walk walk = pen__walk_begin(rng, n);
+    pen__user_walk users = {grid, grid->user + begin, item_block, rows, width, walk, walk, walk};
+    for (int k = 0; k < 4 && n > 0; k++) pen__walk_next(&users.near);
+    for (int k = 0; k < 8 && n > 0; k++) pen__walk_next(&users.far);
+    return users;
+}
+
+/* The next user. Always inline: gcc 12 takes a function of prefetches alone for one without effect and drops the calls. */
+static inline __attribute__((always_inline)) int64_t pen__user_walk_next(pen__user_walk *w)
+{
+    int64_t far = w->user[pen__walk_next(&w->far)], near = w->user[pen__walk_next(&w->near)];
+    __builtin_prefetch(w->grid->part + far * (w->grid->side + 1) + w->item_block);
+    __builtin_prefetch(w->grid->rows->begin + far);
+    pen__run run = pen__grid_run(w->grid, (int32_t)near, w->item_block);
+    __builtin_prefetch(run.item);
+    if (run.value) __builtin_prefetch(run.value);
+    for (int64_t k = 0; run.n > 0 && k < w->width; k += 16) __builtin_prefetch(w->rows + near * w->width + k, 1);
+    return w->user[pen__walk_next(&w->here)];
+}
+
 /* What an epoch does, with its argument. */
 typedef struct pen__grid_job {
     /* One block: returns its loss (a sum). `draw` is unlike for every (epoch, block): an index of random streams. */

@@ -100,12 +100,12 @@ static double sgd_block(void *arg, const pen__grid *grid, int32_t user_block, in
     (void)worker;
     const sgd_work *work = arg;
     const state *s = work->state;
-    int64_t begin_at = grid->user_begin[user_block], n = grid->user_begin[user_block + 1] - begin_at;
+    int64_t n = grid->user_begin[user_block + 1] - grid->user_begin[user_block];
     pen__rng rng = pen__rng_begin(grid->seed, PEN_STREAM_PERMUTE, draw + ((uint64_t)1 << 40));
-    pen__walk walk = pen__walk_begin(&rng, n);
+    pen__user_walk walk = pen__user_walk_begin(grid, user_block, item_block, s->user, s->width, &rng);
     double loss = 0;
     for (int64_t k = 0; k < n; k++) {
-        int64_t u = grid->user[begin_at + pen__walk_next(&walk)];
+        int64_t u = pen__user_walk_next(&walk);
         pen__run run = pen__grid_run(grid, (int32_t)u, item_block);
         loss += work->kern->rate_run(&work->step, s->user + u * s->width, s->user_bias + u, s->user_sum ? s->user_sum + 2 * u : NULL,
                                      run.item, run.value, run.n);

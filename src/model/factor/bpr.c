@@ -279,13 +279,13 @@ static double learn_run(const bpr_work *work, pair_desk *desk, const pen__grid *
 static double learn_block(void *arg, const pen__grid *grid, int32_t user_block, int32_t item_block, uint64_t draw, int worker)
 {
     const bpr_work *work = arg;
-    int64_t begin_at = grid->user_begin[user_block], n = grid->user_begin[user_block + 1] - begin_at;
+    int64_t n = grid->user_begin[user_block + 1] - grid->user_begin[user_block];
     pen__rng order = pen__rng_begin(grid->seed, PEN_STREAM_PERMUTE, draw + ((uint64_t)1 << 40));
     pen__rng rng = pen__rng_begin(grid->seed, PEN_STREAM_NEGATIVE, draw);
-    pen__walk walk = pen__walk_begin(&order, n);
+    pen__user_walk walk = pen__user_walk_begin(grid, user_block, item_block, work->s->user, work->s->width, &order);
     double loss = 0;
     for (int64_t k = 0; k < n; k++)
-        loss += learn_run(work, &work->s->desks[worker], grid, grid->user[begin_at + pen__walk_next(&walk)], item_block, &rng);
+        loss += learn_run(work, &work->s->desks[worker], grid, pen__user_walk_next(&walk), item_block, &rng);
     return loss;
 }
 
