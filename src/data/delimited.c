@@ -188,6 +188,7 @@ static pen_status common_rows(pen__rows *rows, const char **from)
             if (!stop) break;
             next = stop + 1;
         }
+        __builtin_prefetch(pen__ids_slot(&rows->ids[PEN_ROLE_USER], p->user_tag));
         __builtin_prefetch(pen__ids_slot(&rows->ids[PEN_ROLE_ITEM], p->item_tag));
         at = next;
         if (++rows->n_pending == PEN_BATCH) status = pen__rows_flush(rows);

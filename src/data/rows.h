@@ -138,6 +138,7 @@ static inline int pen__rows_put(pen__rows *rows, const pen__span *field, const c
     pen__pending *p = &rows->pending[rows->n_pending++];
     *p = (pen__pending){user, item, pen__id_tag(user.text, user.length, readable_end),
                         pen__id_tag(item.text, item.length, readable_end), record};
+    __builtin_prefetch(pen__ids_slot(&rows->ids[PEN_ROLE_USER], p->user_tag));
     __builtin_prefetch(pen__ids_slot(&rows->ids[PEN_ROLE_ITEM], p->item_tag));
     if (rows->one_by_one) return pen__rows_put_rest(rows, field);
     if (rows->n_pending == PEN_BATCH && pen__rows_flush(rows) != PEN_OK) return PEN_ROW_FAILED;
