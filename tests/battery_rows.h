@@ -16,7 +16,7 @@
     {"neumf", PEN_TASK_RANK, 1, {"factors=4", "epochs=20", "batch_size=256", "learning_rate=0.01", "init=0.1", "layers=3"}, "ndcg@10", 0.15, 0.21, 5},
     {"autorec", PEN_TASK_RATE, 1, {"factors=8", "epochs=40", "batch_size=8", "learning_rate=0.02", "init=0.1", NULL}, "rmse", 0.93, 1.06, 12},
     {"autorec", PEN_TASK_RATE, 1, {"side=users", "factors=8", "epochs=40", "batch_size=8", "learning_rate=0.02", "init=0.1", NULL}, "rmse", 0.93, 1.06, 12},
-    {"session-knn", PEN_TASK_RANK, 1, {"k=20", "time_decay=0.01", NULL}, "ndcg@10", 0.22, 0.255},
+    {"session-knn", PEN_TASK_RANK, 1, {"k=20", "time_decay=0.01", NULL}, "ndcg@10", 0.22, 0.255, 0},
     {"sasrec", PEN_TASK_RANK, 1, {"factors=8", "epochs=20", "batch_size=8", "learning_rate=0.02", "loss=bce", "max_length=12", "init=0.1", NULL}, "ndcg@10", 0.08, 0.2, 6},
     {"sasrec", PEN_TASK_RANK, 1, {"factors=8", "epochs=20", "batch_size=8", "learning_rate=0.02", "norm=post", "max_length=12", "init=0.1", NULL}, "ndcg@10", 0.08, 0.2, 6},
     {"gru4rec", PEN_TASK_RANK, 1, {"factors=8", "epochs=20", "batch_size=8", "learning_rate=0.02", "hidden=6", "max_length=12", "init=0.1", NULL}, "ndcg@10", 0.08, 0.2, 8},
