@@ -3,7 +3,7 @@
 BUILD ?= build
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: all build deps demo test bench reproduce docs install clean
+.PHONY: all build deps demo test bench reproduce docs lint install clean
 all: build
 
 deps:
@@ -31,6 +31,10 @@ reproduce: build
 # pages that are made from the program's own tables: docs/cli.md, docs/models/parameters.md
 docs: build
 	@tools/generate_docs.sh $(BUILD)/penchant
+
+# format, clang-tidy, cppcheck
+lint:
+	@tools/lint.sh
 
 install: build
 	@cmake --install $(BUILD) $(if $(PREFIX),--prefix $(PREFIX))
