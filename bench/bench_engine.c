@@ -1,9 +1,10 @@
 /* Times Penchant inside one process, as the peers' scripts time themselves: reading, and fitting after reading.
  *
  *   bench_engine read FILE                          {"seconds", "events", "users", "items", "bytes"}
- *   bench_engine train TRAIN TASK MODEL [NAME=VALUE ...]   {"read_seconds", "about": what `penchant train --format json` prints}
+ *   bench_engine train TRAIN TASK MODEL [NAME=VALUE ...]   {"read_seconds", "about": as `penchant train --format json`}
  *   bench_engine fit TRAIN TEST TASK METRICS MODEL [NAME=VALUE ...]
- *                                                   {"read_seconds", "report": what `penchant evaluate --format json` prints}
+ *                                                   {"read_seconds", "report": what `penchant evaluate --format json`
+ *                                                   prints}
  *
  * Built with -DPENCHANT_BENCH=ON. */
 #include <stdio.h>
@@ -37,9 +38,10 @@ static int time_reading(pen_context *ctx, const char *path)
     double began = now();
     if (pen_dataset_read(ctx, &path, 1, &o, &log, &error) != PEN_OK) return failed(&error);
     double seconds = now() - began;
-    printf("{\"seconds\": %.4f, \"events\": %lld, \"users\": %d, \"items\": %d, \"bytes\": %lld, \"peak_bytes\": %llu}\n", seconds,
-           (long long)pen_dataset_events(log), pen_dataset_users(log), pen_dataset_items(log), (long long)info.st_size,
-           (unsigned long long)pen_context_memory_peak(ctx));
+    printf(
+        "{\"seconds\": %.4f, \"events\": %lld, \"users\": %d, \"items\": %d, \"bytes\": %lld, \"peak_bytes\": %llu}\n",
+        seconds, (long long)pen_dataset_events(log), pen_dataset_users(log), pen_dataset_items(log),
+        (long long)info.st_size, (unsigned long long)pen_context_memory_peak(ctx));
     pen_dataset_destroy(log);
     return 0;
 }
@@ -88,7 +90,8 @@ static int time_fitting(pen_context *ctx, int argc, char **argv)
     double seconds = now() - began;
     if (pen_dataset_read(ctx, &paths[1], 1, &o, &test, &error) != PEN_OK) return failed(&error);
     pen_material material = {log, test, NULL};
-    if (pen_evaluate(ctx, &material, 1, &p, &model, 1, (const char *const *)(argv + 5), (size_t)(argc - 5), &report, &error) != PEN_OK)
+    if (pen_evaluate(ctx, &material, 1, &p, &model, 1, (const char *const *)(argv + 5), (size_t)(argc - 5), &report,
+                     &error) != PEN_OK)
         return failed(&error);
     printf("{\"read_seconds\": %.4f, \"report\": %s}\n", seconds, pen_report_json(report));
     pen_report_destroy(report);
@@ -110,7 +113,8 @@ int main(int argc, char **argv)
     else if (argc >= 7 && !strcmp(argv[1], "fit"))
         status = time_fitting(ctx, argc - 2, argv + 2);
     else
-        fprintf(stderr, "usage: bench_engine read FILE | train TRAIN TASK MODEL [NAME=VALUE ...] | fit TRAIN TEST TASK METRICS MODEL [NAME=VALUE ...]\n");
+        fprintf(stderr, "usage: bench_engine read FILE | train TRAIN TASK MODEL [NAME=VALUE ...] | fit TRAIN TEST TASK "
+                        "METRICS MODEL [NAME=VALUE ...]\n");
     pen_context_destroy(ctx);
     return status;
 }

@@ -2,9 +2,9 @@
  *
  *     bench_eval TRAIN.tsv TEST.tsv [VECTORS.f32] [METRICS]
  *
- * The files hold lines of user, item, ...: numbers without a header, users and items sorted are rows of the vectors, of 64
- * float32 each, users first; without a file of them (or with -) they are drawn. A JSON line: wall clock and processor seconds,
- * the metrics over everybody. */
+ * The files hold lines of user, item, ...: numbers without a header, users and items sorted are rows of the vectors, of
+ * 64 float32 each, users first; without a file of them (or with -) they are drawn. A JSON line: wall clock and
+ * processor seconds, the metrics over everybody. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,7 +115,8 @@ static float *vectors(const char *path, int64_t n)
 
 static void factors(const pen_model *model, pen__factors *out) { *out = ((const state *)model->state)->factors; }
 
-static pen_status user_vector(const pen_model *model, const pen__user *user, void *scratch, float *out, pen_error *error)
+static pen_status user_vector(const pen_model *model, const pen__user *user, void *scratch, float *out,
+                              pen_error *error)
 {
     (void)scratch, (void)error;
     memcpy(out, ((const state *)model->state)->users + (size_t)user->number * D, D * sizeof *out);
@@ -140,8 +141,11 @@ int main(int argc, char **argv)
     pen_error error = {0};
     pen_context *ctx;
     if (pen_context_create(NULL, &ctx, &error)) die(error.message);
-    if (pen__metrics_parse(argc > 4 ? argv[4] : "ndcg@20,recall@20", PEN_TASK_RANK, metric, &n_metrics, &error)) die(error.message);
-    pen__cases cases = {.ctx = ctx, .n = n_users, .target = matrix(&asked, user, n_users, item, n_items),
+    if (pen__metrics_parse(argc > 4 ? argv[4] : "ndcg@20,recall@20", PEN_TASK_RANK, metric, &n_metrics, &error))
+        die(error.message);
+    pen__cases cases = {.ctx = ctx,
+                        .n = n_users,
+                        .target = matrix(&asked, user, n_users, item, n_items),
                         .history = matrix(&seen, user, n_users, item, n_items)};
     for (int32_t u = 0; u < n_users; u++) user[u] = u;
     cases.user = cases.data_user = user;
@@ -152,9 +156,11 @@ int main(int argc, char **argv)
     for (int round = 0; round < 3; round++) {
         double wall = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
         pen__scores scores;
-        if (pen__evaluate(&model, &cases, &train, metric, n_metrics, PEN_TASK_RANK, 0, 1, &scores, &error)) die(error.message);
-        printf("{\"name\": \"full-ranking\", \"users\": %d, \"items\": %d, \"seconds\": %.3f, \"processor_seconds\": %.3f", n_users, n_items,
-               seconds(CLOCK_MONOTONIC) - wall, seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu);
+        if (pen__evaluate(&model, &cases, &train, metric, n_metrics, PEN_TASK_RANK, 0, 1, &scores, &error))
+            die(error.message);
+        printf(
+            "{\"name\": \"full-ranking\", \"users\": %d, \"items\": %d, \"seconds\": %.3f, \"processor_seconds\": %.3f",
+            n_users, n_items, seconds(CLOCK_MONOTONIC) - wall, seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu);
         for (int32_t m = 0; m < n_metrics; m++) printf(", \"%s\": %.9g", metric[m].name, scores.whole[m]);
         printf(", \"peak_megabytes\": %.1f}\n", (double)pen_context_memory_peak(ctx) / 1e6);
         pen__scores_free(&scores);

@@ -2,8 +2,8 @@
  *
  *     bench_kern [NAME...]        a JSON line each; PENCHANT_CPU chooses the level
  *
- * The limit is measured in the same run: fused multiply-adds of one thread whose operands are in the first-level cache. Times are processor time, over
- * the number of threads. */
+ * The limit is measured in the same run: fused multiply-adds of one thread whose operands are in the first-level cache.
+ * Times are processor time, over the number of threads. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +37,8 @@ static float *numbers(int64_t n, uint64_t seed)
 
 static void report(const char *name, const char *shape, double work, double seconds, double limit, const char *unit)
 {
-    printf("{\"name\": \"%s\", \"shape\": \"%s\", \"level\": \"%s\", \"%s\": %.1f, \"limit\": %.1f, \"share\": %.2f, \"seconds\": %.4f}\n",
+    printf("{\"name\": \"%s\", \"shape\": \"%s\", \"level\": \"%s\", \"%s\": %.1f, \"limit\": %.1f, \"share\": %.2f, "
+           "\"seconds\": %.4f}\n",
            name, shape, pen__kern()->name, unit, work / seconds * 1e-9, limit, work / seconds * 1e-9 / limit, seconds);
     fflush(stdout);
 }
@@ -79,7 +80,8 @@ typedef struct score_bench {
 static void run_tile(void *arg)
 {
     score_bench *b = arg;
-    pen__kern()->score_tile(b->panels.data, b->panels.d, b->panels.n_panels, b->users, NULL, b->out, b->panels.n_panels * PEN_PANEL);
+    pen__kern()->score_tile(b->panels.data, b->panels.d, b->panels.n_panels, b->users, NULL, b->out,
+                            b->panels.n_panels * PEN_PANEL);
 }
 
 /* Many of a short one: asking for the time costs more than it does. */
@@ -101,7 +103,8 @@ static double measure_peak(void)
     score_bench b = {.users = numbers(d * PEN_MAX_TILE, 2), .out = room(PEN_MAX_TILE * PEN_PANEL * 4)};
     float *rows = numbers(PEN_PANEL * d, 1);
     if (pen__panels_pack(ctx, rows, PEN_PANEL, d, d, NULL, &b.panels, NULL)) exit(1);
-    double flops = 2.0 * pen__kern()->tile_users * PEN_PANEL * (double)d, rate = 1e3 * flops / timed(run_tiles, &b) * 1e-9;
+    double flops = 2.0 * pen__kern()->tile_users * PEN_PANEL * (double)d,
+           rate = 1e3 * flops / timed(run_tiles, &b) * 1e-9;
     pen__panels_free(ctx, &b.panels);
     pen__free(ctx, b.users), pen__free(ctx, b.out), pen__free(ctx, rows);
     return rate;
@@ -117,7 +120,8 @@ static void bench_scores(void)
         float *rows = numbers(n * d, 1);
         if (pen__panels_pack(ctx, rows, n, d, d, NULL, &b.panels, NULL)) exit(1);
         snprintf(shape, sizeof shape, "%d items, d %d", (int)n, (int)d);
-        report("score_tile", shape, 2.0 * pen__kern()->tile_users * (double)(n * d), timed(run_tile, &b), peak, "GFLOP/s");
+        report("score_tile", shape, 2.0 * pen__kern()->tile_users * (double)(n * d), timed(run_tile, &b), peak,
+               "GFLOP/s");
         report("score_one", shape, 2.0 * (double)(n * d), timed(run_one, &b), peak, "GFLOP/s");
         pen__panels_free(ctx, &b.panels);
         pen__free(ctx, b.users), pen__free(ctx, b.out), pen__free(ctx, rows);
@@ -186,8 +190,10 @@ static void bench_rank(void)
 {
     enum { USERS = 29858, ITEMS = 40981, D = 64, K = 20, SEEN = 27, TARGETS = 7 };
     float *users = numbers((int64_t)USERS * D, 1), *rows = numbers((int64_t)ITEMS * D, 2);
-    int32_t *seen = room((size_t)USERS * SEEN * 4), *targets = room((size_t)USERS * TARGETS * 4), *top = room((size_t)USERS * K * 4);
-    int64_t *seen_at = room((USERS + 1) * 8), *target_at = room((USERS + 1) * 8), *better = room((size_t)USERS * TARGETS * 8);
+    int32_t *seen = room((size_t)USERS * SEEN * 4), *targets = room((size_t)USERS * TARGETS * 4),
+            *top = room((size_t)USERS * K * 4);
+    int64_t *seen_at = room((USERS + 1) * 8), *target_at = room((USERS + 1) * 8),
+            *better = room((size_t)USERS * TARGETS * 8);
     pen__rng rng = pen__rng_begin(3, 1, 0);
     for (int u = 0; u <= USERS; u++) seen_at[u] = (int64_t)u * SEEN, target_at[u] = (int64_t)u * TARGETS;
     for (int u = 0; u < USERS; u++) {
@@ -197,8 +203,14 @@ static void bench_rank(void)
     }
     pen__panels panels;
     if (pen__panels_pack(ctx, rows, ITEMS, D, D, NULL, &panels, NULL)) exit(1);
-    pen__rank_job job = {.items = &panels, .users = users, .stride = D, .n_users = USERS, .seen_at = seen_at, .seen = seen,
-                         .k = K, .top_items = top};
+    pen__rank_job job = {.items = &panels,
+                         .users = users,
+                         .stride = D,
+                         .n_users = USERS,
+                         .seen_at = seen_at,
+                         .seen = seen,
+                         .k = K,
+                         .top_items = top};
     double limit = peak * pen_context_threads(ctx), flops = 2.0 * D * USERS * (double)ITEMS;
     for (int with = 0; with < 2; with++) {
         double best = INFINITY;
@@ -228,7 +240,8 @@ typedef struct solve_bench {
 static void run_outer(void *arg)
 {
     solve_bench *s = arg;
-    pen__kern()->add_outer(s->a[0], s->b[0], s->d, s->table, s->d, s->rows, s->w, 1.0f, s->w, 1.0f, s->n, 0, s->scratch);
+    pen__kern()->add_outer(s->a[0], s->b[0], s->d, s->table, s->d, s->rows, s->w, 1.0f, s->w, 1.0f, s->n, 0,
+                           s->scratch);
 }
 
 static void run_cholesky(void *arg)
@@ -251,10 +264,12 @@ static void bench_solve(void)
     enum { ROWS = 20000, MOST = 512 };
     for (int i = 0; i < 7; i++) {
         int64_t d = dims[i], pad = pen__matrix_pad(d), floats = pen__matrix_floats(d);
-        solve_bench s = {.table = numbers(ROWS * d, 1), .whole = room((size_t)floats * 4), .w = numbers(MOST, 2), .d = d, .n = MOST};
+        solve_bench s = {
+            .table = numbers(ROWS * d, 1), .whole = room((size_t)floats * 4), .w = numbers(MOST, 2), .d = d, .n = MOST};
         s.rows = room(MOST * 4);
         s.scratch = room((size_t)(PEN_MAX_LANES * (pad * (pad + 8) / 2 + 2 * pad) + 2 * PEN_OUTER_ROWS * pad) * 4);
-        for (int t = 0; t < MOST; t++) s.rows[t] = (int32_t)(pen__rand64(1, 1, (uint64_t)t) % ROWS), s.w[t] = 1.0f + s.w[t];
+        for (int t = 0; t < MOST; t++)
+            s.rows[t] = (int32_t)(pen__rand64(1, 1, (uint64_t)t) % ROWS), s.w[t] = 1.0f + s.w[t];
         for (int l = 0; l < PEN_MAX_LANES; l++) {
             s.a[l] = room((size_t)floats * 4), s.b[l] = numbers(pad, 3);
             memset(s.a[l], 0, (size_t)floats * 4);
@@ -267,7 +282,8 @@ static void bench_solve(void)
         report("solve_lanes", shape, cube * pen__kern()->lanes, timed(run_lanes, &s), peak, "GFLOP/s");
         report("add_outer", shape, dd * (dd + 1) * MOST, timed(run_outer, &s), peak, "GFLOP/s");
         for (int l = 0; l < PEN_MAX_LANES; l++) pen__free(ctx, s.a[l]), pen__free(ctx, s.b[l]);
-        pen__free(ctx, s.table), pen__free(ctx, s.whole), pen__free(ctx, s.w), pen__free(ctx, s.rows), pen__free(ctx, s.scratch);
+        pen__free(ctx, s.table), pen__free(ctx, s.whole), pen__free(ctx, s.w), pen__free(ctx, s.rows),
+            pen__free(ctx, s.scratch);
     }
 }
 
@@ -277,7 +293,8 @@ static void bench_sweep(void)
     enum { USERS = 138000, ITEMS = 27000, D = 64, PER_USER = 101 };
     int64_t n = (int64_t)USERS * PER_USER, *at = room((USERS + 1) * 8), *back_at = room((ITEMS + 2) * 8);
     int32_t *cols = room((size_t)n * 4), *back = room((size_t)n * 4);
-    float *p = numbers((int64_t)USERS * D, 1), *q = numbers((int64_t)ITEMS * D, 2), *base = room((size_t)pen__matrix_floats(D) * 4);
+    float *p = numbers((int64_t)USERS * D, 1), *q = numbers((int64_t)ITEMS * D, 2),
+          *base = room((size_t)pen__matrix_floats(D) * 4);
     pen__rng rng = pen__rng_begin(3, 1, 0);
     memset(back_at, 0, (ITEMS + 2) * 8);
     at[0] = 0;
@@ -294,11 +311,32 @@ static void bench_sweep(void)
     for (int i = 0; i < ITEMS; i++) back_at[i + 2] += back_at[i + 1];
     for (int64_t u = 0; u < USERS; u++)
         for (int64_t e = at[u]; e < at[u + 1]; e++) back[back_at[cols[e] + 1]++] = (int32_t)u;
-    pen__normal users = {.n_rows = USERS, .d = D, .table = q, .stride = D, .at = at, .cols = cols, .w_all = 1.0f, .v_all = 2.0f,
-                         .base = base, .l2_all = 1.0f, .out = p, .out_stride = D};
-    pen__normal items = {.n_rows = ITEMS, .d = D, .table = p, .stride = D, .at = back_at, .cols = back, .w_all = 1.0f, .v_all = 2.0f,
-                         .base = base, .l2_all = 1.0f, .out = q, .out_stride = D};
-    double limit = peak * pen_context_threads(ctx), best[2] = {INFINITY, INFINITY}, cube = D * D * D / 3.0 + 4.0 * D * D;
+    pen__normal users = {.n_rows = USERS,
+                         .d = D,
+                         .table = q,
+                         .stride = D,
+                         .at = at,
+                         .cols = cols,
+                         .w_all = 1.0f,
+                         .v_all = 2.0f,
+                         .base = base,
+                         .l2_all = 1.0f,
+                         .out = p,
+                         .out_stride = D};
+    pen__normal items = {.n_rows = ITEMS,
+                         .d = D,
+                         .table = p,
+                         .stride = D,
+                         .at = back_at,
+                         .cols = back,
+                         .w_all = 1.0f,
+                         .v_all = 2.0f,
+                         .base = base,
+                         .l2_all = 1.0f,
+                         .out = q,
+                         .out_stride = D};
+    double limit = peak * pen_context_threads(ctx), best[2] = {INFINITY, INFINITY},
+           cube = D * D * D / 3.0 + 4.0 * D * D;
     for (int run = 0; run < 6; run++) {
         const pen__normal *half = run % 2 ? &items : &users;
         int64_t failed;
@@ -309,23 +347,31 @@ static void bench_sweep(void)
         if (taken < best[run % 2]) best[run % 2] = taken;
     }
     double flops = (double)n * D * (D + 1);
-    report("ials_users", "14 M events, 138000 rows, table of 7 MB, d 64", flops + USERS * cube, best[0], limit, "GFLOP/s");
-    report("ials_items", "14 M events, 27000 rows, table of 35 MB, d 64", flops + ITEMS * cube, best[1], limit, "GFLOP/s");
+    report("ials_users", "14 M events, 138000 rows, table of 7 MB, d 64", flops + USERS * cube, best[0], limit,
+           "GFLOP/s");
+    report("ials_items", "14 M events, 27000 rows, table of 35 MB, d 64", flops + ITEMS * cube, best[1], limit,
+           "GFLOP/s");
     report("ials_sweep", "both", 2 * flops + (USERS + ITEMS) * cube, best[0] + best[1], limit, "GFLOP/s");
-    pen__free(ctx, at), pen__free(ctx, back_at), pen__free(ctx, cols), pen__free(ctx, back), pen__free(ctx, p), pen__free(ctx, q), pen__free(ctx, base);
+    pen__free(ctx, at), pen__free(ctx, back_at), pen__free(ctx, cols), pen__free(ctx, back), pen__free(ctx, p),
+        pen__free(ctx, q), pen__free(ctx, base);
 }
 
 static const struct part {
     const char *name;
     void (*run)(void);
-} parts[] = {{"scores", bench_scores}, {"rows", bench_rows}, {"rank", bench_rank}, {"solve", bench_solve}, {"sweep", bench_sweep}};
+} parts[] = {{"scores", bench_scores},
+             {"rows", bench_rows},
+             {"rank", bench_rank},
+             {"solve", bench_solve},
+             {"sweep", bench_sweep}};
 
 int main(int argc, char **argv)
 {
     pen_error error = {0};
     if (pen_context_create(NULL, &ctx, &error)) return fprintf(stderr, "%s\n", error.message), 1;
     peak = measure_peak();
-    printf("{\"name\": \"peak\", \"level\": \"%s\", \"GFLOP/s\": %.1f, \"threads\": %d}\n", pen__kern()->name, peak, pen_context_threads(ctx));
+    printf("{\"name\": \"peak\", \"level\": \"%s\", \"GFLOP/s\": %.1f, \"threads\": %d}\n", pen__kern()->name, peak,
+           pen_context_threads(ctx));
     for (size_t p = 0; p < sizeof parts / sizeof *parts; p++) {
         bool wanted = argc < 2;
         for (int a = 1; a < argc; a++) wanted |= strcmp(argv[a], parts[p].name) == 0;

@@ -1,9 +1,10 @@
-/* Times each op of a network on one shard and one thread, forward and backward, with its arithmetic beside that of a large product.
+/* Times each op of a network on one shard and one thread, forward and backward, with its arithmetic beside that of a
+ * large product.
  *
  *   bench_ops sasrec|gru4rec [SEQUENCES [WIDTH [LONGEST]]]
  *
- * Sequences have the lengths of ml-1m's users (log-normal, median 96), cut off at LONGEST; a mean over runs of half a second.
- * Built with -DPENCHANT_BENCH=ON. */
+ * Sequences have the lengths of ml-1m's users (log-normal, median 96), cut off at LONGEST; a mean over runs of half a
+ * second. Built with -DPENCHANT_BENCH=ON. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,8 @@ static double now(void)
 static void *filled(int64_t n)
 {
     pen__real *x = aligned_alloc(64, (size_t)(n + 16) / 16 * 16 * sizeof *x);
-    for (int64_t i = 0; x && i < n; i++) x[i] = 0.05f * (float)(pen__rand64(1, 2, (uint64_t)i) >> 40) / (float)(1 << 23) - 0.05f;
+    for (int64_t i = 0; x && i < n; i++)
+        x[i] = 0.05f * (float)(pen__rand64(1, 2, (uint64_t)i) >> 40) / (float)(1 << 23) - 0.05f;
     return x;
 }
 
@@ -52,7 +54,8 @@ static void sasrec(pen__plan *p, int32_t events, int32_t x, int32_t width)
         snprintf(name, sizeof name, "%d.norm1", b);
         int32_t normed = pen__norm(p, name, x);
         snprintf(name, sizeof name, "%d.in", b);
-        int32_t qkv = pen__linear(p, name, &normed, 1, 3 * width, PEN_ACT_NONE), seen = pen__attention(p, &qkv, 1, 1, true, 0.2);
+        int32_t qkv = pen__linear(p, name, &normed, 1, 3 * width, PEN_ACT_NONE),
+                seen = pen__attention(p, &qkv, 1, 1, true, 0.2);
         snprintf(name, sizeof name, "%d.out", b);
         x = pen__plus(p, x, pen__dropped(p, pen__linear(p, name, &seen, 1, width, PEN_ACT_NONE), 0.2));
         snprintf(name, sizeof name, "%d.norm2", b);
@@ -74,12 +77,14 @@ static void gru4rec(pen__plan *p, int32_t events, int32_t x, int32_t width)
 
 int main(int argc, char **argv)
 {
-    int32_t sequences = argc > 2 ? atoi(argv[2]) : 16, width = argc > 3 ? atoi(argv[3]) : 64, longest = argc > 4 ? atoi(argv[4]) : 200;
+    int32_t sequences = argc > 2 ? atoi(argv[2]) : 16, width = argc > 3 ? atoi(argv[3]) : 64,
+            longest = argc > 4 ? atoi(argv[4]) : 200;
     bool attends = argc > 1 && argv[1][0] == 's';
     pen_context *ctx;
     pen__plan *p;
     pen__layout *layout;
-    if (argc < 2 || pen_context_create(NULL, &ctx, NULL) != PEN_OK || pen__plan_create(ctx, &p, NULL) != PEN_OK) return 2;
+    if (argc < 2 || pen_context_create(NULL, &ctx, NULL) != PEN_OK || pen__plan_create(ctx, &p, NULL) != PEN_OK)
+        return 2;
     int32_t events = pen__extent_child(p, PEN_ROOT, "events"), item = pen__input_index(p, events, "item");
     int32_t table = pen__plan_table(p, "item", ITEMS, width, (pen__init){PEN_INIT_NORMAL, 1});
     (attends ? sasrec : gru4rec)(p, events, pen__gather(p, table, item), width);
@@ -104,8 +109,15 @@ int main(int argc, char **argv)
     pen__real *weights = filled(p->n_dense), *grads = filled(p->n_dense), *looked = filled(rows * width);
     for (int32_t w = 0; w < p->n_weights; w++) pen__plan_weight_set(p, w, weights + p->weight[w].at);
     pen__plan_table_set(p, table, filled((int64_t)ITEMS * width));
-    pen__frame f = {.plan = p, .layout = layout, .batch = &batch, .n_shards = 1, .training = true, .arena = filled(layout->arena),
-                    .scratch = filled(layout->scratch), .dense_grad = grads, .lookup_grad = &looked};
+    pen__frame f = {.plan = p,
+                    .layout = layout,
+                    .batch = &batch,
+                    .n_shards = 1,
+                    .training = true,
+                    .arena = filled(layout->arena),
+                    .scratch = filled(layout->scratch),
+                    .dense_grad = grads,
+                    .lookup_grad = &looked};
     f.count[0] = sequences, f.count[1] = rows;
 
     double seconds[64][2] = {{0}}, began = now(), rate = peak();
@@ -124,19 +136,23 @@ int main(int argc, char **argv)
     }
     runs--;
     double all = 0, work = 0;
-    printf("%d sequences, %lld rows, width %d; products: %s, %.1f GFLOP/s of one core; arena %.1f MB, scratch %.1f MB\n", sequences,
-           (long long)rows, width, pen__gemm_name(), rate, 4e-6 * (double)layout->arena, 4e-6 * (double)layout->scratch);
+    printf(
+        "%d sequences, %lld rows, width %d; products: %s, %.1f GFLOP/s of one core; arena %.1f MB, scratch %.1f MB\n",
+        sequences, (long long)rows, width, pen__gemm_name(), rate, 4e-6 * (double)layout->arena,
+        4e-6 * (double)layout->scratch);
     printf("%-12s %10s %10s %12s %10s\n", "op", "forward us", "backward", "GFLOP/s both", "ns a row");
     for (int32_t c = 0; c < p->n_calls; c++) {
         const pen__op *op = p->call[c].op;
-        double flops = op->flops ? op->flops(p, &p->call[c], batch.n) * (op->backward ? 3 : 1) : 0, both = (seconds[c][0] + seconds[c][1]) / runs;
-        if (!strcmp(op->name, "attention")) flops = 4 * squares * p->node[p->call[c].out].width * 3.5; /* 2 products forward, 5 backward */
+        double flops = op->flops ? op->flops(p, &p->call[c], batch.n) * (op->backward ? 3 : 1) : 0,
+               both = (seconds[c][0] + seconds[c][1]) / runs;
+        /* 2 products forward, 5 backward */
+        if (!strcmp(op->name, "attention")) flops = 4 * squares * p->node[p->call[c].out].width * 3.5;
         all += both, work += flops;
-        printf("%-12s %10.1f %10.1f %12.1f %10.1f\n", op->name, 1e6 * seconds[c][0] / runs, 1e6 * seconds[c][1] / runs, 1e-9 * flops / both,
-               1e9 * both / (double)rows);
+        printf("%-12s %10.1f %10.1f %12.1f %10.1f\n", op->name, 1e6 * seconds[c][0] / runs, 1e6 * seconds[c][1] / runs,
+               1e-9 * flops / both, 1e9 * both / (double)rows);
     }
-    printf("%-12s %21.1f %12.1f %10.1f  (%.0f %% of the large product's)\n", "all", 1e6 * all, 1e-9 * work / all, 1e9 * all / (double)rows,
-           100e-9 * work / all / rate);
+    printf("%-12s %21.1f %12.1f %10.1f  (%.0f %% of the large product's)\n", "all", 1e6 * all, 1e-9 * work / all,
+           1e9 * all / (double)rows, 100e-9 * work / all / rate);
     pen__layout_destroy(layout);
     pen__plan_destroy(p);
     pen_context_destroy(ctx);

@@ -19,7 +19,7 @@ char *text_of(pen_string string)
     return copy;
 }
 
-/* ---- lists of ids --------------------------------------------------------------------------------------------------- */
+/* ---- lists of ids ------------------------------------------------------------------------------------------------ */
 
 static char *read_whole(const char *path, size_t *length)
 {
@@ -71,7 +71,7 @@ static int read_ids(const call *c, const char *name, const char *path, id_list *
     return cut(c, ids, length, '\n');
 }
 
-/* ---- who asks ------------------------------------------------------------------------------------------------------- */
+/* ---- who asks ---------------------------------------------------------------------------------------------------- */
 
 /* "item" or, where no item has that id, "item:value". */
 static void split_value(const pen_model *model, pen_string *id, float *value)
@@ -134,7 +134,7 @@ static int read_filters(const call *c, asking *a)
     return status;
 }
 
-/* ---- opening -------------------------------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 int asking_open(const call *c, asking *a)
 {
@@ -168,12 +168,12 @@ void asking_close(asking *a)
     ids_free(&a->deny);
 }
 
-/* ---- showing -------------------------------------------------------------------------------------------------------- */
+/* ---- showing ----------------------------------------------------------------------------------------------------- */
 
 void asking_say(const call *c, pen_string user, int32_t how, pen_string reason)
 {
-    say(c, "%s%.*s: %s%s%.*s", user.bytes ? "user " : "history", (int)user.length, user.bytes ? user.bytes : "", pen_how_text((pen_how)how),
-        reason.length ? "; " : "", (int)reason.length, reason.bytes ? reason.bytes : "");
+    say(c, "%s%.*s: %s%s%.*s", user.bytes ? "user " : "history", (int)user.length, user.bytes ? user.bytes : "",
+        pen_how_text((pen_how)how), reason.length ? "; " : "", (int)reason.length, reason.bytes ? reason.bytes : "");
 }
 
 void asking_table(const call *c, const pen_answer *answer)
@@ -186,7 +186,9 @@ void asking_table(const call *c, const pen_answer *answer)
         char place[16], score[32];
         char *id = text_of(pick->id), *title = text_of(pick->title), *why = text_of(pick->why);
         snprintf(place, sizeof place, "%d", i + 1);
-        snprintf(score, sizeof score, pick->score == roundf(pick->score) || fabsf(pick->score) >= 1e4f ? "%.0f" : "%.4f", (double)pick->score);
+        snprintf(score, sizeof score,
+                 pick->score == roundf(pick->score) || fabsf(pick->score) >= 1e4f ? "%.0f" : "%.4f",
+                 (double)pick->score);
         const char *const cells[] = {place, id, title, score, why};
         table_row(t, cells);
         free(id);

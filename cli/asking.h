@@ -21,8 +21,8 @@ typedef struct asking {
     pen_recommend_options options;
 } asking;
 
-/* The model named first in the call, a query of it, who asks and the options. What was opened is closed by asking_close whatever
- * happened. */
+/* The model named first in the call, a query of it, who asks and the options. What was opened is closed by asking_close
+ * whatever happened. */
 int asking_open(const call *c, asking *a);
 void asking_close(asking *a);
 

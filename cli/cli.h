@@ -96,10 +96,10 @@ enum {
 
 typedef struct command {
     const char *name, *arguments, *summary;
-    const char *more;     /* help's last part: examples */
+    const char *more; /* help's last part: examples */
     unsigned groups;
-    int least, most;      /* number of arguments; most -1: any */
-    int (*run)(call *c);  /* an exit status */
+    int least, most;     /* number of arguments; most -1: any */
+    int (*run)(call *c); /* an exit status */
 } command;
 
 extern const command *const commands[];
@@ -113,10 +113,10 @@ typedef struct option {
     const char *name, *argument, *doc; /* "--split", "SPEC", "how ..."; argument NULL: a flag */
     char letter;                       /* 'o' of -o, or 0 */
     int kind;
-    unsigned groups;                   /* 0: everywhere */
-    size_t offset;                     /* into call */
-    const char *choices;               /* "a|b" of a choice */
-    double low, high;                  /* of numbers */
+    unsigned groups;     /* 0: everywhere */
+    size_t offset;       /* into call */
+    const char *choices; /* "a|b" of a choice */
+    double low, high;    /* of numbers */
 } option;
 
 extern const option options[];
@@ -126,7 +126,7 @@ extern const size_t n_options;
 int call_parse(call *c, int argc, char **argv);
 void call_free(call *c);
 
-/* ---- what commands share (shared.c) ------------------------------------------------------------------------------- */
+/* ---- what commands share (shared.c) ------------------------------------------------------------------------------ */
 
 /* Prints "penchant: message" and returns the exit status of the failure. */
 int fail(const pen_error *error);
@@ -148,7 +148,7 @@ int progress_report(void *user, const pen_progress *progress);
 void log_report(void *user, pen_log_level level, const char *message);
 bool colour(FILE *stream);
 
-/* ---- rendering (render.c) ------------------------------------------------------------------------------------------ */
+/* ---- rendering (render.c) ---------------------------------------------------------------------------------------- */
 
 /* A report of evaluate or compare as a table for people, CSV, or as the JSON it is. */
 int render_report(const call *c, const char *json);

@@ -49,13 +49,15 @@ static int open_bench(bench *b, const call *c, pen_context *ctx)
 {
     if (c->folds.n && c->args.n) return usage(c, "--fold names the logs itself: give no LOG beside it");
     if (!c->folds.n && !c->args.n) return usage(c, "%s needs LOG (or --fold TRAIN,TEST)", c->command->name);
-    if (c->folds.n && (c->test || c->valid)) return usage(c, "--fold names the tests itself: give no --test and no --valid beside it");
+    if (c->folds.n && (c->test || c->valid))
+        return usage(c, "--fold names the tests itself: give no --test and no --valid beside it");
     if (c->valid && !c->test) return usage(c, "--valid needs --test beside it");
     b->n = c->folds.n ? c->folds.n : 1;
     b->material = calloc(b->n, sizeof *b->material);
     if (!b->material) return usage(c, "out of memory");
     int status = EXIT_DONE;
-    for (size_t i = 0; i < c->folds.n && status == EXIT_DONE; i++) status = open_fold(b, c, ctx, c->folds.at[i], &b->material[i]);
+    for (size_t i = 0; i < c->folds.n && status == EXIT_DONE; i++)
+        status = open_fold(b, c, ctx, c->folds.at[i], &b->material[i]);
     if (c->folds.n) return status;
     status = own(b, c, ctx, c->args.at, c->args.n, &b->material[0].log);
     if (status == EXIT_DONE && c->test) status = own(b, c, ctx, &c->test, 1, &b->material[0].test);
@@ -80,7 +82,8 @@ static int name_models(const call *c, char *text, const char ***names, size_t *n
     if (!*names) return usage(c, "out of memory");
     if (!strcmp(text, "all")) {
         for (size_t i = 0; i < pen_models(); i++)
-            if (pen_models_get(i, &info, NULL) == PEN_OK && info.tasks >> c->protocol.task & 1) (*names)[(*n)++] = info.name;
+            if (pen_models_get(i, &info, NULL) == PEN_OK && info.tasks >> c->protocol.task & 1)
+                (*names)[(*n)++] = info.name;
         return EXIT_DONE;
     }
     char *save = NULL;
@@ -95,7 +98,8 @@ static int measure(const call *c, pen_context *ctx, const params_list *params, c
     pen_error error = {0};
     int status = open_bench(&b, c, ctx);
     if (status == EXIT_DONE) {
-        if (pen_evaluate(ctx, b.material, b.n, &c->protocol, names, n_names, params->at, params->n, &report, &error) == PEN_OK)
+        if (pen_evaluate(ctx, b.material, b.n, &c->protocol, names, n_names, params->at, params->n, &report, &error) ==
+            PEN_OK)
             status = render_report(c, pen_report_json(report));
         else
             status = fail(&error);
@@ -115,7 +119,8 @@ static int run(call *c)
     bool several = !strcmp(c->command->name, "compare");
     int status = settle_protocol(c);
     if (status != EXIT_DONE) return status;
-    if (!several && c->model && strchr(c->model, ',')) return usage(c, "evaluate takes one model; compare takes several");
+    if (!several && c->model && strchr(c->model, ','))
+        return usage(c, "evaluate takes one model; compare takes several");
     char *text = strdup(c->model ? c->model : several ? "all" : "");
     if (c->model || several) status = name_models(c, text, &names, &n_names);
     if (status == EXIT_DONE) status = params_read(c, &params);
@@ -133,8 +138,8 @@ static int run(call *c)
 }
 
 enum {
-    GROUPS = FOR_DATA | FOR_SPLIT | FOR_TESTFILE | FOR_VALIDFILE | FOR_FOLDS | FOR_MEASURE | FOR_CANDIDATES | FOR_REPEAT | FOR_INTERVALS |
-             FOR_MODEL
+    GROUPS = FOR_DATA | FOR_SPLIT | FOR_TESTFILE | FOR_VALIDFILE | FOR_FOLDS | FOR_MEASURE | FOR_CANDIDATES |
+             FOR_REPEAT | FOR_INTERVALS | FOR_MODEL
 };
 
 const command evaluate_command = {

@@ -56,7 +56,8 @@ static int answer(const call *c, asking *a)
         puts("\n");
     }
     show_reasons(c, e);
-    if (!wants(c, "csv")) puts(e->exact ? "\nThe shares sum to the score." : "\nEach share is what the score loses without that event.");
+    if (!wants(c, "csv"))
+        puts(e->exact ? "\nThe shares sum to the score." : "\nEach share is what the score loses without that event.");
     return EXIT_DONE;
 }
 
@@ -75,7 +76,8 @@ const command explain_command = {
     .name = "explain",
     .arguments = "FILE.pen",
     .summary = "why an item has its score for a user",
-    .more = "Shares sum to the score where the model can take it apart; otherwise each is what the score loses without that event.\n\n"
+    .more = "Shares sum to the score where the model can take it apart; otherwise each is what the score loses without "
+            "that event.\n\n"
             "  penchant explain model.pen --user 196 --item 50\n"
             "  penchant explain model.pen --history 181,172:5 --item 50",
     .groups = FOR_USER | FOR_ITEM | FOR_N,

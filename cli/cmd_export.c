@@ -20,8 +20,10 @@ const command export_command = {
     .name = "export",
     .arguments = "FILE.pen",
     .summary = "vectors, histories, neighbours and ids as text or NumPy",
-    .more = "A path that ends in .npy gets NumPy's format, any other tab-separated text (standard output without -o). Where a model has biases, item\n"
-            "vectors end with the bias and user vectors with 1: their inner product is the score. Rows are in the order of --what users, items.\n\n"
+    .more = "A path that ends in .npy gets NumPy's format, any other tab-separated text (standard output without -o). "
+            "Where a model has biases, item\n"
+            "vectors end with the bias and user vectors with 1: their inner product is the score. Rows are in the "
+            "order of --what users, items.\n\n"
             "  penchant export model.pen --what items -o items.tsv\n"
             "  penchant export model.pen --what item-vectors -o items.npy\n"
             "  penchant export model.pen --what neighbours -n 20 -o neighbours.tsv\n"

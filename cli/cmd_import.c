@@ -1,5 +1,5 @@
-/* penchant import: reads a log and its tables once, checks, indexes, saves; prints how it read the columns, and five rows as it
- * understood them. */
+/* penchant import: reads a log and its tables once, checks, indexes, saves; prints how it read the columns, and five
+ * rows as it understood them. */
 #include <jansson.h>
 #include <string.h>
 
@@ -39,7 +39,8 @@ const command import_command = {
     .name = "import",
     .arguments = "FILE...",
     .summary = "reads a log and its tables once, checks, indexes, saves",
-    .more = "FILE is text (delimited, RecBole's atomic files, JSON lines, lists of items), plain or .gz or .zst; - is standard input.\n"
+    .more = "FILE is text (delimited, RecBole's atomic files, JSON lines, lists of items), plain or .gz or .zst; - is "
+            "standard input.\n"
             "Columns are guessed from a header, or set.\n\n"
             "  penchant import ratings.csv --items movies.csv -o log.pds\n"
             "  zcat log.gz | penchant import - --no-header --delimiter '\\t' -o log.pds",

@@ -21,14 +21,16 @@ static void show_tensors(const call *c, const json_t *tensors)
     table *t = table_create(4, header);
     size_t i;
     const json_t *tensor;
-    json_array_foreach(tensors, i, tensor) {
+    json_array_foreach (tensors, i, tensor) {
         char bytes[32], shape[100] = "";
         size_t used = 0;
         const json_t *sizes = json_object_get(tensor, "shape");
         for (size_t d = 0; d < json_array_size(sizes) && used < sizeof shape; d++)
-            used += (size_t)snprintf(shape + used, sizeof shape - used, d ? " x %lld" : "%lld", (long long)json_integer_value(json_array_get(sizes, d)));
+            used += (size_t)snprintf(shape + used, sizeof shape - used, d ? " x %lld" : "%lld",
+                                     (long long)json_integer_value(json_array_get(sizes, d)));
         snprintf(bytes, sizeof bytes, "%lld", (long long)json_integer_value(json_object_get(tensor, "bytes")));
-        const char *const cells[] = {json_string_value(json_object_get(tensor, "name")), json_string_value(json_object_get(tensor, "type")), shape, bytes};
+        const char *const cells[] = {json_string_value(json_object_get(tensor, "name")),
+                                     json_string_value(json_object_get(tensor, "type")), shape, bytes};
         table_row(t, cells);
     }
     table_show(c, t);
@@ -45,12 +47,13 @@ static int show(const call *c, const char *text)
         words_clean_json(info);
         static const char *const first[] = {"path", "kind", "version", "hash", "bytes"};
         for (size_t i = 0; i < sizeof first / sizeof *first; i++) show_value(first[i], json_object_get(info, first[i]));
-        json_object_foreach(json_object_get(info, "metadata"), key, value)
+        json_object_foreach (json_object_get(info, "metadata"), key, value)
             if (!json_object_get(info, key)) show_value(key, value);
         puts("");
     }
     show_tensors(c, json_object_get(info, "tensors"));
-    if (!c->format || !strcmp(c->format, "table")) printf("\nThe file is sound: its hash, structure and values were checked.\n");
+    if (!c->format || !strcmp(c->format, "table"))
+        printf("\nThe file is sound: its hash, structure and values were checked.\n");
     json_decref(info);
     return EXIT_DONE;
 }

@@ -13,7 +13,10 @@ static const char *tasks(const pen_model_info *info)
 
 static const char *type_word(const pen_param *p)
 {
-    return p->type == PEN_PARAM_INT ? "whole" : p->type == PEN_PARAM_REAL ? "number" : p->type == PEN_PARAM_BOOL ? "yes|no" : "choice";
+    return p->type == PEN_PARAM_INT    ? "whole"
+           : p->type == PEN_PARAM_REAL ? "number"
+           : p->type == PEN_PARAM_BOOL ? "yes|no"
+                                       : "choice";
 }
 
 static void range(const pen_param *p, char *out, size_t room)
@@ -31,7 +34,8 @@ static json_t *as_json(const pen_model_info *info)
     json_t *params = json_array();
     for (size_t i = 0; i < info->n_params; i++) {
         const pen_param *p = &info->params[i];
-        json_t *row = json_pack("{ssssssss}", "name", p->name, "type", type_word(p), "default", p->standard, "doc", p->doc);
+        json_t *row =
+            json_pack("{ssssssss}", "name", p->name, "type", type_word(p), "default", p->standard, "doc", p->doc);
         if (p->type == PEN_PARAM_CHOICE)
             json_object_set_new(row, "choices", json_string(p->choices));
         else if (p->type != PEN_PARAM_BOOL) {
@@ -40,8 +44,9 @@ static json_t *as_json(const pen_model_info *info)
         }
         json_array_append_new(params, row);
     }
-    return json_pack("{sssssssssssssbso}", "name", info->name, "family", info->family, "summary", info->summary, "formula", info->formula, "paper",
-                     info->paper, "tasks", tasks(info), "iterative", info->iterative, "params", params);
+    return json_pack("{sssssssssssssbso}", "name", info->name, "family", info->family, "summary", info->summary,
+                     "formula", info->formula, "paper", info->paper, "tasks", tasks(info), "iterative", info->iterative,
+                     "params", params);
 }
 
 static int print_json(json_t *value)

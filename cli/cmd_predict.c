@@ -36,13 +36,15 @@ static void put_json(const lines *l, const pen_prediction *p)
         printf("\"%s\": %.9g, ", l->rates ? "rating" : "score", p->value);
     else
         printf("\"%s\": null, ", l->rates ? "rating" : "score");
-    printf("\"how\": \"%s\", \"reason\": \"%.*s\"}", pen_how_text((pen_how)p->how), (int)p->reason.length, p->reason.bytes);
+    printf("\"how\": \"%s\", \"reason\": \"%.*s\"}", pen_how_text((pen_how)p->how), (int)p->reason.length,
+           p->reason.bytes);
 }
 
 static void csv_cell(pen_string s)
 {
     bool quote = false;
-    for (size_t i = 0; i < s.length; i++) quote = quote || s.bytes[i] == '"' || s.bytes[i] == ',' || s.bytes[i] == '\n' || s.bytes[i] == '\r';
+    for (size_t i = 0; i < s.length; i++)
+        quote = quote || s.bytes[i] == '"' || s.bytes[i] == ',' || s.bytes[i] == '\n' || s.bytes[i] == '\r';
     if (quote) putchar('"');
     for (size_t i = 0; i < s.length; i++) {
         if (s.bytes[i] == '"') putchar('"');
@@ -119,10 +121,12 @@ static int predict(const call *c, asking *a, const pen_dataset *pairs)
     if (status == PEN_OK && l.table) table_show(c, l.table);
     if (l.table) table_destroy(l.table);
     if (status != PEN_OK) return fail(&error);
-    if (l.n_fallback) say(c, "%lld of %lld pairs have a user or an item that the model does not know", (long long)l.n_fallback, (long long)l.n);
+    if (l.n_fallback)
+        say(c, "%lld of %lld pairs have a user or an item that the model does not know", (long long)l.n_fallback,
+            (long long)l.n);
     if (l.rates && l.n_actual)
-        say(c, "against the values of the pairs: rmse %.4f, mae %.4f over %lld", sqrt(l.squared / (double)l.n_actual), l.absolute / (double)l.n_actual,
-            (long long)l.n_actual);
+        say(c, "against the values of the pairs: rmse %.4f, mae %.4f over %lld", sqrt(l.squared / (double)l.n_actual),
+            l.absolute / (double)l.n_actual, (long long)l.n_actual);
     return EXIT_DONE;
 }
 
@@ -142,7 +146,8 @@ const command predict_command = {
     .name = "predict",
     .arguments = "FILE.pen PAIRS...",
     .summary = "the rating (or score) of each pair of a file",
-    .more = "PAIRS is read as a log is: user, item and, to compare with, value. What the model does not know is answered with what is left (the\n"
+    .more = "PAIRS is read as a log is: user, item and, to compare with, value. What the model does not know is "
+            "answered with what is left (the\n"
             "item's mean, the user's, that of all), and said.\n\n"
             "  penchant predict model.pen pairs.csv\n"
             "  penchant predict model.pen u1.test --format csv > ratings.csv",

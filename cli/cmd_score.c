@@ -30,7 +30,8 @@ static int run(call *c)
 {
     pen_context *ctx;
     if (!c->test) return usage(c, "score needs --test FILE: whom to test, and what they took");
-    if (c->task && !strcmp(c->task, "rate")) return usage(c, "score judges rankings; for ratings, see: penchant predict --help");
+    if (c->task && !strcmp(c->task, "rate"))
+        return usage(c, "score judges rankings; for ratings, see: penchant predict --help");
     int status = settle_protocol(c);
     if (status == EXIT_DONE) status = open_context(c, &ctx);
     if (status != EXIT_DONE) return status;
@@ -43,7 +44,8 @@ const command score_command = {
     .name = "score",
     .arguments = "LISTS...",
     .summary = "the same metrics for anybody's lists (user, item, score): Penchant as judge",
-    .more = "Lists are ranked by score, and as written where scores are equal or absent. With --train, its items are the catalogue.\n\n"
+    .more = "Lists are ranked by score, and as written where scores are equal or absent. With --train, its items are "
+            "the catalogue.\n\n"
             "  penchant score lists.tsv --test test.tsv --train train.tsv --metrics ndcg@10,recall@20",
     .groups = FOR_DATA | FOR_TESTFILE | FOR_MEASURE | FOR_INTERVALS | FOR_SCORE,
     .least = 1,

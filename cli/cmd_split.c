@@ -11,10 +11,11 @@ static void say_files(const call *c, const char *json)
 {
     json_t *root = json_loads(json, 0, NULL), *fold, *file;
     size_t i, k;
-    json_array_foreach(json_object_get(root, "folds"), i, fold)
-        json_array_foreach(json_object_get(fold, "files"), k, file)
+    json_array_foreach (json_object_get(root, "folds"), i, fold)
+        json_array_foreach (json_object_get(fold, "files"), k, file)
             say(c, "%-14s %10lld events  %s", json_string_value(json_object_get(file, "part")),
-                (long long)json_integer_value(json_object_get(file, "events")), json_string_value(json_object_get(file, "path")));
+                (long long)json_integer_value(json_object_get(file, "events")),
+                json_string_value(json_object_get(file, "path")));
     json_decref(root);
 }
 

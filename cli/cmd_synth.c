@@ -29,7 +29,8 @@ const command synth_command = {
     .name = "synth",
     .arguments = "",
     .summary = "a made-up log with a known structure and size",
-    .more = "blocks: groups of users like groups of items; drift: the groups' tastes change with time; cycle: items follow one another;\n"
+    .more = "blocks: groups of users like groups of items; drift: the groups' tastes change with time; cycle: items "
+            "follow one another;\n"
             "popularity: nothing but popularity can be learned.\n\n"
             "  penchant synth --structure blocks --events 1000000 -o made.csv\n"
             "  penchant synth --structure cycle --n-users 5000 --n-items 1000 --events 200000 -o - | penchant doctor -",

@@ -1,4 +1,5 @@
-/* penchant train: fits a model on a log and writes it. A checkpoint stands beside the file while the work is under way. */
+/* penchant train: fits a model on a log and writes it. A checkpoint stands beside the file while the work is under
+ * way. */
 #include <string.h>
 #include <unistd.h>
 
@@ -15,7 +16,8 @@ static int finish(const call *c, pen_model *model, const char *checkpoint, pen_s
     }
     if (pen_model_save(model, c->output, &saving) != PEN_OK) return fail(&saving);
     if (status == PEN_E_CANCELLED) {
-        say(c, "interrupted: the best so far is in %s%s%s", c->output, checkpoint ? "; --resume goes on from " : "", checkpoint ? checkpoint : "");
+        say(c, "interrupted: the best so far is in %s%s%s", c->output, checkpoint ? "; --resume goes on from " : "",
+            checkpoint ? checkpoint : "");
         return EXIT_FAILED;
     }
     if (checkpoint) unlink(checkpoint);
@@ -39,7 +41,8 @@ static int train(const call *c, pen_context *ctx, const params_list *params)
     o.checkpoint_seconds = c->checkpoint_seconds;
     o.resume = c->resume;
     o.no_history = c->no_history;
-    if (!c->no_checkpoint && (size_t)snprintf(checkpoint, sizeof checkpoint, "%s.ckpt", c->output) < sizeof checkpoint) o.checkpoint = checkpoint;
+    if (!c->no_checkpoint && (size_t)snprintf(checkpoint, sizeof checkpoint, "%s.ckpt", c->output) < sizeof checkpoint)
+        o.checkpoint = checkpoint;
     if (c->resume && o.checkpoint && access(o.checkpoint, F_OK)) say(c, "there is no %s: starting anew", o.checkpoint);
     pen_status result = pen_model_train(log, &c->protocol, &o, &model, &error);
     status = finish(c, model, o.checkpoint, result, &error);
@@ -67,7 +70,8 @@ const command train_command = {
     .name = "train",
     .arguments = "LOG...",
     .summary = "trains a model on all of a log",
-    .more = "The number of epochs is chosen on a validation part, then the model is fitted again on everything. Ctrl-C ends with the\n"
+    .more = "The number of epochs is chosen on a validation part, then the model is fitted again on everything. Ctrl-C "
+            "ends with the\n"
             "best so far saved; --resume goes on to the same bits as an unbroken run.\n\n"
             "  penchant train log.pds -m ials -o model.pen\n"
             "  penchant train ratings.csv -m biased-mf --task rate -p factors=100 -o model.pen",

@@ -37,17 +37,20 @@ static int unknown_verb(const char *verb)
     for (size_t i = 0; i < N_MORE; i++) names[n_commands + i] = more[i];
     const char *nearest = nearest_word(verb, names, n_commands + N_MORE);
     if (nearest)
-        words_print(stderr, "penchant: there is no verb '%s'; did you mean '%s'? (see: penchant --help)", verb, nearest);
+        words_print(stderr, "penchant: there is no verb '%s'; did you mean '%s'? (see: penchant --help)", verb,
+                    nearest);
     else
         words_print(stderr, "penchant: there is no verb '%s' (see: penchant --help)", verb);
     fputc('\n', stderr);
     return EXIT_USAGE;
 }
 
-/* Files are mapped: one that another program shortens meanwhile has no bytes to give. Only what may be called in a handler. */
+/* Files are mapped: one that another program shortens meanwhile has no bytes to give. Only what may be called in a
+ * handler. */
 static void on_lost_page(int signal_number)
 {
-    static const char words[] = "\npenchant: a file that is being read was cut short by another program (or its disk failed): call again, on a copy\n";
+    static const char words[] = "\npenchant: a file that is being read was cut short by another program (or its disk "
+                                "failed): call again, on a copy\n";
     (void)signal_number;
     if (write(STDERR_FILENO, words, sizeof words - 1) < 0) _exit(EXIT_FAILED);
     _exit(EXIT_FAILED);
@@ -64,7 +67,8 @@ int main(int argc, char **argv)
     }
     const char *verb = argv[1];
     if (!strcmp(verb, "--help") || !strcmp(verb, "-h")) return help_all(stdout), EXIT_DONE;
-    if (!strcmp(verb, "--version") || !strcmp(verb, "-V") || !strcmp(verb, "version")) return printf("penchant %s\n", pen_version()), EXIT_DONE;
+    if (!strcmp(verb, "--version") || !strcmp(verb, "-V") || !strcmp(verb, "version"))
+        return printf("penchant %s\n", pen_version()), EXIT_DONE;
     if (!strcmp(verb, "help") && argc == 2) return help_all(stdout), EXIT_DONE;
     if (!strcmp(verb, "help") && argc == 3) {
         const command *asked = command_find(argv[2]);

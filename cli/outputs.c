@@ -1,5 +1,5 @@
-/* What a call writes is looked at before the work begins: a folder that is not there, or a log that its own result would be written
- * over, is said at once and not after hours of training. */
+/* What a call writes is looked at before the work begins: a folder that is not there, or a log that its own result
+ * would be written over, is said at once and not after hours of training. */
 #include "outputs.h"
 
 #include <errno.h>
@@ -28,7 +28,8 @@ static bool same_as_part(const struct stat *a, const char *pair, int side)
 
 static bool is_read(const call *c, const struct stat *written)
 {
-    const char *const files[] = {c->read.items_path, c->read.users_path, c->test, c->valid, c->train, c->allow, c->deny};
+    const char *const files[] = {c->read.items_path, c->read.users_path, c->test, c->valid,
+                                 c->train,           c->allow,           c->deny};
     bool found = same_as_part(written, c->knowledge, 0) || same_as_part(written, c->knowledge, 1);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) found = found || same_file(written, files[i]);
     for (size_t i = 0; i < c->args.n; i++) found = found || same_file(written, c->args.at[i]);
@@ -48,7 +49,11 @@ static int check_folder_of(const call *c, const char *path)
     const char *slash = strrchr(path, '/');
     char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
     struct stat s;
-    int why = !folder ? ENOMEM : stat(folder, &s) ? errno : !S_ISDIR(s.st_mode) ? ENOTDIR : access(folder, W_OK | X_OK) ? errno : 0;
+    int why = !folder                       ? ENOMEM
+              : stat(folder, &s)            ? errno
+              : !S_ISDIR(s.st_mode)         ? ENOTDIR
+              : access(folder, W_OK | X_OK) ? errno
+                                            : 0;
     free(folder);
     return why ? cannot_write(c, path, why) : EXIT_DONE;
 }
@@ -61,7 +66,8 @@ static int check_file(const call *c, const char *name, const char *path)
     if (stat(path, &s)) return check_folder_of(c, path);
     if (S_ISDIR(s.st_mode)) return cannot_write(c, path, EISDIR);
     if (!S_ISREG(s.st_mode)) return EXIT_DONE; /* /dev/stdout and the like */
-    if (is_read(c, &s)) return usage(c, "%s '%s' is a file that this call reads: it would be written over; name another", name, path);
+    if (is_read(c, &s))
+        return usage(c, "%s '%s' is a file that this call reads: it would be written over; name another", name, path);
     return check_folder_of(c, path);
 }
 

@@ -4,7 +4,8 @@
 
 #include "cli.h"
 
-/* That -o and --plot can be written and are none of the files that the call reads; else says why not. Returns an exit status. */
+/* That -o and --plot can be written and are none of the files that the call reads; else says why not. Returns an exit
+ * status. */
 int outputs_check(const call *c);
 
 #endif

@@ -29,13 +29,14 @@ static int from_file(const call *c, const char *path, params_list *out)
     if (!root && where.line < 0) return usage(c, "-p @%s: %s", path, where.text);
     if (!root) return usage(c, "-p @%s: %s (line %d, column %d)", path, where.text, where.line, where.column);
     if (json_is_object(json_object_get(root, "params"))) params = json_object_get(root, "params");
-    const char *model = params == root ? NULL : json_string_value(json_object_get(root, "model")), *dot = model ? "." : "";
+    const char *model = params == root ? NULL : json_string_value(json_object_get(root, "model")),
+               *dot = model ? "." : "";
     if (!model) model = "";
     if (!json_is_object(params)) {
         json_decref(root);
         return usage(c, "-p @%s: the file holds no JSON object of parameters", path);
     }
-    json_object_foreach(params, name, value) {
+    json_object_foreach (params, name, value) {
         char text[512];
         if (json_is_string(value))
             snprintf(text, sizeof text, "%s%s%s=%s", model, dot, name, json_string_value(value));

@@ -1,4 +1,5 @@
-/* Pictures of results, as SVG by hand: panels side by side, one a metric; rows are models, dots means, bars intervals. */
+/* Pictures of results, as SVG by hand: panels side by side, one a metric; rows are models, dots means, bars
+ * intervals. */
 #include "plot.h"
 
 #include <errno.h>
@@ -20,7 +21,7 @@ static void bounds(const json_t *results, const char *name, double *low, double 
     const json_t *result;
     *low = INFINITY;
     *high = -INFINITY;
-    json_array_foreach((json_t *)(uintptr_t)results, i, result) {
+    json_array_foreach ((json_t *)(uintptr_t)results, i, result) {
         const json_t *metric = json_object_get(json_object_get(result, "metrics"), name);
         const double values[] = {at(metric, "mean"), at(metric, "low"), at(metric, "high")};
         for (int k = 0; k < 3; k++) {
@@ -56,19 +57,23 @@ static void panel(FILE *out, const json_t *results, const char *name, double x)
     double step = step_of(high - low, 6);
     for (double tick = ceil(low / step); tick * step <= high; tick++) {
         double value = tick * step + 0.0 /* no -0 */, tx = x + (value - low) * scale;
-        fprintf(out, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%zu\" stroke=\"#ddd\"/><text x=\"%.1f\" y=\"%d\" fill=\"#666\" font-size=\"10\" "
-                "text-anchor=\"middle\">%.4g</text>\n", tx, tx, TOP - 12, TOP + n * ROW - 8, tx, TOP - 16, value);
+        fprintf(out,
+                "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%zu\" stroke=\"#ddd\"/><text x=\"%.1f\" y=\"%d\" "
+                "fill=\"#666\" font-size=\"10\" "
+                "text-anchor=\"middle\">%.4g</text>\n",
+                tx, tx, TOP - 12, TOP + n * ROW - 8, tx, TOP - 16, value);
     }
-    json_array_foreach((json_t *)(uintptr_t)results, i, result) {
+    json_array_foreach ((json_t *)(uintptr_t)results, i, result) {
         const json_t *metric = json_object_get(json_object_get(result, "metrics"), name);
         double mean = at(metric, "mean"), from = at(metric, "low"), to = at(metric, "high");
         double y = (double)TOP + (double)i * ROW;
         if (!isfinite(mean)) continue;
         if (isfinite(from) && isfinite(to))
-            fprintf(out, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#2f6f9f\" stroke-width=\"2\"/>\n", x + (from - low) * scale,
-                    x + (to - low) * scale, y, y);
-        fprintf(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" fill=\"#2f6f9f\"><title>%s %s: %.4f", x + (mean - low) * scale, y,
-                json_string_value(json_object_get(result, "model")), name, mean);
+            fprintf(out,
+                    "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#2f6f9f\" stroke-width=\"2\"/>\n",
+                    x + (from - low) * scale, x + (to - low) * scale, y, y);
+        fprintf(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" fill=\"#2f6f9f\"><title>%s %s: %.4f",
+                x + (mean - low) * scale, y, json_string_value(json_object_get(result, "model")), name, mean);
         if (isfinite(from) && isfinite(to)) fprintf(out, " [%.4f, %.4f]", from, to);
         fputs("</title></circle>\n", out);
     }
@@ -79,18 +84,23 @@ static void draw(FILE *out, const json_t *root)
     const json_t *results = json_object_get(root, "results");
     size_t i, n = json_array_size(results), panels = 0;
     const json_t *result, *metrics = NULL;
-    json_array_foreach((json_t *)(uintptr_t)results, i, result)
+    json_array_foreach ((json_t *)(uintptr_t)results, i, result)
         if (!metrics) metrics = json_object_get(result, "metrics");
     panels = json_object_size(metrics) < MAX_PANELS ? json_object_size(metrics) : MAX_PANELS;
     size_t width = LEFT + panels * (PANEL + GAP), height = TOP + n * ROW + 12;
-    fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %zu %zu\" width=\"%zu\" height=\"%zu\" font-family=\"sans-serif\" font-size=\"12\" "
-            "role=\"img\" aria-label=\"comparison of models\">\n<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n", width, height, width, height);
-    json_array_foreach((json_t *)(uintptr_t)results, i, result)
-        fprintf(out, "<text x=\"%d\" y=\"%zu\" text-anchor=\"end\">%s</text>\n", LEFT - 10, TOP + i * ROW + 4, json_string_value(json_object_get(result, "model")));
+    fprintf(
+        out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %zu %zu\" width=\"%zu\" height=\"%zu\" "
+        "font-family=\"sans-serif\" font-size=\"12\" "
+        "role=\"img\" aria-label=\"comparison of models\">\n<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n",
+        width, height, width, height);
+    json_array_foreach ((json_t *)(uintptr_t)results, i, result)
+        fprintf(out, "<text x=\"%d\" y=\"%zu\" text-anchor=\"end\">%s</text>\n", LEFT - 10, TOP + i * ROW + 4,
+                json_string_value(json_object_get(result, "model")));
     size_t p = 0;
     const char *name;
     json_t *metric;
-    json_object_foreach((json_t *)(uintptr_t)metrics, name, metric)
+    json_object_foreach ((json_t *)(uintptr_t)metrics, name, metric)
         if (p < panels) panel(out, results, name, LEFT + (double)p++ * (PANEL + GAP));
     fputs("</svg>\n", out);
 }
@@ -108,7 +118,8 @@ static int write_picture(const call *c, const char *json, const char *path, void
     picture(out, root);
     json_decref(root);
     bool failed = ferror(out);
-    if (fclose(out) || failed) return fprintf(stderr, "penchant: cannot write '%s': %s\n", path, strerror(errno)), EXIT_FAILED;
+    if (fclose(out) || failed)
+        return fprintf(stderr, "penchant: cannot write '%s': %s\n", path, strerror(errno)), EXIT_FAILED;
     say(c, "wrote %s", path);
     return EXIT_DONE;
 }
@@ -122,11 +133,17 @@ static void grid_line(FILE *out, double x, bool across, double share, const char
 {
     double gx = x + FRAME_WIDTH * share, gy = FRAME_FOOT - FRAME_HEIGHT * share;
     if (across)
-        fprintf(out, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\" stroke=\"#e4e4e4\"/><text x=\"%.1f\" y=\"%d\" fill=\"#666\" "
-                "font-size=\"10\" text-anchor=\"middle\">%s</text>\n", gx, gx, FRAME_TOP, FRAME_FOOT, gx, FRAME_FOOT + 14, number);
+        fprintf(out,
+                "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\" stroke=\"#e4e4e4\"/><text x=\"%.1f\" y=\"%d\" "
+                "fill=\"#666\" "
+                "font-size=\"10\" text-anchor=\"middle\">%s</text>\n",
+                gx, gx, FRAME_TOP, FRAME_FOOT, gx, FRAME_FOOT + 14, number);
     else
-        fprintf(out, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#e4e4e4\"/><text x=\"%.1f\" y=\"%.1f\" fill=\"#666\" "
-                "font-size=\"10\" text-anchor=\"end\">%s</text>\n", x, x + FRAME_WIDTH, gy, gy, x - 6, gy + 4, number);
+        fprintf(out,
+                "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#e4e4e4\"/><text x=\"%.1f\" y=\"%.1f\" "
+                "fill=\"#666\" "
+                "font-size=\"10\" text-anchor=\"end\">%s</text>\n",
+                x, x + FRAME_WIDTH, gy, gy, x - 6, gy + 4, number);
 }
 
 /* Both axes in quarters of the whole. */
@@ -152,9 +169,13 @@ static void power_grid(FILE *out, double x, bool across, double most)
 /* A frame at x with its words, for one line. */
 static void frame(FILE *out, double x, const char *title, const char *across, const char *up)
 {
-    fprintf(out, "<text x=\"%.0f\" y=\"22\" font-weight=\"bold\">%s</text>\n<rect x=\"%.0f\" y=\"36\" width=\"300\" height=\"200\" fill=\"none\" "
-            "stroke=\"#999\"/>\n<text x=\"%.0f\" y=\"270\" text-anchor=\"middle\" fill=\"#555\">%s</text>\n<text x=\"%.0f\" y=\"136\" fill=\"#555\" "
-            "text-anchor=\"middle\" transform=\"rotate(-90 %.0f 136)\">%s</text>\n", x, title, x, x + 150, across, x - 44, x - 44, up);
+    fprintf(out,
+            "<text x=\"%.0f\" y=\"22\" font-weight=\"bold\">%s</text>\n<rect x=\"%.0f\" y=\"36\" width=\"300\" "
+            "height=\"200\" fill=\"none\" "
+            "stroke=\"#999\"/>\n<text x=\"%.0f\" y=\"270\" text-anchor=\"middle\" fill=\"#555\">%s</text>\n<text "
+            "x=\"%.0f\" y=\"136\" fill=\"#555\" "
+            "text-anchor=\"middle\" transform=\"rotate(-90 %.0f 136)\">%s</text>\n",
+            x, title, x, x + 150, across, x - 44, x - 44, up);
 }
 
 static void popularity(FILE *out, const json_t *root)
@@ -162,13 +183,16 @@ static void popularity(FILE *out, const json_t *root)
     enum { LEFT_FRAME = 60, RIGHT_FRAME = 470 };
     const json_t *items = json_object_get(root, "events_per_item"), *point, *ranks = json_object_get(items, "ranks");
     size_t i, n = json_array_size(ranks);
-    fputs("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 800 280\" width=\"800\" height=\"280\" font-family=\"sans-serif\" font-size=\"12\" "
-          "role=\"img\" aria-label=\"popularity of items\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n", out);
+    fputs("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 800 280\" width=\"800\" height=\"280\" "
+          "font-family=\"sans-serif\" font-size=\"12\" "
+          "role=\"img\" aria-label=\"popularity of items\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n",
+          out);
     share_grid(out, LEFT_FRAME);
     frame(out, LEFT_FRAME, "share of events of the most popular items", "share of items", "share of events");
     fputs("<polyline fill=\"none\" stroke=\"#2f6f9f\" stroke-width=\"2\" points=\"60,236", out);
-    json_array_foreach(json_object_get(items, "curve"), i, point)
-        fprintf(out, " %.1f,%.1f", LEFT_FRAME + 300 * json_number_value(json_array_get(point, 0)), 236 - 200 * json_number_value(json_array_get(point, 1)));
+    json_array_foreach (json_object_get(items, "curve"), i, point)
+        fprintf(out, " %.1f,%.1f", LEFT_FRAME + 300 * json_number_value(json_array_get(point, 0)),
+                236 - 200 * json_number_value(json_array_get(point, 1)));
     fputs("\"/>\n", out);
     double last = fmax(2, n ? json_number_value(json_array_get(json_array_get(ranks, n - 1), 0)) : 1);
     double most = fmax(2, n ? json_number_value(json_array_get(json_array_get(ranks, 0), 1)) : 1);
@@ -176,7 +200,7 @@ static void popularity(FILE *out, const json_t *root)
     power_grid(out, RIGHT_FRAME, false, most);
     frame(out, RIGHT_FRAME, "events of each item, by rank (both logarithmic)", "rank", "events");
     fputs("<polyline fill=\"none\" stroke=\"#b5532b\" stroke-width=\"2\" points=\"", out);
-    json_array_foreach((json_t *)(uintptr_t)ranks, i, point) {
+    json_array_foreach ((json_t *)(uintptr_t)ranks, i, point) {
         double rank = json_number_value(json_array_get(point, 0)), events = json_number_value(json_array_get(point, 1));
         if (rank >= 1 && events >= 1)
             fprintf(out, "%.1f,%.1f ", RIGHT_FRAME + 300 * log(rank) / log(last), 236 - 200 * log(events) / log(most));
@@ -184,4 +208,7 @@ static void popularity(FILE *out, const json_t *root)
     fputs("\"/>\n</svg>\n", out);
 }
 
-int plot_popularity(const call *c, const char *json, const char *path) { return write_picture(c, json, path, popularity); }
+int plot_popularity(const call *c, const char *json, const char *path)
+{
+    return write_picture(c, json, path, popularity);
+}

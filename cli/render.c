@@ -1,5 +1,5 @@
-/* Reports of evaluate, compare and score, from their JSON: tables for people or CSV on standard output, and on standard error what the
- * numbers mean. */
+/* Reports of evaluate, compare and score, from their JSON: tables for people or CSV on standard output, and on standard
+ * error what the numbers mean. */
 #include <jansson.h>
 #include <math.h>
 #include <stdarg.h>
@@ -37,12 +37,12 @@ static void results_table(const call *c, const json_t *results)
     char store[MAX_CELLS][CELL];
     size_t n = 0, i;
     const json_t *first = NULL, *result;
-    json_array_foreach((json_t *)(uintptr_t)results, i, result)
+    json_array_foreach ((json_t *)(uintptr_t)results, i, result)
         if (!first && json_object_get(result, "metrics")) first = json_object_get(result, "metrics");
     cells[n++] = "model";
     const char *name;
     json_t *metric;
-    json_object_foreach((json_t *)(uintptr_t)first, name, metric) {
+    json_object_foreach ((json_t *)(uintptr_t)first, name, metric) {
         if (n + 8 > MAX_CELLS) break;
         cells[n++] = name;
         for (int side = 0; csv && side < 2; side++) {
@@ -54,7 +54,7 @@ static void results_table(const call *c, const json_t *results)
     const char *const last[] = {"epochs", "train s", "evaluate s", "MB"};
     for (size_t k = 0; k < 4; k++) cells[n++] = last[k];
     table *t = table_create(n, cells);
-    json_array_foreach((json_t *)(uintptr_t)results, i, result) {
+    json_array_foreach ((json_t *)(uintptr_t)results, i, result) {
         size_t m = 0;
         cells[m++] = json_string_value(json_object_get(result, "model"));
         if (json_object_get(result, "skipped")) {
@@ -63,7 +63,7 @@ static void results_table(const call *c, const json_t *results)
             continue;
         }
         const json_t *metrics = json_object_get(result, "metrics"), *seconds = json_object_get(result, "seconds");
-        json_object_foreach((json_t *)(uintptr_t)metrics, name, metric) {
+        json_object_foreach ((json_t *)(uintptr_t)metrics, name, metric) {
             if (m + 8 > MAX_CELLS) break;
             if (csv)
                 snprintf(store[m], CELL, isfinite(number_at(metric, "mean")) ? "%.6f" : "", number_at(metric, "mean"));
@@ -79,8 +79,8 @@ static void results_table(const call *c, const json_t *results)
                 m++;
             }
         }
-        const double values[] = {number_at(result, "epochs"), number_at(seconds, "train"), number_at(seconds, "evaluate"),
-                                 number_at(result, "memory_bytes") / 1e6};
+        const double values[] = {number_at(result, "epochs"), number_at(seconds, "train"),
+                                 number_at(seconds, "evaluate"), number_at(result, "memory_bytes") / 1e6};
         static const char *const forms[] = {"%.3g", "%.2f", "%.2f", "%.0f"};
         for (size_t k = 0; k < 4; k++, m++) {
             snprintf(store[m], CELL, forms[k], values[k]);
@@ -90,7 +90,7 @@ static void results_table(const call *c, const json_t *results)
     }
     table_show(c, t);
     table_destroy(t);
-    json_array_foreach((json_t *)(uintptr_t)results, i, result) {
+    json_array_foreach ((json_t *)(uintptr_t)results, i, result) {
         const char *why = json_string_value(json_object_get(result, "skipped"));
         if (why) say(c, "%s was left out: %s", json_string_value(json_object_get(result, "model")), why);
     }
@@ -103,7 +103,7 @@ static void tests_table(const json_t *tests)
     size_t i;
     const json_t *test;
     const char *metric = NULL;
-    json_array_foreach((json_t *)(uintptr_t)tests, i, test) {
+    json_array_foreach ((json_t *)(uintptr_t)tests, i, test) {
         char difference[CELL], interval[CELL], p[CELL], holm[CELL];
         double ph = number_at(test, "p_holm");
         metric = json_string_value(json_object_get(test, "metric"));
@@ -111,8 +111,13 @@ static void tests_table(const json_t *tests)
         snprintf(interval, CELL, "[%+.4f, %+.4f]", number_at(test, "low"), number_at(test, "high"));
         snprintf(p, CELL, "%.4f", number_at(test, "p"));
         snprintf(holm, CELL, "%.4f", ph);
-        const char *const cells[] = {json_string_value(json_object_get(test, "a")), json_string_value(json_object_get(test, "b")), difference,
-                                     interval, p, holm, ph < 0.05 ? "differ" : "may be equal"};
+        const char *const cells[] = {json_string_value(json_object_get(test, "a")),
+                                     json_string_value(json_object_get(test, "b")),
+                                     difference,
+                                     interval,
+                                     p,
+                                     holm,
+                                     ph < 0.05 ? "differ" : "may be equal"};
         table_row(t, cells);
     }
     if (metric) {
@@ -127,7 +132,7 @@ static void group_rows(table *t, const char *model, const json_t *groups, const 
 {
     size_t i;
     const json_t *group;
-    json_array_foreach((json_t *)(uintptr_t)groups, i, group) {
+    json_array_foreach ((json_t *)(uintptr_t)groups, i, group) {
         const char *cells[MAX_CELLS], *name;
         char store[MAX_CELLS][CELL];
         size_t n = 0;
@@ -143,7 +148,7 @@ static void group_rows(table *t, const char *model, const json_t *groups, const 
         snprintf(store[n], CELL, "%.0f", number_at(group, "n"));
         cells[n] = store[n];
         n++;
-        json_object_foreach((json_t *)(uintptr_t)columns, name, unused) {
+        json_object_foreach ((json_t *)(uintptr_t)columns, name, unused) {
             if (n + 1 > MAX_CELLS) break;
             metric_cell(json_object_get(json_object_get(group, "metrics"), name), store[n]);
             cells[n] = store[n];
@@ -159,25 +164,26 @@ static void groups_tables(const json_t *results)
     const json_t *first = json_object_get(json_array_get(results, 0), "groups"), *result;
     const char *kind, *name;
     json_t *groups, *metric;
-    json_object_foreach((json_t *)(uintptr_t)first, kind, groups) {
+    json_object_foreach ((json_t *)(uintptr_t)first, kind, groups) {
         const json_t *columns = json_object_get(json_array_get(groups, 0), "metrics");
         const char *header[MAX_CELLS];
         size_t n = 0, i;
         header[n++] = "model";
         header[n++] = kind;
         header[n++] = "n";
-        json_object_foreach((json_t *)(uintptr_t)columns, name, metric)
+        json_object_foreach ((json_t *)(uintptr_t)columns, name, metric)
             if (n + 1 < MAX_CELLS) header[n++] = name;
         table *t = table_create(n, header);
-        json_array_foreach((json_t *)(uintptr_t)results, i, result)
-            group_rows(t, json_string_value(json_object_get(result, "model")), json_object_get(json_object_get(result, "groups"), kind), columns);
+        json_array_foreach ((json_t *)(uintptr_t)results, i, result)
+            group_rows(t, json_string_value(json_object_get(result, "model")),
+                       json_object_get(json_object_get(result, "groups"), kind), columns);
         printf("\nby %s:\n", kind);
         table_print(t, stdout);
         table_destroy(t);
     }
 }
 
-/* ---- what the numbers mean, one fact a line ---------------------------------------------------------------------------- */
+/* ---- what the numbers mean, one fact a line ---------------------------------------------------------------------- */
 
 static const char *text_at(const json_t *object, const char *key)
 {
@@ -185,7 +191,10 @@ static const char *text_at(const json_t *object, const char *key)
     return text ? text : "";
 }
 
-static long long count_at(const json_t *object, const char *key) { return json_integer_value(json_object_get(object, key)); }
+static long long count_at(const json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}
 
 /* A line that grows by pieces; what passes its end is cut. */
 typedef struct line {
@@ -206,16 +215,17 @@ static void add(line *l, const char *format, ...)
 
 static void data_words(const call *c, const json_t *data)
 {
-    say(c, "data: %s, %lld users, %lld items, %lld events, hash %s", text_at(data, "path"), count_at(data, "users"), count_at(data, "items"),
-        count_at(data, "events"), text_at(data, "hash"));
-    if (count_at(data, "dropped")) say(c, "  %lld bad rows were left out while reading (--on-error skip)", count_at(data, "dropped"));
+    say(c, "data: %s, %lld users, %lld items, %lld events, hash %s", text_at(data, "path"), count_at(data, "users"),
+        count_at(data, "items"), count_at(data, "events"), text_at(data, "hash"));
+    if (count_at(data, "dropped"))
+        say(c, "  %lld bad rows were left out while reading (--on-error skip)", count_at(data, "dropped"));
 }
 
 static void filter_words(const call *c, const json_t *filters)
 {
     size_t i;
     const json_t *step;
-    json_array_foreach(filters, i, step) {
+    json_array_foreach (filters, i, step) {
         if (!i) continue; /* all of it, said already */
         say(c, "  after %s: %lld events, %lld users, %lld items", text_at(step, "step"), count_at(step, "events"),
             count_at(step, "users"), count_at(step, "items"));
@@ -282,7 +292,8 @@ static void protocol_words(const call *c, const json_t *root)
     case_words(c, ranking ? ranking : "ratings", json_object_get(p, "cases"));
     if (json_object_get(p, "refit"))
         say(c, "%s before the test; seed %lld",
-            json_is_true(json_object_get(p, "refit")) ? "fitted again on training and validation" : "not fitted again", count_at(root, "seed"));
+            json_is_true(json_object_get(p, "refit")) ? "fitted again on training and validation" : "not fitted again",
+            count_at(root, "seed"));
     say(c, "intervals: %s", text_at(p, "intervals"));
 }
 
@@ -295,7 +306,8 @@ int render_report(const call *c, const char *json)
     json_error_t where;
     json_t *root = json_loads(json, 0, &where);
     if (!root) {
-        fprintf(stderr, "penchant: the report is not JSON (%s at %d); please report this\n", where.text, where.position);
+        fprintf(stderr, "penchant: the report is not JSON (%s at %d); please report this\n", where.text,
+                where.position);
         return EXIT_FAILED;
     }
     protocol_words(c, root);

@@ -101,7 +101,8 @@ int progress_report(void *user, const pen_progress *p)
         fprintf(stderr, "%s/s", p->unit);
         if (isfinite(p->loss)) fprintf(stderr, ", loss %.5g", p->loss);
         if (isfinite(p->metric) && p->metric_name) fprintf(stderr, ", %s %.4f", p->metric_name, p->metric);
-        if (p->total > 0 && p->done > 0) fprintf(stderr, ", %.0f s left", p->seconds * (double)(p->total - p->done) / (double)p->done);
+        if (p->total > 0 && p->done > 0)
+            fprintf(stderr, ", %.0f s left", p->seconds * (double)(p->total - p->done) / (double)p->done);
         fprintf(stderr, ", %.0f MB", (double)p->memory_bytes / 1e6);
         if (!terminal) fputc('\n', stderr);
         line_open = terminal;
@@ -115,7 +116,8 @@ int open_context(const call *c, pen_context **ctx)
     pen_context_options o = PEN_CONTEXT_OPTIONS_INIT;
     pen_error error = {0};
     o.n_threads = (int32_t)c->threads;
-    if (c->memory && !size_parse(c->memory, &o.memory_limit)) return usage(c, "--memory '%s' is not a size: 8G, 500M, 1.5G", c->memory);
+    if (c->memory && !size_parse(c->memory, &o.memory_limit))
+        return usage(c, "--memory '%s' is not a size: 8G, 500M, 1.5G", c->memory);
     o.log = log_report;
     o.progress = progress_report;
     memcpy(&o.user, &c, sizeof o.user);

@@ -1,4 +1,5 @@
-/* Tables: rows of cells under a header, for people (padded by the width that a terminal gives each character) or as CSV. */
+/* Tables: rows of cells under a header, for people (padded by the width that a terminal gives each character) or as
+ * CSV. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,8 +16,9 @@ struct table {
 static size_t cells_of(uint32_t c)
 {
     if (c >= 0x300 && c < 0x370) return 0;
-    bool wide = (c >= 0x1100 && c <= 0x115F) || (c >= 0x2E80 && c <= 0xA4CF) || (c >= 0xAC00 && c <= 0xD7A3) || (c >= 0xF900 && c <= 0xFAFF) ||
-                (c >= 0xFE30 && c <= 0xFE6F) || (c >= 0xFF00 && c <= 0xFF60) || (c >= 0x1F300 && c <= 0x1FAFF) || (c >= 0x20000 && c <= 0x3FFFD);
+    bool wide = (c >= 0x1100 && c <= 0x115F) || (c >= 0x2E80 && c <= 0xA4CF) || (c >= 0xAC00 && c <= 0xD7A3) ||
+                (c >= 0xF900 && c <= 0xFAFF) || (c >= 0xFE30 && c <= 0xFE6F) || (c >= 0xFF00 && c <= 0xFF60) ||
+                (c >= 0x1F300 && c <= 0x1FAFF) || (c >= 0x20000 && c <= 0x3FFFD);
     return wide ? 2 : 1;
 }
 
@@ -56,10 +58,7 @@ void table_row(table *t, const char *const *cells)
     t->n_rows++;
 }
 
-static bool numeric(const char *text)
-{
-    return *text && strspn(text, "0123456789.+-eE%[], ") == strlen(text);
-}
+static bool numeric(const char *text) { return *text && strspn(text, "0123456789.+-eE%[], ") == strlen(text); }
 
 static void spaces(size_t n, FILE *out)
 {
@@ -98,8 +97,10 @@ void table_print(table *t, FILE *out)
             size_t pad = width[c] - text_width(cell);
             if (c) spaces(2, out);
             if (right[c]) spaces(pad, out);
-            if (r == 0 && colour(out)) fprintf(out, "\033[1m%s\033[0m", cell);
-            else fputs(cell, out);
+            if (r == 0 && colour(out))
+                fprintf(out, "\033[1m%s\033[0m", cell);
+            else
+                fputs(cell, out);
             if (!right[c] && c + 1 < t->n_columns) spaces(pad, out);
         }
         fputc('\n', out);

@@ -1,5 +1,6 @@
-/* Ids, titles and paths are any bytes, and a terminal obeys some of them: control characters could recolour it, rename it or hide
- * what stands beside them, and marks of direction could turn a line around. What people read is shown with those as "?". */
+/* Ids, titles and paths are any bytes, and a terminal obeys some of them: control characters could recolour it, rename
+ * it or hide what stands beside them, and marks of direction could turn a line around. What people read is shown with
+ * those as "?". */
 #include "words.h"
 
 #include <stdlib.h>
@@ -9,10 +10,11 @@
 static size_t obeyed(const unsigned char *s)
 {
     if (*s < 0x20 || *s == 0x7F) return 1;
-    if (s[0] == 0xC2 && s[1] >= 0x80 && s[1] < 0xA0) return 2;                                /* C1 */
-    if (s[0] == 0xE2 && s[1] == 0x80 && (s[2] == 0x8E || s[2] == 0x8F)) return 3;             /* marks of direction */
-    if (s[0] == 0xE2 && s[1] == 0x80 && s[2] >= 0xA8 && s[2] <= 0xAE) return 3;               /* separators, embeddings */
-    return s[0] == 0xE2 && s[1] == 0x81 && s[2] >= 0xA6 && s[2] <= 0xA9 ? 3 : 0;              /* isolates */
+    if (s[0] == 0xC2 && s[1] >= 0x80 && s[1] < 0xA0) return 2;                    /* C1 */
+    if (s[0] == 0xE2 && s[1] == 0x80 && (s[2] == 0x8E || s[2] == 0x8F)) return 3; /* marks of direction */
+    /* separators, embeddings */
+    if (s[0] == 0xE2 && s[1] == 0x80 && s[2] >= 0xA8 && s[2] <= 0xAE) return 3;
+    return s[0] == 0xE2 && s[1] == 0x81 && s[2] >= 0xA6 && s[2] <= 0xA9 ? 3 : 0; /* isolates */
 }
 
 void words_clean(char *text)
@@ -66,6 +68,6 @@ void words_clean_json(json_t *value)
         json_string_set_nocheck(value, text);
         free(text);
     }
-    json_array_foreach(value, i, inner) words_clean_json(inner);
-    json_object_foreach(value, key, inner) words_clean_json(inner);
+    json_array_foreach (value, i, inner) words_clean_json(inner);
+    json_object_foreach (value, key, inner) words_clean_json(inner);
 }

@@ -60,7 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         walk(c);
         pen__container_close(c);
     }
-    if (pen__container_open_memory(ctx, bytes, size, "fuzz", "dataset", 3, 0, &c, &error) == PEN_OK) pen__container_close(c);
+    if (pen__container_open_memory(ctx, bytes, size, "fuzz", "dataset", 3, 0, &c, &error) == PEN_OK)
+        pen__container_close(c);
     if (pen_context_memory(ctx)) abort();
     free(bytes);
     return 0;

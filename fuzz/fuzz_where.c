@@ -1,5 +1,5 @@
-/* Filter expressions over a table with every type of column: what parses is evaluated on every item; `not (...)` around it must parse
- * too and turn each answer around. */
+/* Filter expressions over a table with every type of column: what parses is evaluated on every item; `not (...)` around
+ * it must parse too and turn each answer around. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,6 @@
-/* A fuzz target without libFuzzer: runs it on every file of the folders (or files) named. Then a corpus, with all that a
- * fuzzer ever found, is a regression test for any compiler. An empty folder fails: such a test would prove nothing. */
+/* A fuzz target without libFuzzer: runs it on every file of the folders (or files) named. Then a corpus, with all that
+ * a fuzzer ever found, is a regression test for any compiler. An empty folder fails: such a test would prove
+ * nothing. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,7 +14,8 @@ static int run_file(const char *path)
     FILE *file = fopen(path, "rb");
     long size = -1;
     if (file && !fseek(file, 0, SEEK_END)) size = ftell(file);
-    uint8_t *data = size < 0 ? NULL : malloc(size ? (size_t)size : 1); /* no byte more: a sanitizer sees a read past the end */
+    /* no byte more: a sanitizer sees a read past the end */
+    uint8_t *data = size < 0 ? NULL : malloc(size ? (size_t)size : 1);
     int sound = data && !fseek(file, 0, SEEK_SET) && fread(data, 1, (size_t)size, file) == (size_t)size;
     if (file) fclose(file);
     if (!sound) fprintf(stderr, "cannot read %s\n", path);

@@ -12,7 +12,8 @@ typedef struct fake {
     pen__factors factors;
 } fake;
 
-static pen_status fake_score(const pen_model *model, const pen__user *user, void *scratch, float *scores, pen_error *error)
+static pen_status fake_score(const pen_model *model, const pen__user *user, void *scratch, float *scores,
+                             pen_error *error)
 {
     (void)scratch, (void)error;
     const fake *f = model->state;
@@ -31,7 +32,8 @@ static pen_status fake_rate(const pen_model *model, const pen__user *user, int32
 
 static void fake_factors(const pen_model *model, pen__factors *out) { *out = ((const fake *)model->state)->factors; }
 
-static pen_status fake_vector(const pen_model *model, const pen__user *user, void *scratch, float *out, pen_error *error)
+static pen_status fake_vector(const pen_model *model, const pen__user *user, void *scratch, float *out,
+                              pen_error *error)
 {
     (void)scratch, (void)error;
     const fake *f = model->state;
@@ -40,12 +42,18 @@ static pen_status fake_vector(const pen_model *model, const pen__user *user, voi
 }
 
 static const pen__model_class fake_dense = {.name = "fake-dense", .score = fake_score, .rate = fake_rate};
-static const pen__model_class fake_vectors = {.name = "fake-vectors", .factors = fake_factors, .user_vector = fake_vector};
+static const pen__model_class fake_vectors = {
+    .name = "fake-vectors", .factors = fake_factors, .user_vector = fake_vector};
 
 static inline pen_model fake_model(pen_context *ctx, fake *f, int32_t n_users, int32_t n_items)
 {
-    return (pen_model){.ctx = ctx, .class = f->vector ? &fake_vectors : &fake_dense, .n_users = n_users, .n_items = n_items,
-                       .least = 1, .most = 5, .state = f};
+    return (pen_model){.ctx = ctx,
+                       .class = f->vector ? &fake_vectors : &fake_dense,
+                       .n_users = n_users,
+                       .n_items = n_items,
+                       .least = 1,
+                       .most = 5,
+                       .state = f};
 }
 
 static inline pen_context *fake_context(int n_threads)

@@ -2,11 +2,14 @@
  * PENCHANT_FAULT says: "CALL KIND [N]".
  *
  *     CALL: read, write, pwrite, fsync, fsync-folder, close (of a file written), rename, mmap
- *     KIND: EIO, ENOSPC, EACCES, ENOMEM: the Nth call fails with it; EINTR: every other call does, and works the next time;
- *           short: every read or write moves one byte (a large write: half); zero: the Nth write and all after it take nothing;
+ *     KIND: EIO, ENOSPC, EACCES, ENOMEM: the Nth call fails with it; EINTR: every other call does, and works the next
+ *     time;
+ *           short: every read or write moves one byte (a large write: half); zero: the Nth write and all after it take
+ *           nothing;
  *           shrink: the file of the Nth mmap is cut to nothing behind the reader's back
  *
- * The first time that it does so it says "[fault]" on standard error: a test in which nothing failed has proved nothing. */
+ * The first time that it does so it says "[fault]" on standard error: a test in which nothing failed has proved
+ * nothing. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -36,7 +39,10 @@ enum kind { NONE, FAIL, INTERRUPT, SHORT, ZERO, SHRINK };
 
 static enum kind fault(const char *call)
 {
-    static const struct { const char *name; int value; } errors[] = {{"EIO", EIO}, {"ENOSPC", ENOSPC}, {"EACCES", EACCES}, {"ENOMEM", ENOMEM}};
+    static const struct {
+        const char *name;
+        int value;
+    } errors[] = {{"EIO", EIO}, {"ENOSPC", ENOSPC}, {"EACCES", EACCES}, {"ENOMEM", ENOMEM}};
     static _Atomic int n_calls, said;
     const char *plan = getenv("PENCHANT_FAULT");
     char name[32], kind[32];
@@ -44,10 +50,14 @@ static enum kind fault(const char *call)
     enum kind what = NONE;
     if (!plan || sscanf(plan, "%31s %31s %d", name, kind, &nth) < 2 || strcmp(name, call)) return NONE;
     int now = atomic_fetch_add(&n_calls, 1) + 1;
-    if (!strcmp(kind, "EINTR")) what = now % 2 ? INTERRUPT : NONE;
-    else if (!strcmp(kind, "short")) what = SHORT;
-    else if (!strcmp(kind, "zero")) what = now >= nth ? ZERO : NONE;
-    else if (now == nth) what = !strcmp(kind, "shrink") ? SHRINK : FAIL;
+    if (!strcmp(kind, "EINTR"))
+        what = now % 2 ? INTERRUPT : NONE;
+    else if (!strcmp(kind, "short"))
+        what = SHORT;
+    else if (!strcmp(kind, "zero"))
+        what = now >= nth ? ZERO : NONE;
+    else if (now == nth)
+        what = !strcmp(kind, "shrink") ? SHRINK : FAIL;
     if (what != NONE && !atomic_exchange(&said, 1) && __real_write(STDERR_FILENO, "[fault]\n", 8) < 0) _Exit(99);
     errno = EINTR;
     for (size_t i = 0; what == FAIL && i < sizeof errors / sizeof *errors; i++)
@@ -88,7 +98,8 @@ int __wrap_fsync(int fd)
 int __wrap_close(int fd)
 {
     struct stat info;
-    int flags = fcntl(fd, F_GETFL), written = flags >= 0 && (flags & O_ACCMODE) != O_RDONLY && !fstat(fd, &info) && S_ISREG(info.st_mode);
+    int flags = fcntl(fd, F_GETFL),
+        written = flags >= 0 && (flags & O_ACCMODE) != O_RDONLY && !fstat(fd, &info) && S_ISREG(info.st_mode);
     int failed = written && fault("close") != NONE ? errno : 0;
     int closed = __real_close(fd); /* Linux lets go of it whatever it answers */
     if (!failed) return closed;

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include "base/memory.h"
@@ -82,7 +83,7 @@ static void text_parses(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(limit_refuses_and_counts), cmocka_unit_test(parallel_runs_each_shard_once),
-                                       cmocka_unit_test(text_parses)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(limit_refuses_and_counts),
+                                       cmocka_unit_test(parallel_runs_each_shard_once), cmocka_unit_test(text_parses)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

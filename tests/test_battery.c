@@ -1,12 +1,13 @@
-/* One battery for every model of the registry. A new model gets all of it for its row in `row`; a model without a row fails.
+/* One battery for every model of the registry. A new model gets all of it for its row in `row`; a model without a row
+ * fails.
  *
  * Known answers come from a checkerboard: users and items of two kinds, everybody likes one's own kind. */
+#include <malloc.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <malloc.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,11 +24,11 @@ enum { N_USERS = 60, N_ITEMS = 40 };
 typedef struct row {
     const char *model;
     int task;
-    int personal;          /* must find the checkerboard's kinds */
+    int personal;           /* must find the checkerboard's kinds */
     const char *params[10]; /* quick ones for the small data, NULL ends them */
-    const char *metric;    /* on MovieLens 100K with the defaults, and the band it must fall into */
+    const char *metric;     /* on MovieLens 100K with the defaults, and the band it must fall into */
     double low, high;
-    int epochs;            /* of that run and no validation, where the defaults take long; 0: the defaults */
+    int epochs; /* of that run and no validation, where the defaults take long; 0: the defaults */
 } row;
 
 static const row rows[] = {
@@ -40,7 +41,7 @@ static const row rows[] = {
 };
 static const size_t n_rows = sizeof rows / sizeof *rows;
 
-/* ---- data ---------------------------------------------------------------------------------------------------------- */
+/* ---- data -------------------------------------------------------------------------------------------------------- */
 
 static char log_path[64];
 
@@ -95,7 +96,8 @@ static pen_protocol protocol_of(const row *r)
     return p;
 }
 
-static pen_status train(const row *r, const pen_dataset *log, const char *checkpoint, int resume, pen_model **model, pen_error *error)
+static pen_status train(const row *r, const pen_dataset *log, const char *checkpoint, int resume, pen_model **model,
+                        pen_error *error)
 {
     pen_protocol p = protocol_of(r);
     pen_train_options o = PEN_TRAIN_OPTIONS_INIT;
@@ -116,7 +118,7 @@ static pen_model *must_train(const row *r, const pen_dataset *log)
     return model;
 }
 
-/* ---- asking -------------------------------------------------------------------------------------------------------- */
+/* ---- asking ------------------------------------------------------------------------------------------------------ */
 
 static pen__user known(const pen_model *model, int32_t number)
 {
@@ -131,7 +133,8 @@ static void scores_of(const pen_model *model, const pen__user *user, double *out
     pen_error error = {0};
     for (int32_t i = 0; i < model->n_items; i++) {
         float score;
-        pen_status status = model->task == PEN_TASK_RATE ? pen__rate(model, user, &i, &out[i], 1, &error) : pen__score_one(model, user, i, &score, &error);
+        pen_status status = model->task == PEN_TASK_RATE ? pen__rate(model, user, &i, &out[i], 1, &error)
+                                                         : pen__score_one(model, user, i, &score, &error);
         if (status != PEN_OK) fail_msg("%s: %s", model->class->name, error.message);
         if (model->task != PEN_TASK_RATE) out[i] = (double)score;
         if (!isfinite(out[i])) fail_msg("%s: item %d scores %g", model->class->name, i, out[i]);
@@ -153,7 +156,7 @@ static void same_state(const pen_model *a, const pen_model *b)
     assert_int_equal(more, 0);
 }
 
-/* ---- the battery ---------------------------------------------------------------------------------------------------- */
+/* ---- the battery ------------------------------------------------------------------------------------------------- */
 
 static void every_model_has_a_row(void **state)
 {
@@ -210,7 +213,8 @@ static void finds_the_kinds(void **state)
             own += mean[1], other += mean[0], n_own += n[1], n_other += n[0];
             right += mean[1] / n[1] > mean[0] / (n[0] ? n[0] : 1);
         }
-        if (right < model->n_users) fail_msg("%s: only %d of %d users prefer their own kind", rows[r].model, right, model->n_users);
+        if (right < model->n_users)
+            fail_msg("%s: only %d of %d users prefer their own kind", rows[r].model, right, model->n_users);
         assert_true(own / n_own > other / (n_other ? n_other : 1));
         pen_model_destroy(model);
     }
@@ -244,7 +248,8 @@ static void folds_in(void **state)
             }
             mean[1] / n[1] > mean[0] / (n[0] ? n[0] : 1) ? right++ : wrong++;
         }
-        if (wrong > 0) fail_msg("%s: folded in, %d of %d users do not prefer their own kind", rows[r].model, wrong, right + wrong);
+        if (wrong > 0)
+            fail_msg("%s: folded in, %d of %d users do not prefer their own kind", rows[r].model, wrong, right + wrong);
         pen_model_destroy(model);
     }
     pen_dataset_destroy(log);
@@ -257,7 +262,8 @@ static void same_bits_for_any_threads(void **state)
     pen_context *one = context(1, NULL, NULL), *four = context(4, NULL, NULL);
     pen_dataset *log_one = read_log(one, log_path), *log_four = read_log(four, log_path);
     for (size_t r = 0; r < n_rows; r++) {
-        pen_model *a = must_train(&rows[r], log_one), *b = must_train(&rows[r], log_four), *again = must_train(&rows[r], log_four);
+        pen_model *a = must_train(&rows[r], log_one), *b = must_train(&rows[r], log_four),
+                  *again = must_train(&rows[r], log_four);
         same_state(a, b);
         same_state(b, again);
         pen_model_destroy(a);
@@ -299,7 +305,7 @@ static void file_answers_alike(void **state)
     pen_context_destroy(ctx);
 }
 
-/* ---- cancelling, resuming, losses ------------------------------------------------------------------------------------ */
+/* ---- cancelling, resuming, losses -------------------------------------------------------------------------------- */
 
 typedef struct watch {
     int reports, stop_at; /* cancels at that report; 0: never */
@@ -328,7 +334,8 @@ static void loss_falls(void **state)
         pen_context *ctx = context(2, on_progress, &w);
         pen_dataset *log = read_log(ctx, log_path);
         pen_model_destroy(must_train(&rows[r], log));
-        if (!(w.last_loss < w.first_loss)) fail_msg("%s: the loss went from %g to %g", rows[r].model, w.first_loss, w.last_loss);
+        if (!(w.last_loss < w.first_loss))
+            fail_msg("%s: the loss went from %g to %g", rows[r].model, w.first_loss, w.last_loss);
         pen_dataset_destroy(log);
         pen_context_destroy(ctx);
     }
@@ -364,7 +371,8 @@ static void resumes_to_the_same_bits(void **state)
                 pen_model_destroy(model);
                 model = NULL;
                 w.stop_at = 0; /* the context goes on working */
-                if (train(&rows[r], log, path, 1, &model, &error) != PEN_OK) fail_msg("%s: %s", rows[r].model, error.message);
+                if (train(&rows[r], log, path, 1, &model, &error) != PEN_OK)
+                    fail_msg("%s: %s", rows[r].model, error.message);
                 same_state(whole, model);
                 pen_model_destroy(model);
             }
@@ -464,7 +472,7 @@ static void refuses_another_checkpoint(void **state)
     unlink(path);
 }
 
-/* ---- failing memory ----------------------------------------------------------------------------------------------------- */
+/* ---- failing memory ---------------------------------------------------------------------------------------------- */
 
 typedef struct meagre {
     _Atomic long calls, live, fail_at;
@@ -519,7 +527,8 @@ static pen_status whole_path(const row *r, meagre *m)
     if (status == PEN_OK) status = train(r, log, NULL, 0, &model, &error);
     if (status == PEN_OK) status = pen_model_save(model, path, &error);
     if (status == PEN_OK) status = pen_model_open(ctx, path, &opened, &error);
-    if (status != PEN_OK && status != PEN_E_MEMORY) fail_msg("%s: allocation %ld failing gave %d: %s", r->model, (long)m->fail_at, status, error.message);
+    if (status != PEN_OK && status != PEN_E_MEMORY)
+        fail_msg("%s: allocation %ld failing gave %d: %s", r->model, (long)m->fail_at, status, error.message);
     pen_model_destroy(opened);
     pen_model_destroy(model);
     pen_dataset_destroy(log);
@@ -539,12 +548,13 @@ static void survives_failing_memory(void **state)
         for (long k = 1; k <= calls; k += step) {
             m = (meagre){0};
             m.fail_at = k;
-            if (whole_path(&rows[r], &m) != PEN_E_MEMORY && !m.shrank) fail_msg("%s: allocation %ld of %ld failing went unnoticed", rows[r].model, k, calls);
+            if (whole_path(&rows[r], &m) != PEN_E_MEMORY && !m.shrank)
+                fail_msg("%s: allocation %ld of %ld failing went unnoticed", rows[r].model, k, calls);
         }
     }
 }
 
-/* ---- real data ----------------------------------------------------------------------------------------------------------- */
+/* ---- real data --------------------------------------------------------------------------------------------------- */
 
 /* "mean" of the first metric of the first result. */
 static double first_mean(const char *json)
@@ -580,10 +590,15 @@ static void falls_into_its_band(void **state)
         const char *params[] = {epochs};
         snprintf(epochs, sizeof epochs, "epochs=%d", rows[r].epochs);
         p.refit = rows[r].epochs == 0;
-        if (pen_evaluate(ctx, &material, 1, &p, &rows[r].model, 1, params, rows[r].epochs > 0, &report, &error) != PEN_OK) fail_msg("%s: %s", rows[r].model, error.message);
+        if (pen_evaluate(ctx, &material, 1, &p, &rows[r].model, 1, params, rows[r].epochs > 0, &report, &error) !=
+            PEN_OK)
+            fail_msg("%s: %s", rows[r].model, error.message);
         double mean = first_mean(pen_report_json(report));
-        print_message("%s: %s %.4f, band %.3f to %.3f\n", rows[r].model, rows[r].metric, mean, rows[r].low, rows[r].high);
-        if (!(mean >= rows[r].low && mean <= rows[r].high)) fail_msg("%s: %s is %.4f, outside %g to %g", rows[r].model, rows[r].metric, mean, rows[r].low, rows[r].high);
+        print_message("%s: %s %.4f, band %.3f to %.3f\n", rows[r].model, rows[r].metric, mean, rows[r].low,
+                      rows[r].high);
+        if (!(mean >= rows[r].low && mean <= rows[r].high))
+            fail_msg("%s: %s is %.4f, outside %g to %g", rows[r].model, rows[r].metric, mean, rows[r].low,
+                     rows[r].high);
         pen_report_destroy(report);
     }
     pen_dataset_destroy(log);
@@ -593,11 +608,18 @@ static void falls_into_its_band(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_model_has_a_row), cmocka_unit_test(defaults_are_valid),       cmocka_unit_test(finds_the_kinds),
-        cmocka_unit_test(folds_in),              cmocka_unit_test(same_bits_for_any_threads), cmocka_unit_test(file_answers_alike),
-        cmocka_unit_test(loss_falls),            cmocka_unit_test(resumes_to_the_same_bits),  cmocka_unit_test(interrupted_refit_leaves_the_model_before),
+        cmocka_unit_test(every_model_has_a_row),
+        cmocka_unit_test(defaults_are_valid),
+        cmocka_unit_test(finds_the_kinds),
+        cmocka_unit_test(folds_in),
+        cmocka_unit_test(same_bits_for_any_threads),
+        cmocka_unit_test(file_answers_alike),
+        cmocka_unit_test(loss_falls),
+        cmocka_unit_test(resumes_to_the_same_bits),
+        cmocka_unit_test(interrupted_refit_leaves_the_model_before),
         cmocka_unit_test(refuses_another_checkpoint),
-        cmocka_unit_test(survives_failing_memory), cmocka_unit_test(falls_into_its_band),
+        cmocka_unit_test(survives_failing_memory),
+        cmocka_unit_test(falls_into_its_band),
     };
     write_log();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

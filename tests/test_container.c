@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <dirent.h>
@@ -59,7 +60,7 @@ static int teardown(void **state)
     return leaked ? -1 : 0;
 }
 
-/* ---- a sample of everything ------------------------------------------------------------------------------------------ */
+/* ---- a sample of everything -------------------------------------------------------------------------------------- */
 static const char config[] = "{\"name\": \"caf\xC3\xA9\",\n\t\"path\": \"a\\\\b\x01\"}";
 static char user_bytes[] = "ann\xC3\xA9zo\xE4\xB8\xAD";
 static int64_t user_offsets[] = {0, 3, 3, 7, 10};
@@ -199,18 +200,21 @@ static void wrong_contents_are_refused(void **state)
     const float *f32;
     const int64_t *i64;
     pen__strings strings;
-#define REFUSED(expr, words)                                                                  \
-    do {                                                                                      \
-        error.message[0] = 0;                                                                 \
-        assert_int_equal((expr), PEN_E_FORMAT);                                               \
+#define REFUSED(expr, words)                                                                         \
+    do {                                                                                             \
+        error.message[0] = 0;                                                                        \
+        assert_int_equal((expr), PEN_E_FORMAT);                                                      \
         if (!strstr(error.message, words)) fail_msg("'%s' does not say '%s'", error.message, words); \
     } while (0)
     REFUSED(pen__container_tensor(c, "absent", PEN_F32, 1, (int64_t[]){5}, &out, &error), "has no tensor 'absent'");
-    REFUSED(pen__container_tensor(c, "values", PEN_I32, 1, (int64_t[]){5}, &out, &error), "F32 (5) and should be I32 (5)");
+    REFUSED(pen__container_tensor(c, "values", PEN_I32, 1, (int64_t[]){5}, &out, &error),
+            "F32 (5) and should be I32 (5)");
     REFUSED(pen__container_tensor(c, "values", PEN_F32, 1, (int64_t[]){6}, &out, &error), "(5) and should be F32 (6)");
-    REFUSED(pen__container_tensor(c, "ids", PEN_I32, 2, ((int64_t[]){PEN__ANY, 2}), &out, &error), "(2, 3) and should be I32 (?, 2)");
+    REFUSED(pen__container_tensor(c, "ids", PEN_I32, 2, ((int64_t[]){PEN__ANY, 2}), &out, &error),
+            "(2, 3) and should be I32 (?, 2)");
     REFUSED(pen__container_tensor(c, "ids", PEN_I32, 1, (int64_t[]){6}, &out, &error), "should be I32 (6)");
-    REFUSED(pen__container_ids(c, "ids", 2, ((int64_t[]){2, 3}), 0, 2, &i32, &error), "holds 2 at 2; allowed are 0 to 1");
+    REFUSED(pen__container_ids(c, "ids", 2, ((int64_t[]){2, 3}), 0, 2, &i32, &error),
+            "holds 2 at 2; allowed are 0 to 1");
     REFUSED(pen__container_ids(c, "ids", 2, ((int64_t[]){2, 3}), 1, 3, &i32, &error), "holds 0 at 0");
     REFUSED(pen__container_floats(c, "bad_floats", 1, (int64_t[]){3}, &f32, &error), "holds inf at 1");
     REFUSED(pen__container_offsets(c, "falling", 3, 6, &i64, &error), "fall from 4 to 2 at 2");
@@ -224,7 +228,7 @@ static void wrong_contents_are_refused(void **state)
     unlink(path);
 }
 
-/* ---- writing that goes wrong --------------------------------------------------------------------------------------- */
+/* ---- writing that goes wrong ------------------------------------------------------------------------------------- */
 static void mistakes_come_out_of_commit(void **state)
 {
     static const int64_t huge[] = {INT64_MAX, 2}, negative[] = {-1}, one[] = {1};
@@ -298,7 +302,8 @@ static void pieces_make_a_tensor(void **state)
     (void)state;
     assert_int_equal(pen_context_create(NULL, &ctx, NULL), PEN_OK);
     if (write_stream(ctx, path, n, (stream){(size_t)n, 99991, PEN_OK}, &error) != PEN_OK) fail_msg("%s", error.message);
-    assert_true(pen_context_memory_peak(ctx) < 2 << 20); /* the file's buffer of a MiB and small things: no copy of the tensor */
+    /* the file's buffer of a MiB and small things: no copy of the tensor */
+    assert_true(pen_context_memory_peak(ctx) < 2 << 20);
     if (pen__container_open(ctx, path, "model", 1, 0, &c, &error) != PEN_OK) fail_msg("%s", error.message);
     const unsigned char *big;
     assert_int_equal(pen__container_tensor(c, "big", PEN_U8, 1, (int64_t[]){n}, &big, NULL), PEN_OK);
@@ -352,7 +357,7 @@ static void a_full_disk_leaves_the_old_file(void **state)
     unlink(path);
 }
 
-/* ---- reading what is damaged --------------------------------------------------------------------------------------- */
+/* ---- reading what is damaged ------------------------------------------------------------------------------------- */
 typedef struct block {
     unsigned char *bytes; /* aligned to 64 */
     size_t size;
@@ -418,8 +423,8 @@ static void every_flipped_bit_is_refused(void **state)
     free(b.bytes);
 }
 
-/* A file with this header and zero bytes as data, with its lengths and hash in order (the hash as docs/formats/container.md
- * says it, not as the writer does it): what is refused is refused for its structure. */
+/* A file with this header and zero bytes as data, with its lengths and hash in order (the hash as
+ * docs/formats/container.md says it, not as the writer does it): what is refused is refused for its structure. */
 static block forge(const char *header, size_t data)
 {
     uint64_t length = (strlen(header) + 8 + 63) / 64 * 64 - 8;
@@ -437,8 +442,9 @@ static block forge(const char *header, size_t data)
     return b;
 }
 
-#define META "{\"__metadata__\":{\"hash\":\"xxh3-64:0000000000000000\",\"format\":\"penchant\",\"container\":\"1\"," \
-             "\"kind\":\"dataset\",\"version\":\"3\"}"
+#define META                                                                                                \
+    "{\"__metadata__\":{\"hash\":\"xxh3-64:0000000000000000\",\"format\":\"penchant\",\"container\":\"1\"," \
+    "\"kind\":\"dataset\",\"version\":\"3\"}"
 #define T(name, dtype, shape, begin, end) \
     ",\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":[" shape "],\"data_offsets\":[" begin "," end "]}"
 
@@ -450,8 +456,10 @@ static void hostile_headers_are_refused(void **state)
         const char *words; /* NULL: accepted, so that the forge itself is known to work */
     } cases[] = {
         {META T("a", "U8", "64", "0", "64") T("b", "F32", "2,2", "64", "80") "}", 80, NULL},
-        {META T("b", "F32", "2,2", "64", "80") T("a", "U8", "64", "0", "64") "}", 80, NULL}, /* any order in the header */
-        {META T("a", "U8", "3", "0", "3") T("__pad_7", "U8", "61", "3", "64") T("b", "U8", "1", "64", "65") "}", 65, NULL},
+        /* any order in the header */
+        {META T("b", "F32", "2,2", "64", "80") T("a", "U8", "64", "0", "64") "}", 80, NULL},
+        {META T("a", "U8", "3", "0", "3") T("__pad_7", "U8", "61", "3", "64") T("b", "U8", "1", "64", "65") "}", 65,
+         NULL},
         {META T("a", "U8", "0", "0", "0") T("b", "U8", "0", "0", "0") "}", 0, NULL},
         {META "}", 0, NULL},
         {META T("a", "U8", "3", "0", "3") T("b", "U8", "1", "3", "4") "}", 4, "not aligned"},
@@ -503,7 +511,8 @@ static void hostile_headers_are_refused(void **state)
         block b = forge(cases[i].header, cases[i].data);
         pen_error error = {0};
         pen_status status = open_block(*state, b.bytes, b.size, 0, &error);
-        if (status != (cases[i].words ? PEN_E_FORMAT : PEN_OK)) fail_msg("case %zu: status %d %s\n%s", i, status, error.message, cases[i].header);
+        if (status != (cases[i].words ? PEN_E_FORMAT : PEN_OK))
+            fail_msg("case %zu: status %d %s\n%s", i, status, error.message, cases[i].header);
         if (cases[i].words && !strstr(error.message, cases[i].words))
             fail_msg("case %zu: '%s' does not say '%s'\n%s", i, error.message, cases[i].words, cases[i].header);
         free(b.bytes);
@@ -512,7 +521,8 @@ static void hostile_headers_are_refused(void **state)
 
 static void pads_are_zero(void **state)
 {
-    block b = forge(META T("a", "U8", "3", "0", "3") T("__pad_0", "U8", "61", "3", "64") T("b", "U8", "1", "64", "65") "}", 65);
+    block b = forge(
+        META T("a", "U8", "3", "0", "3") T("__pad_0", "U8", "61", "3", "64") T("b", "U8", "1", "64", "65") "}", 65);
     pen_error error = {0};
     assert_int_equal(open_block(*state, b.bytes, b.size, PEN__SKIP_HASH, NULL), PEN_OK);
     b.bytes[b.size - 65] = 1; /* in a: free to be anything */
@@ -537,15 +547,25 @@ static void foreign_files_are_named(void **state)
         {"{\"__metadata__\":{\"format\":\"pt\"}}", "of another program", PEN_E_FORMAT},
         {"{\"__metadata__\":{\"format\":1}}", "'format' is not a string", PEN_E_FORMAT},
         {"{\"__metadata__\":[]}", "without metadata", PEN_E_FORMAT},
-        {HEAD "\"format\":\"penchant\",\"container\":\"2\",\"writer\":\"9.1.0\"}}", "needs a newer Penchant: it was written by Penchant 9.1.0 as container version 2", PEN_E_UNSUPPORTED},
+        {HEAD "\"format\":\"penchant\",\"container\":\"2\",\"writer\":\"9.1.0\"}}",
+         "needs a newer Penchant: it was written by Penchant 9.1.0 as container version 2", PEN_E_UNSUPPORTED},
         {HEAD "\"format\":\"penchant\",\"container\":\"1x\"}}", "container version is not a number", PEN_E_FORMAT},
         {HEAD "\"format\":\"penchant\",\"container\":\"1\"}}", "what kind", PEN_E_FORMAT},
-        {HEAD "\"format\":\"penchant\",\"container\":\"1\",\"kind\":\"model\",\"version\":\"1\"}}", "is a model, not a dataset", PEN_E_FORMAT},
-        {HEAD "\"format\":\"penchant\",\"container\":\"1\",\"kind\":\"dataset\",\"version\":\"0\"}}", "version is not a number", PEN_E_FORMAT},
-        {HEAD "\"format\":\"penchant\",\"container\":\"1\",\"kind\":\"dataset\",\"version\":\"4\",\"writer\":\"9.1.0\"}}", "written by Penchant 9.1.0 as dataset version 4, and this is 0", PEN_E_UNSUPPORTED},
-        {"{\"__metadata__\":{\"format\":\"penchant\",\"container\":\"1\",\"kind\":\"dataset\",\"version\":\"3\"}}", "hash does not stand", PEN_E_FORMAT},
-        {"{\"__metadata__\":{\"hash\":\"xxh3-64:000000000000000G\",\"format\":\"penchant\",\"container\":\"1\",\"kind\":\"dataset\",\"version\":\"3\"}}", "hash does not stand", PEN_E_FORMAT},
-        {"{\"__metadata__\":{\"hash\":\"xxh3-64:0123456789abcdef\",\"format\":\"penchant\",\"container\":\"1\",\"kind\":\"dataset\",\"version\":\"3\"}}", "should be 0123456789abcdef", PEN_E_FORMAT},
+        {HEAD "\"format\":\"penchant\",\"container\":\"1\",\"kind\":\"model\",\"version\":\"1\"}}",
+         "is a model, not a dataset", PEN_E_FORMAT},
+        {HEAD "\"format\":\"penchant\",\"container\":\"1\",\"kind\":\"dataset\",\"version\":\"0\"}}",
+         "version is not a number", PEN_E_FORMAT},
+        {HEAD
+         "\"format\":\"penchant\",\"container\":\"1\",\"kind\":\"dataset\",\"version\":\"4\",\"writer\":\"9.1.0\"}}",
+         "written by Penchant 9.1.0 as dataset version 4, and this is 0", PEN_E_UNSUPPORTED},
+        {"{\"__metadata__\":{\"format\":\"penchant\",\"container\":\"1\",\"kind\":\"dataset\",\"version\":\"3\"}}",
+         "hash does not stand", PEN_E_FORMAT},
+        {"{\"__metadata__\":{\"hash\":\"xxh3-64:000000000000000G\",\"format\":\"penchant\",\"container\":\"1\","
+         "\"kind\":\"dataset\",\"version\":\"3\"}}",
+         "hash does not stand", PEN_E_FORMAT},
+        {"{\"__metadata__\":{\"hash\":\"xxh3-64:0123456789abcdef\",\"format\":\"penchant\",\"container\":\"1\","
+         "\"kind\":\"dataset\",\"version\":\"3\"}}",
+         "should be 0123456789abcdef", PEN_E_FORMAT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         block b = forge(cases[i].header, 0);
@@ -596,7 +616,7 @@ static void deep_and_wide_headers_are_refused(void **state)
     free(header);
 }
 
-/* ---- allocation failure at each allocation ------------------------------------------------------------------------ */
+/* ---- allocation failure at each allocation ----------------------------------------------------------------------- */
 typedef struct failing {
     int until, live;
 } failing;

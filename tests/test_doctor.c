@@ -51,8 +51,7 @@ static int says(json_t *report, const char *severity, const char *words)
 {
     size_t i;
     json_t *one;
-    json_array_foreach(json_object_get(report, "verdict"), i, one)
-    {
+    json_array_foreach (json_object_get(report, "verdict"), i, one) {
         if (!strstr(json_string_value(json_object_get(one, "what")), words)) continue;
         assert_string_equal(json_string_value(json_object_get(one, "severity")), severity);
         return 1;
@@ -159,8 +158,8 @@ static void suspicious_things_are_said(void **state)
     must_say(rows, n, 0, "last:1", "note", "is later than the first test event of anybody");
 
     row *x = malloc((size_t)n * sizeof *x);
-#define CHANGED(what)                                                                                                  \
-    memcpy(x, rows, (size_t)n * sizeof *x);                                                                            \
+#define CHANGED(what)                       \
+    memcpy(x, rows, (size_t)n * sizeof *x); \
     for (int64_t i = 0; i < n; i++) what
     CHANGED(x[i].value = 3);
     must_say(x, n, 0, NULL, "note", "All values are 3");
@@ -215,7 +214,7 @@ static void a_sound_log_gets_no_warning(void **state)
     json_t *r = examine(d, NULL);
     size_t i;
     json_t *one;
-    json_array_foreach(json_object_get(r, "verdict"), i, one)
+    json_array_foreach (json_object_get(r, "verdict"), i, one)
         assert_string_equal(json_string_value(json_object_get(one, "severity")), "note");
     assert_true(says(r, "note", "Nothing in this log speaks against learning from it"));
     assert_true(json_is_true(at(r, "times.dates")));
@@ -301,7 +300,7 @@ static void movielens_has_no_problem(void **state)
     assert_int_equal(whole(r, "values.histogram.3.events"), 34174);
     size_t i;
     json_t *one;
-    json_array_foreach(json_object_get(r, "verdict"), i, one)
+    json_array_foreach (json_object_get(r, "verdict"), i, one)
         assert_string_equal(json_string_value(json_object_get(one, "severity")), "note");
     json_decref(r);
     pen_dataset_destroy(d);

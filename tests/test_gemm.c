@@ -1,11 +1,12 @@
-/* Matrix products at every level, oneDNN's among them, against plain sums in double: all transposes, odd shapes, strides wider
- * than rows, guards around C, alpha and beta, NaN; the fixed order; many threads at once. */
+/* Matrix products at every level, oneDNN's among them, against plain sums in double: all transposes, odd shapes,
+ * strides wider than rows, guards around C, alpha and beta, NaN; the fixed order; many threads at once. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include <math.h>
@@ -18,10 +19,13 @@
 enum { GUARD = 40, LEVELS = PEN_CPU_LEVELS + 1 /* and pen__gemm */ };
 static const float guard = -77.0f;
 
-static pen__gemm_function *product_of(int level) { return level < PEN_CPU_LEVELS ? pen__gemm_at((pen__cpu)level) : pen__gemm; }
+static pen__gemm_function *product_of(int level)
+{
+    return level < PEN_CPU_LEVELS ? pen__gemm_at((pen__cpu)level) : pen__gemm;
+}
 
-#define EACH_PRODUCT(gemm, level)                    \
-    for (int level = 0; level < LEVELS; level++)      \
+#define EACH_PRODUCT(gemm, level)                \
+    for (int level = 0; level < LEVELS; level++) \
         for (pen__gemm_function *gemm = product_of(level); gemm; gemm = NULL)
 
 typedef struct shape {
@@ -39,7 +43,10 @@ static shape shape_of(bool ta, bool tb, int64_t m, int64_t n, int64_t k, int64_t
 }
 
 /* Reals that a matrix of so many rows takes: the last row is no longer than its width. */
-static int64_t extent(int64_t rows, int64_t width, int64_t stride) { return rows > 0 && width > 0 ? (rows - 1) * stride + width : 0; }
+static int64_t extent(int64_t rows, int64_t width, int64_t stride)
+{
+    return rows > 0 && width > 0 ? (rows - 1) * stride + width : 0;
+}
 static int64_t extent_a(const shape *s) { return s->ta ? extent(s->k, s->m, s->lda) : extent(s->m, s->k, s->lda); }
 static int64_t extent_b(const shape *s) { return s->tb ? extent(s->n, s->k, s->ldb) : extent(s->k, s->n, s->ldb); }
 static int64_t extent_c(const shape *s) { return extent(s->m, s->n, s->ldc); }
@@ -66,7 +73,8 @@ typedef struct problem {
 
 static problem problem_of(pen_context *ctx, shape s)
 {
-    problem p = {.s = s, .a = numbers(ctx, extent_a(&s), 1), .b = numbers(ctx, extent_b(&s), 2), .floats = extent_c(&s)};
+    problem p = {
+        .s = s, .a = numbers(ctx, extent_a(&s), 1), .b = numbers(ctx, extent_b(&s), 2), .floats = extent_c(&s)};
     p.room = numbers(ctx, p.floats + 2 * GUARD, 3);
     p.c = p.room + GUARD;
     return p;
@@ -93,11 +101,17 @@ static void run(pen__gemm_function *gemm, const problem *p, float alpha, float b
     gemm(s->ta, s->tb, s->m, s->n, s->k, alpha, p->a, s->lda, p->b, s->ldb, beta, p->c, s->ldc);
 }
 
-static float a_at(const problem *p, int64_t i, int64_t t) { return p->a[p->s.ta ? t * p->s.lda + i : i * p->s.lda + t]; }
-static float b_at(const problem *p, int64_t t, int64_t j) { return p->b[p->s.tb ? j * p->s.ldb + t : t * p->s.ldb + j]; }
+static float a_at(const problem *p, int64_t i, int64_t t)
+{
+    return p->a[p->s.ta ? t * p->s.lda + i : i * p->s.lda + t];
+}
+static float b_at(const problem *p, int64_t t, int64_t j)
+{
+    return p->b[p->s.tb ? j * p->s.ldb + t : t * p->s.ldb + j];
+}
 
-/* Each sum loses at most half an ulp of what it has reached, once for each of k terms and thrice more for alpha and beta: the
- * bound of the header, twice for products that are rounded apart. */
+/* Each sum loses at most half an ulp of what it has reached, once for each of k terms and thrice more for alpha and
+ * beta: the bound of the header, twice for products that are rounded apart. */
 static void check(const problem *p, float alpha, float beta)
 {
     const shape *s = &p->s;
@@ -112,9 +126,9 @@ static void check(const problem *p, float alpha, float beta)
             double bound = 2 * (double)(s->k + 3) * 0x1p-24 * (fabs((double)alpha) * size + fabs(old)) + 1e-40;
             double got = (double)p->c[i * s->ldc + j], exact = (double)alpha * sum + old;
             if (!(fabs(got - exact) <= bound))
-                fail_msg("%d%d m %d n %d k %d strides %d %d %d alpha %g beta %g: C[%d][%d] is %.9g, not %.9g", s->ta, s->tb,
-                         (int)s->m, (int)s->n, (int)s->k, (int)s->lda, (int)s->ldb, (int)s->ldc, (double)alpha, (double)beta,
-                         (int)i, (int)j, got, exact);
+                fail_msg("%d%d m %d n %d k %d strides %d %d %d alpha %g beta %g: C[%d][%d] is %.9g, not %.9g", s->ta,
+                         s->tb, (int)s->m, (int)s->n, (int)s->k, (int)s->lda, (int)s->ldb, (int)s->ldc, (double)alpha,
+                         (double)beta, (int)i, (int)j, got, exact);
         }
     }
     for (int64_t i = -GUARD; i < p->floats + GUARD; i++)
@@ -207,18 +221,21 @@ static void not_a_number(void **state)
 
 /* ---- the fixed order ---- */
 
-/* Every element of a product is, to the bit, the 1 x 1 product of its row and column, and the same for all four transposes. */
+/* Every element of a product is, to the bit, the 1 x 1 product of its row and column, and the same for all four
+ * transposes. */
 static void elements_alone(void **state)
 {
     pen_context *ctx = *state;
-    static const shape shapes[] = {{.m = 67, .n = 45, .k = 300}, {.m = 5, .n = 130, .k = 64}, {.m = 130, .n = 5, .k = 65},
-                                   {.m = 1, .n = 67, .k = 513},  {.m = 67, .n = 1, .k = 33},  {.m = 20, .n = 20, .k = 7}};
+    static const shape shapes[] = {{.m = 67, .n = 45, .k = 300}, {.m = 5, .n = 130, .k = 64},
+                                   {.m = 130, .n = 5, .k = 65},  {.m = 1, .n = 67, .k = 513},
+                                   {.m = 67, .n = 1, .k = 33},   {.m = 20, .n = 20, .k = 7}};
     for (size_t which = 0; which < sizeof shapes / sizeof *shapes; which++) {
         for (int level = 0; level < PEN_CPU_LEVELS; level++) {
             pen__gemm_function *gemm = product_of(level);
             if (!gemm) continue;
             for (int t = 0; t < 4; t++) {
-                problem p = problem_of(ctx, shape_of(t & 1, t & 2, shapes[which].m, shapes[which].n, shapes[which].k, t));
+                problem p =
+                    problem_of(ctx, shape_of(t & 1, t & 2, shapes[which].m, shapes[which].n, shapes[which].k, t));
                 const shape *s = &p.s;
                 reset(&p);
                 run(gemm, &p, 0.75f, 1.5f);
@@ -277,7 +294,8 @@ static void *call_often(void *arg)
     const call *one = arg;
     const problem *p = one->p;
     for (int turn = 0; turn < 20; turn++)
-        one->gemm(p->s.ta, p->s.tb, p->s.m, p->s.n, p->s.k, 1.0f, p->a, p->s.lda, p->b, p->s.ldb, 0.0f, one->c, p->s.ldc);
+        one->gemm(p->s.ta, p->s.tb, p->s.m, p->s.n, p->s.k, 1.0f, p->a, p->s.lda, p->b, p->s.ldb, 0.0f, one->c,
+                  p->s.ldc);
     return NULL;
 }
 
@@ -327,8 +345,8 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(small_shapes),  cmocka_unit_test(every_size),     cmocka_unit_test(large_shapes),
-        cmocka_unit_test(not_a_number),  cmocka_unit_test(elements_alone), cmocka_unit_test(rows_in_cuts),
+        cmocka_unit_test(small_shapes), cmocka_unit_test(every_size),     cmocka_unit_test(large_shapes),
+        cmocka_unit_test(not_a_number), cmocka_unit_test(elements_alone), cmocka_unit_test(rows_in_cuts),
         cmocka_unit_test(many_threads),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,5 +1,5 @@
-/* The ops on sequences against PyTorch: nn/golden_sequence.py made the numbers. Also what answers promise: a segment's rows have
- * the same bits beside others and alone, and, where nothing looks ahead, whatever follows them. */
+/* The ops on sequences against PyTorch: nn/golden_sequence.py made the numbers. Also what answers promise: a segment's
+ * rows have the same bits beside others and alone, and, where nothing looks ahead, whatever follows them. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,8 +9,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "nn/golden_sequence.h"
 #include "nn/arena.h"
+#include "nn/golden_sequence.h"
 #include "nn/ops.h"
 #include "nn/run.h"
 
@@ -40,7 +40,8 @@ static int32_t build(pen__plan *p, const char *name, int32_t x)
     if (!strcmp(name, "gru")) return pen__gru(p, "op", x, 5);
     if (!strcmp(name, "fm")) return pen__fm(p, x, 3);
     if (!strcmp(name, "batch_norm")) return pen__batch_norm(p, "op", x);
-    if (!strcmp(name, "last_and_mean")) return pen__concat(p, (int32_t[]){pen__last(p, x), pen__pooled(p, x, PEN_POOL_MEAN)}, 2);
+    if (!strcmp(name, "last_and_mean"))
+        return pen__concat(p, (int32_t[]){pen__last(p, x), pen__pooled(p, x, PEN_POOL_MEAN)}, 2);
     bool causal = !strcmp(name, "attention_causal");
     int32_t qkv = pen__linear(p, "qkv", &x, 1, 3 * WIDTH, PEN_ACT_NONE);
     return pen__attention(p, &qkv, 1, causal ? 2 : 3, causal, 0);
@@ -63,7 +64,8 @@ static network *network_of(const char *name)
     n->weights = calloc((size_t)p->n_dense, sizeof *n->weights);
     for (int32_t w = 0; w < p->n_weights; w++) {
         float *data = n->weights + p->weight[w].at;
-        for (int64_t i = 0; i < p->weight[w].rows * p->weight[w].cols; i++) data[i] = 2 * draw(10 + (uint32_t)w, (uint32_t)i);
+        for (int64_t i = 0; i < p->weight[w].rows * p->weight[w].cols; i++)
+            data[i] = 2 * draw(10 + (uint32_t)w, (uint32_t)i);
         for (int64_t i = 0; i < WIDTH && strstr(p->weight[w].name, "variance"); i++) data[i] += 1.5f;
         pen__plan_weight_set(p, w, data);
     }
@@ -117,14 +119,16 @@ static void as_pytorch(void **state)
             pen__plan *p = n->plan;
             pen__run *run;
             pen__run_options options = {.grain = grain};
-            float *dense = calloc((size_t)p->n_dense, sizeof *dense), d_table[ROWS * WIDTH], *tables[1] = {d_table}, *y = answer(n, &n->batch);
+            float *dense = calloc((size_t)p->n_dense, sizeof *dense), d_table[ROWS * WIDTH], *tables[1] = {d_table},
+                  *y = answer(n, &n->batch);
             double loss;
             assert_int_equal(pen__run_create(n->ctx, p, &options, &run, NULL), PEN_OK);
             assert_int_equal(pen__run_gradients(run, &n->batch, 0, dense, tables, &loss, NULL), PEN_OK);
             if (!(fabs(loss - g->loss) <= 1e-6 * g->loss)) fail_msg("%s: loss %.9g, not %.9g", g->name, loss, g->loss);
             same_tensor(g, "y", y, n->batch.n[p->node[n->y].extent] * p->node[n->y].width, g->tensor[0]);
             for (int32_t w = 0; w < p->n_weights; w++)
-                same_tensor(g, p->weight[w].name, dense + p->weight[w].at, p->weight[w].rows * p->weight[w].cols, g->tensor[w + 1]);
+                same_tensor(g, p->weight[w].name, dense + p->weight[w].at, p->weight[w].rows * p->weight[w].cols,
+                            g->tensor[w + 1]);
             same_tensor(g, "table", d_table, ROWS * WIDTH, g->tensor[p->n_weights + 1]);
             pen__run_destroy(run);
             free(dense), free(y);

@@ -1,14 +1,15 @@
-/* Files from strangers: sound models and checkpoints of every model of the registry, edited tensor by tensor and word by word, hashed anew.
- * Each is refused with words, or opens and answers everybody; none crashes. */
+/* Files from strangers: sound models and checkpoints of every model of the registry, edited tensor by tensor and word
+ * by word, hashed anew. Each is refused with words, or opens and answers everybody; none crashes. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
 #include <cmocka.h>
 
 #include "penchant/penchant.h"
@@ -16,8 +17,22 @@
 #include "rank/rank.h"
 #include "store/container.h"
 
-enum edit { SAME, DROP, NOT_A_NUMBER, INFINITE, BELOW, BEYOND, FALLS, SHORTER, NO_ELEMENTS, EMPTY, OTHER_TYPE, N_EDITS };
-static const char *const edit_name[] = {"the same", "dropped", "NaN", "infinite", "below", "beyond", "falls", "shorter", "a size of 0", "empty", "other type"};
+enum edit {
+    SAME,
+    DROP,
+    NOT_A_NUMBER,
+    INFINITE,
+    BELOW,
+    BEYOND,
+    FALLS,
+    SHORTER,
+    NO_ELEMENTS,
+    EMPTY,
+    OTHER_TYPE,
+    N_EDITS
+};
+static const char *const edit_name[] = {"the same", "dropped", "NaN",         "infinite", "below",     "beyond",
+                                        "falls",    "shorter", "a size of 0", "empty",    "other type"};
 static char log_path[64], sound_path[64], hostile_path[64];
 
 static void write_log(void)
@@ -56,8 +71,8 @@ static pen_dataset *read_log(pen_context *ctx)
     return d;
 }
 
-static pen_status train(const pen__model_class *class, int task, const pen_dataset *log, const char *checkpoint, int resume, pen_model **model,
-                        pen_error *error)
+static pen_status train(const pen__model_class *class, int task, const pen_dataset *log, const char *checkpoint,
+                        int resume, pen_model **model, pen_error *error)
 {
     static const char *const quick[] = {"epochs=6", "factors=4"};
     pen_protocol p;
@@ -73,7 +88,7 @@ static pen_status train(const pen__model_class *class, int task, const pen_datas
     return pen_model_train(log, &p, &o, model, error);
 }
 
-/* ---- editing --------------------------------------------------------------------------------------------------------- */
+/* ---- editing ----------------------------------------------------------------------------------------------------- */
 
 /* Puts a tensor as `edit` makes it; 0 where the edit has no meaning for it. *made is freed after the commit. */
 static int put_edited(pen__container_writer *w, const pen__stored *t, enum edit edit, void **made)
@@ -96,9 +111,12 @@ static int put_edited(pen__container_writer *w, const pen__stored *t, enum edit 
     case BELOW:
     case BEYOND:
         if (t->n < 1) return 0;
-        if (dtype == PEN_I32) ((int32_t *)(void *)bytes)[last] = edit == BELOW ? -7 : 1 << 30;
-        else if (dtype == PEN_I64) ((int64_t *)(void *)bytes)[last] = edit == BELOW ? -7 : INT64_C(1) << 50;
-        else return 0;
+        if (dtype == PEN_I32)
+            ((int32_t *)(void *)bytes)[last] = edit == BELOW ? -7 : 1 << 30;
+        else if (dtype == PEN_I64)
+            ((int64_t *)(void *)bytes)[last] = edit == BELOW ? -7 : INT64_C(1) << 50;
+        else
+            return 0;
         break;
     case FALLS:
         if (dtype != PEN_I64 || t->n < 3 || (!strstr(t->name, "begin") && !strstr(t->name, "offsets"))) return 0;
@@ -120,7 +138,8 @@ static int put_edited(pen__container_writer *w, const pen__stored *t, enum edit 
     default: break;
     }
     if (dtype != t->dtype) memset(bytes, 0, t->bytes);
-    if (dtype == PEN_I16 && t->dtype == PEN_U8) *made = bytes = realloc(bytes, 2 * t->bytes + 64), memset(bytes, 0, 2 * t->bytes);
+    if (dtype == PEN_I16 && t->dtype == PEN_U8)
+        *made = bytes = realloc(bytes, 2 * t->bytes + 64), memset(bytes, 0, 2 * t->bytes);
     pen__container_put(w, t->name, dtype, n_dims, shape, bytes);
     return 1;
 }
@@ -145,17 +164,21 @@ static int rewrite(pen_context *ctx, const char *kind, size_t at, enum edit edit
     }
     for (size_t i = 0; i < pen__container_n_tensors(c); i++) {
         const pen__stored *t = pen__container_tensor_at(c, i);
-        if (i == at) meant = put_edited(w, t, edit, &made);
-        else pen__container_put(w, t->name, t->dtype, t->n_dims, t->shape, t->data);
+        if (i == at)
+            meant = put_edited(w, t, edit, &made);
+        else
+            pen__container_put(w, t->name, t->dtype, t->n_dims, t->shape, t->data);
     }
-    if (meant) assert_int_equal(pen__container_commit(w, NULL), PEN_OK);
-    else pen__container_abort(w);
+    if (meant)
+        assert_int_equal(pen__container_commit(w, NULL), PEN_OK);
+    else
+        pen__container_abort(w);
     pen__container_close(c);
     free(made);
     return meant;
 }
 
-/* ---- models ---------------------------------------------------------------------------------------------------------- */
+/* ---- models ------------------------------------------------------------------------------------------------------ */
 
 static int count_answer(void *user, const pen_answer *answer)
 {
@@ -194,7 +217,8 @@ static int refused(pen_context *ctx, const char *what)
         pen_model_destroy(model);
         return 0;
     }
-    if (status != PEN_E_FORMAT && status != PEN_E_UNSUPPORTED) fail_msg("%s: status %d: %s", what, status, error.message);
+    if (status != PEN_E_FORMAT && status != PEN_E_UNSUPPORTED)
+        fail_msg("%s: status %d: %s", what, status, error.message);
     if (strlen(error.message) < 20) fail_msg("%s: few words: %s", what, error.message);
     return 1;
 }
@@ -236,18 +260,34 @@ static void edit_all_tensors(pen_context *ctx, const pen__model_class *class)
 
 static void edit_metadata(pen_context *ctx, const pen__model_class *class, int task)
 {
-    const struct { const char *key, *value; int may_open; } edits[] = {
-        {"model", "no-such-model", 0}, {"model", NULL, 0},        {"task", "guess", 0},
-        {"task", NULL, 0},             {"params", "[1]", 0},      {"params", "{\"factors\": -3}", 0},
-        {"params", "{", 0},            {"params", NULL, 0},       {"params", "{\"no_such\": 1}", 0},
-        {"mean", "nan", 0},            {"mean", "1e300", 0},      {"least", "1e30", 0},
-        {"most", "inf", 0},            {"seed", "many", 0},       {"about", NULL, 0},
-        {"params", "{}", 1},           {"about", "not json", 1},  {"task", task == PEN_TASK_RATE ? "rank" : "rate", 1},
+    const struct {
+        const char *key, *value;
+        int may_open;
+    } edits[] = {
+        {"model", "no-such-model", 0},
+        {"model", NULL, 0},
+        {"task", "guess", 0},
+        {"task", NULL, 0},
+        {"params", "[1]", 0},
+        {"params", "{\"factors\": -3}", 0},
+        {"params", "{", 0},
+        {"params", NULL, 0},
+        {"params", "{\"no_such\": 1}", 0},
+        {"mean", "nan", 0},
+        {"mean", "1e300", 0},
+        {"least", "1e30", 0},
+        {"most", "inf", 0},
+        {"seed", "many", 0},
+        {"about", NULL, 0},
+        {"params", "{}", 1},
+        {"about", "not json", 1},
+        {"task", task == PEN_TASK_RATE ? "rank" : "rate", 1},
     };
     for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
         char what[200];
         rewrite(ctx, "model", SIZE_MAX, SAME, edits[i].key, edits[i].value);
-        snprintf(what, sizeof what, "%s: metadata %s = %s", class->name, edits[i].key, edits[i].value ? edits[i].value : "(absent)");
+        snprintf(what, sizeof what, "%s: metadata %s = %s", class->name, edits[i].key,
+                 edits[i].value ? edits[i].value : "(absent)");
         if (!refused(ctx, what) && !edits[i].may_open) fail_msg("%s was opened", what);
     }
     const pen__model_class *const *all; /* another model's name over these tensors */
@@ -270,7 +310,8 @@ static void hostile_models(void **state)
             pen_model *model;
             pen_error error = {0};
             if (!(all[i]->tasks >> task & 1)) continue;
-            if (train(all[i], task, log, NULL, 0, &model, &error) != PEN_OK) fail_msg("%s: %s", all[i]->name, error.message);
+            if (train(all[i], task, log, NULL, 0, &model, &error) != PEN_OK)
+                fail_msg("%s: %s", all[i]->name, error.message);
             assert_int_equal(pen_model_save(model, sound_path, &error), PEN_OK);
             pen_model_destroy(model);
             edit_all_tensors(ctx, all[i]);
@@ -280,8 +321,8 @@ static void hostile_models(void **state)
     pen_context_destroy(ctx);
 }
 
-/* The corpus of fuzz_pen begins with a sound model of each kind. Where one does not open any more, either files of an older version do
- * not (a defect), or fuzz/seed_pen.sh is to be run again. */
+/* The corpus of fuzz_pen begins with a sound model of each kind. Where one does not open any more, either files of an
+ * older version do not (a defect), or fuzz/seed_pen.sh is to be run again. */
 static void seeds_open(void **state)
 {
     (void)state;
@@ -301,10 +342,11 @@ static void seeds_open(void **state)
     pen_context_destroy(ctx);
 }
 
-/* ---- checkpoints ----------------------------------------------------------------------------------------------------- */
+/* ---- checkpoints ------------------------------------------------------------------------------------------------- */
 
 /* Resumes from the hostile file; must not crash, and must refuse where told so. */
-static void resume_refused(pen_context *ctx, const pen__model_class *class, int task, const pen_dataset *log, int must, const char *what)
+static void resume_refused(pen_context *ctx, const pen__model_class *class, int task, const pen_dataset *log, int must,
+                           const char *what)
 {
     (void)ctx;
     pen_model *model = NULL;
@@ -312,7 +354,8 @@ static void resume_refused(pen_context *ctx, const pen__model_class *class, int 
     pen_status status = train(class, task, log, hostile_path, 1, &model, &error);
     pen_model_destroy(model);
     if (must && status == PEN_OK) fail_msg("%s: %s was taken", class->name, what);
-    if (status != PEN_OK && strlen(error.message) < 20) fail_msg("%s: %s: few words: %s", class->name, what, error.message);
+    if (status != PEN_OK && strlen(error.message) < 20)
+        fail_msg("%s: %s: few words: %s", class->name, what, error.message);
 }
 
 static void hostile_checkpoints(void **state)
@@ -352,8 +395,9 @@ static void hostile_checkpoints(void **state)
                 tried++;
             }
         }
-        static const char *const bad[][2] = {{"epoch", "-1"}, {"epoch", "99999999999"}, {"best_epoch", "2000000000"}, {"loss", "many"},
-                                             {"identity", "another"}, {"data_hash", "1"}, {"phase", "x"}};
+        static const char *const bad[][2] = {{"epoch", "-1"},  {"epoch", "99999999999"}, {"best_epoch", "2000000000"},
+                                             {"loss", "many"}, {"identity", "another"},  {"data_hash", "1"},
+                                             {"phase", "x"}};
         for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
             rewrite(ctx, "checkpoint", SIZE_MAX, SAME, bad[k][0], bad[k][1]);
             resume_refused(ctx, all[i], task, log, 1, bad[k][0]);
@@ -366,7 +410,8 @@ static void hostile_checkpoints(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(seeds_open), cmocka_unit_test(hostile_models), cmocka_unit_test(hostile_checkpoints)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(seeds_open), cmocka_unit_test(hostile_models),
+                                       cmocka_unit_test(hostile_checkpoints)};
     snprintf(log_path, sizeof log_path, "/tmp/penchant-hostile-%ld.tsv", (long)getpid());
     snprintf(sound_path, sizeof sound_path, "/tmp/penchant-hostile-%ld.pen", (long)getpid());
     snprintf(hostile_path, sizeof hostile_path, "/tmp/penchant-hostile-%ld.bad", (long)getpid());

@@ -1,5 +1,5 @@
-/* ials against plain dense algebra in double: a sweep, the objective over all pairs, fold-in, reasons; blocks against exact
- * solves; the same bits for any number of threads, and when a run goes on from its tensors. */
+/* ials against plain dense algebra in double: a sweep, the objective over all pairs, fold-in, reasons; blocks against
+ * exact solves; the same bits for any number of threads, and when a run goes on from its tensors. */
 #include "log_fixture.h"
 
 #include "rank/model.h"
@@ -22,7 +22,8 @@ static void world_make(world *w, int n_threads, int64_t n, int n_users, int n_it
     w->data = dataset_of(w->ctx, w->rows, n, NO_TIMES);
     protocol.weight_by_value = 1;
     if (pen__log_build(w->data, &protocol, &w->log, &error) != PEN_OK) fail_msg("%s", error.message);
-    if (pen__train_build(&w->log, NULL, 1u << PEN_PART_TRAIN, PEN_TASK_RANK, &w->train, &error) != PEN_OK) fail_msg("%s", error.message);
+    if (pen__train_build(&w->log, NULL, 1u << PEN_PART_TRAIN, PEN_TASK_RANK, &w->train, &error) != PEN_OK)
+        fail_msg("%s", error.message);
     assert_true(w->train.least < w->train.most); /* weights differ */
 }
 
@@ -64,7 +65,7 @@ static double one_epoch(const world *w, pen_model *model)
 
 static float *tensor(const pen_model *model, const char *name) { return pen__model_tensor(model, name)->data; }
 
-/* ---- the same in double ------------------------------------------------------------------------------------------------ */
+/* ---- the same in double ------------------------------------------------------------------------------------------ */
 
 typedef struct plain {
     double alpha0, alpha, nu, regularization;
@@ -72,8 +73,14 @@ typedef struct plain {
 } plain;
 
 static double weight_of(const plain *p, float value) { return p->log ? log2(1 + (double)value) : (double)value; }
-static double w_of(const plain *p, float value) { return p->hkv ? p->alpha * weight_of(p, value) : weight_of(p, value); }
-static double v_of(const plain *p, float value) { return p->hkv ? 1 + p->alpha * weight_of(p, value) : weight_of(p, value); }
+static double w_of(const plain *p, float value)
+{
+    return p->hkv ? p->alpha * weight_of(p, value) : weight_of(p, value);
+}
+static double v_of(const plain *p, float value)
+{
+    return p->hkv ? 1 + p->alpha * weight_of(p, value) : weight_of(p, value);
+}
 static double unobserved_of(const plain *p) { return p->hkv ? 1 : p->alpha0; }
 
 static double l2_of(const plain *p, int64_t n, int64_t others)
@@ -97,8 +104,8 @@ static void solve_plainly(double *a, double *b, int64_t d)
 }
 
 /* A of a row: gram is of all rows of the table. */
-static void matrix_plainly(const plain *p, const pen__rows *rows, int64_t r, const double *table, const double *gram, int64_t n_others,
-                           int64_t d, double *a)
+static void matrix_plainly(const plain *p, const pen__rows *rows, int64_t r, const double *table, const double *gram,
+                           int64_t n_others, int64_t d, double *a)
 {
     for (int64_t i = 0; i < d * d; i++) a[i] = unobserved_of(p) * gram[i];
     for (int64_t e = rows->begin[r]; e < rows->begin[r + 1]; e++) {
@@ -116,7 +123,8 @@ static void gram_plainly(const double *table, int64_t n, int64_t d, double *gram
         for (int64_t i = 0; i < d * d; i++) gram[i] += table[r * d + i / d] * table[r * d + i % d];
 }
 
-static void half_plainly(const plain *p, const pen__rows *rows, const double *table, int64_t n_others, int64_t d, double *out)
+static void half_plainly(const plain *p, const pen__rows *rows, const double *table, int64_t n_others, int64_t d,
+                         double *out)
 {
     double *gram = malloc((size_t)(d * d) * sizeof *gram), *a = malloc((size_t)(d * d) * sizeof *a);
     gram_plainly(table, n_others, d, gram);
@@ -176,7 +184,8 @@ static const struct setting {
     plain plain;
 } settings[] = {
     {"regularization=0.02 alpha0=0.2", {.alpha0 = 0.2, .nu = 1, .regularization = 0.02}},
-    {"regularization=0.5 alpha0=0.05 nu=0.4 weighting=log", {.alpha0 = 0.05, .nu = 0.4, .regularization = 0.5, .log = 1}},
+    {"regularization=0.5 alpha0=0.05 nu=0.4 weighting=log",
+     {.alpha0 = 0.05, .nu = 0.4, .regularization = 0.5, .log = 1}},
     {"objective=hkv alpha=7 regularization=3", {.alpha = 7, .regularization = 3, .hkv = 1}},
 };
 enum { N_SETTINGS = sizeof settings / sizeof *settings };
@@ -188,9 +197,10 @@ static const char *with(const struct setting *s, int d, const char *more)
     return words;
 }
 
-/* ---- tests ----------------------------------------------------------------------------------------------------------------- */
+/* ---- tests ------------------------------------------------------------------------------------------------------- */
 
-/* Float sums of some hundred terms and condition numbers of a few hundred: 1e-3 is far from what a wrong term would do. */
+/* Float sums of some hundred terms and condition numbers of a few hundred: 1e-3 is far from what a wrong term would
+ * do. */
 static void sweep_is_the_dense_solution(void **unused)
 {
     (void)unused;
@@ -223,14 +233,17 @@ static void objective_falls_every_sweep(void **unused)
     (void)unused;
     world w;
     world_make(&w, 2, 4000, 150, 90);
-    const char *solvers[] = {"solver=cholesky", "solver=ialspp block=3", "solver=ialspp block=8", "solver=ialspp block=128"};
+    const char *solvers[] = {"solver=cholesky", "solver=ialspp block=3", "solver=ialspp block=8",
+                             "solver=ialspp block=128"};
     for (int s = 0; s < N_SETTINGS; s++)
         for (int i = 0; i < 4; i++) {
             pen_model *model = model_of(&w, with(&settings[s], 13, solvers[i]));
             double before = INFINITY;
             for (int sweep = 0; sweep < 12; sweep++) {
                 double loss = one_epoch(&w, model);
-                if (!(loss <= before * (1 + 1e-6))) fail_msg("%s, %s: sweep %d went from %.9g to %.9g", settings[s].words, solvers[i], sweep, before, loss);
+                if (!(loss <= before * (1 + 1e-6)))
+                    fail_msg("%s, %s: sweep %d went from %.9g to %.9g", settings[s].words, solvers[i], sweep, before,
+                             loss);
                 before = loss;
             }
             pen__model_free(model);
@@ -238,7 +251,8 @@ static void objective_falls_every_sweep(void **unused)
     world_free(&w);
 }
 
-/* The objective of blocks is the definition's, one block of all columns is the exact solve, and smaller ones end where it does. */
+/* The objective of blocks is the definition's, one block of all columns is the exact solve, and smaller ones end where
+ * it does. */
 static void blocks_agree_with_exact_solves(void **unused)
 {
     (void)unused;
@@ -246,11 +260,13 @@ static void blocks_agree_with_exact_solves(void **unused)
     world w;
     world_make(&w, 2, 4000, 150, 90);
     for (int s = 0; s < N_SETTINGS; s++) {
-        pen_model *exact = model_of(&w, with(&settings[s], D, "")), *whole = model_of(&w, with(&settings[s], D, "solver=ialspp block=64"));
+        pen_model *exact = model_of(&w, with(&settings[s], D, "")),
+                  *whole = model_of(&w, with(&settings[s], D, "solver=ialspp block=64"));
         pen_model *small = model_of(&w, with(&settings[s], D, "solver=ialspp block=5"));
         double a = one_epoch(&w, exact), b = one_epoch(&w, whole), c = one_epoch(&w, small);
         double *item = doubled(tensor(exact, "item.factors"), (int64_t)w.train.n_items * D);
-        check_close(tensor(whole, "item.factors"), item, (int64_t)w.train.n_items * D, 2e-3, "one block of all columns");
+        check_close(tensor(whole, "item.factors"), item, (int64_t)w.train.n_items * D, 2e-3,
+                    "one block of all columns");
         assert_true(fabs(a - b) <= 1e-4 * a);
         free(item);
         item = doubled(tensor(small, "item.factors"), (int64_t)w.train.n_items * D);
@@ -283,7 +299,8 @@ static void fold_in_is_the_users_row(void **unused)
             int32_t item[MOST];
             float value[MOST], folded[D], known[D];
             int64_t n = 0;
-            for (int64_t e = rows->begin[u + 1] - 1; e >= rows->begin[u]; e--, n++) item[n] = rows->column[e], value[n] = rows->value[e];
+            for (int64_t e = rows->begin[u + 1] - 1; e >= rows->begin[u]; e--, n++)
+                item[n] = rows->column[e], value[n] = rows->value[e];
             item[n] = item[0], value[n] = 0.25f * value[0], value[0] *= 0.75f;
             pen__user stranger = {-1, n + 1, item, value, NULL}, same = {u, 0, NULL, NULL, NULL};
             assert_int_equal(model->class->user_vector(model, &stranger, scratch, folded, NULL), PEN_OK);
@@ -323,8 +340,10 @@ static void shares_sum_to_the_score(void **unused)
                 pen__reason all[MOST], some[4];
                 int32_t n, n_some, exact = 0;
                 double score = 0, sum = 0, sum_some = 0;
-                for (int k = 0; k < D; k++) score += (double)tensor(model, "user.factors")[u * D + k] * item[target * D + k];
-                assert_int_equal(model->class->explain(model, &user, target, scratch, all, MOST, &n, &exact, NULL), PEN_OK);
+                for (int k = 0; k < D; k++)
+                    score += (double)tensor(model, "user.factors")[u * D + k] * item[target * D + k];
+                assert_int_equal(model->class->explain(model, &user, target, scratch, all, MOST, &n, &exact, NULL),
+                                 PEN_OK);
                 assert_int_equal(exact, 1);
                 for (int32_t r = 0; r < n; r++) {
                     sum += (double)all[r].share;
@@ -333,16 +352,19 @@ static void shares_sum_to_the_score(void **unused)
                     int64_t e = begin;
                     while (rows->column[e] != all[r].item) e++;
                     double b[D], share = 0;
-                    for (int k = 0; k < D; k++) b[k] = v_of(&settings[s].plain, rows->value[e]) * item[all[r].item * D + k];
+                    for (int k = 0; k < D; k++)
+                        b[k] = v_of(&settings[s].plain, rows->value[e]) * item[all[r].item * D + k];
                     matrix_plainly(&settings[s].plain, rows, u, item, gram, w.train.n_items, D, a);
                     solve_plainly(a, b, D);
                     for (int k = 0; k < D; k++) share += b[k] * item[target * D + k];
-                    /* In float the error is eps times the condition of A: 6e-5 with plain C, 1.2e-4 with AVX2 in the worst setting. */
+                    /* In float the error is eps times the condition of A: 6e-5 with plain C, 1.2e-4 with AVX2 in the
+                     * worst setting. */
                     assert_true(fabs(share - (double)all[r].share) <= 3e-4 * (fabs(share) + 1e-2));
                 }
                 assert_true(n >= n_events); /* every event has its share */
                 assert_true(fabs(sum - score) <= 2e-5 * (fabs(score) + 1e-2));
-                assert_int_equal(model->class->explain(model, &user, target, scratch, some, 4, &n_some, &exact, NULL), PEN_OK);
+                assert_int_equal(model->class->explain(model, &user, target, scratch, some, 4, &n_some, &exact, NULL),
+                                 PEN_OK);
                 for (int32_t r = 0; r < n_some; r++) sum_some += (double)some[r].share;
                 assert_true(n_some <= 4 && fabs(sum_some - score) <= 2e-5 * (fabs(score) + 1e-2));
                 if (n_events > 0) assert_true(some[0].item == all[0].item && some[0].share == all[0].share);
@@ -356,7 +378,8 @@ static void shares_sum_to_the_score(void **unused)
 
 static void same_tensors(const pen_model *a, const pen_model *b)
 {
-    for (int i = 0; i < a->n_tensors; i++) assert_memory_equal(a->tensor[i].data, b->tensor[i].data, pen__state_bytes(&a->tensor[i]));
+    for (int i = 0; i < a->n_tensors; i++)
+        assert_memory_equal(a->tensor[i].data, b->tensor[i].data, pen__state_bytes(&a->tensor[i]));
 }
 
 /* Enough events for many shards, one item among them that nearly everybody has. */
@@ -368,7 +391,8 @@ static void same_bits_for_any_threads(void **unused)
     world_make(&four, 4, 60000, 3000, 400);
     for (const char *const *solver = (const char *const[]){"", "solver=ialspp block=8", NULL}; *solver; solver++)
         for (const int *d = (const int[]){1, 19, 64, 0}; *d; d++) {
-            pen_model *a = model_of(&one, with(&settings[0], *d, *solver)), *b = model_of(&four, with(&settings[0], *d, *solver));
+            pen_model *a = model_of(&one, with(&settings[0], *d, *solver)),
+                      *b = model_of(&four, with(&settings[0], *d, *solver));
             for (int sweep = 0; sweep < 2; sweep++) assert_true(one_epoch(&one, a) == one_epoch(&four, b));
             same_tensors(a, b);
             pen__model_free(a), pen__model_free(b);
@@ -383,11 +407,13 @@ static void goes_on_from_its_tensors(void **unused)
     world w;
     world_make(&w, 2, 4000, 150, 90);
     for (const char *const *solver = (const char *const[]){"", "solver=ialspp block=8", NULL}; *solver; solver++) {
-        pen_model *whole = model_of(&w, with(&settings[0], 20, *solver)), *first = model_of(&w, with(&settings[0], 20, *solver));
+        pen_model *whole = model_of(&w, with(&settings[0], 20, *solver)),
+                  *first = model_of(&w, with(&settings[0], 20, *solver));
         pen_model *second = model_of(&w, with(&settings[0], 20, *solver));
         for (int sweep = 0; sweep < 5; sweep++) one_epoch(&w, whole);
         for (int sweep = 0; sweep < 2; sweep++) one_epoch(&w, first);
-        for (int i = 0; i < first->n_tensors; i++) memcpy(second->tensor[i].data, first->tensor[i].data, pen__state_bytes(&first->tensor[i]));
+        for (int i = 0; i < first->n_tensors; i++)
+            memcpy(second->tensor[i].data, first->tensor[i].data, pen__state_bytes(&first->tensor[i]));
         for (int sweep = 2; sweep < 5; sweep++) one_epoch(&w, second);
         same_tensors(whole, second);
         pen__model_free(whole), pen__model_free(first), pen__model_free(second);
@@ -413,10 +439,10 @@ static void singular_equations_are_refused(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sweep_is_the_dense_solution),   cmocka_unit_test(objective_falls_every_sweep),
+        cmocka_unit_test(sweep_is_the_dense_solution),    cmocka_unit_test(objective_falls_every_sweep),
         cmocka_unit_test(blocks_agree_with_exact_solves), cmocka_unit_test(fold_in_is_the_users_row),
-        cmocka_unit_test(shares_sum_to_the_score),       cmocka_unit_test(same_bits_for_any_threads),
-        cmocka_unit_test(goes_on_from_its_tensors),      cmocka_unit_test(singular_equations_are_refused),
+        cmocka_unit_test(shares_sum_to_the_score),        cmocka_unit_test(same_bits_for_any_threads),
+        cmocka_unit_test(goes_on_from_its_tensors),       cmocka_unit_test(singular_equations_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include <math.h>
@@ -40,20 +41,20 @@ static void spice(float *x, int64_t n, uint64_t seed)
 }
 
 /* Equal as bits, any NaN as any other. */
-static bool same(float a, float b)
-{
-    return (a != a && b != b) || memcmp(&a, &b, sizeof a) == 0;
-}
+static bool same(float a, float b) { return (a != a && b != b) || memcmp(&a, &b, sizeof a) == 0; }
 
-#define EACH_LEVEL(kern)                                             \
-    for (int level_ = 0; level_ < PEN_CPU_LEVELS; level_++)          \
+#define EACH_LEVEL(kern)                                    \
+    for (int level_ = 0; level_ < PEN_CPU_LEVELS; level_++) \
         for (const pen__kernels *kern = pen__kern_at((pen__cpu)level_); kern; kern = NULL)
 
-/* ---- element by element: exact ------------------------------------------------------------------------------------- */
+/* ---- element by element: exact ----------------------------------------------------------------------------------- */
 
 typedef void (*row_case)(const pen__kernels *kern, float *x, float *y, float *z, int64_t d);
 
-static void case_axpy(const pen__kernels *kern, float *x, float *y, float *z, int64_t d) { (void)z, kern->axpy(x, 0.37f, y, d); }
+static void case_axpy(const pen__kernels *kern, float *x, float *y, float *z, int64_t d)
+{
+    (void)z, kern->axpy(x, 0.37f, y, d);
+}
 static void case_axpby(const pen__kernels *kern, float *x, float *y, float *z, int64_t d)
 {
     (void)z, kern->axpby(x, -0.37f, y, 0.99f, d);
@@ -107,7 +108,8 @@ static void want_of(int which, float *x, float *y, float *z, int64_t d)
 static void rows_are_exact(void **state)
 {
     (void)state;
-    static const row_case cases[] = {case_axpy, case_axpby, case_pair, case_triple, case_adagrad, case_exp, case_sigmoid};
+    static const row_case cases[] = {case_axpy,    case_axpby, case_pair,   case_triple,
+                                     case_adagrad, case_exp,   case_sigmoid};
     enum { FORMULAS = 5 };
     static float got[3][ROOM], want[3][ROOM];
     EACH_LEVEL(kern)
@@ -124,7 +126,8 @@ static void rows_are_exact(void **state)
                 if (c < FORMULAS)
                     want_of(c, want[0] + 16 + shift, want[1] + 16, want[2] + 16 + 3 * shift, d);
                 else
-                    cases[c](pen__kern_at(PEN_CPU_SCALAR), want[0] + 16 + shift, want[1] + 16, want[2] + 16 + 3 * shift, d);
+                    cases[c](pen__kern_at(PEN_CPU_SCALAR), want[0] + 16 + shift, want[1] + 16, want[2] + 16 + 3 * shift,
+                             d);
                 for (int a = 0; a < 3; a++)
                     for (int i = 0; i < ROOM; i++)
                         if (!same(got[a][i], want[a][i]))
@@ -189,7 +192,7 @@ static void sums_are_near(void **state)
         }
 }
 
-/* ---- scores: the same bits whoever computes them ------------------------------------------------------------------- */
+/* ---- scores: the same bits whoever computes them ----------------------------------------------------------------- */
 
 static float score(const float *user, const float *item, int64_t d, float bias)
 {
@@ -202,8 +205,10 @@ static void check_scores(pen_context *ctx, int64_t n, int64_t d, bool with_bias,
 {
     enum { USERS = PEN_MAX_TILE };
     int64_t padded = (n + PEN_PANEL - 1) / PEN_PANEL * PEN_PANEL, stride = padded + 3;
-    float *items = pen__alloc(ctx, (size_t)(n * (d + 1) + 1) * sizeof(float)), *bias = pen__alloc(ctx, (size_t)(n + 1) * sizeof(float));
-    float *users = pen__alloc(ctx, (size_t)(USERS * d + 1) * sizeof(float)), *packed = pen__alloc(ctx, (size_t)(USERS * d + 1) * sizeof(float));
+    float *items = pen__alloc(ctx, (size_t)(n * (d + 1) + 1) * sizeof(float)),
+          *bias = pen__alloc(ctx, (size_t)(n + 1) * sizeof(float));
+    float *users = pen__alloc(ctx, (size_t)(USERS * d + 1) * sizeof(float)),
+          *packed = pen__alloc(ctx, (size_t)(USERS * d + 1) * sizeof(float));
     float *out = pen__alloc(ctx, (size_t)(USERS * stride + 32) * sizeof(float));
     int32_t *numbers = pen__alloc(ctx, (size_t)(n + 1) * sizeof(int32_t));
     fill(items, n * (d + 1), 5), fill(users, USERS * d, 6), fill(bias, n, 7);
@@ -223,8 +228,11 @@ static void check_scores(pen_context *ctx, int64_t n, int64_t d, bool with_bias,
         kern->score_tile(panels.data, d, panels.n_panels, packed, panels.bias, out, stride);
         for (int u = 0; u < tile; u++)
             for (int64_t i = 0; i < stride; i++) {
-                float want = i >= padded ? -77.0f : i >= n ? NAN : score(users + u * d, items + i * (d + 1), d, with_bias ? bias[i] : 0.0f);
-                if ((i < n || i >= padded) && !same(out[u * stride + i], want)) fail_msg("%s tile d=%d user %d item %d", kern->name, (int)d, u, (int)i);
+                float want = i >= padded ? -77.0f
+                             : i >= n    ? NAN
+                                         : score(users + u * d, items + i * (d + 1), d, with_bias ? bias[i] : 0.0f);
+                if ((i < n || i >= padded) && !same(out[u * stride + i], want))
+                    fail_msg("%s tile d=%d user %d item %d", kern->name, (int)d, u, (int)i);
             }
         for (int64_t i = tile * stride; i < tile * stride + 32; i++) assert_true(out[i] == -77.0f);
         for (int u = 0; u < 2; u++) {
@@ -240,12 +248,14 @@ static void check_scores(pen_context *ctx, int64_t n, int64_t d, bool with_bias,
             scattered[n] = -77.0f;
             kern->score_items(panels.data, d, users + u * d, panels.bias, numbers, n, scattered);
             for (int64_t j = 0; j < n; j++)
-                assert_true(same(scattered[j], score(users + u * d, items + numbers[j] * (d + 1), d, with_bias ? bias[numbers[j]] : 0.0f)));
+                assert_true(same(scattered[j], score(users + u * d, items + numbers[j] * (d + 1), d,
+                                                     with_bias ? bias[numbers[j]] : 0.0f)));
             assert_true(scattered[n] == -77.0f);
         }
     }
     pen__panels_free(ctx, &panels);
-    pen__free(ctx, items), pen__free(ctx, bias), pen__free(ctx, users), pen__free(ctx, packed), pen__free(ctx, out), pen__free(ctx, numbers);
+    pen__free(ctx, items), pen__free(ctx, bias), pen__free(ctx, users), pen__free(ctx, packed), pen__free(ctx, out),
+        pen__free(ctx, numbers);
 }
 
 static void scores_are_exact(void **state)
@@ -276,7 +286,8 @@ static void looking_through_is_exact(void **state)
             fill(x, ROOM, (uint64_t)s);
             if (t % 2) spice(x, ROOM, (uint64_t)s);
             for (int i = 0; i < ROOM; i++) found[i] = -5;
-            int64_t got = kern->find_at_least(x + 1, n, thresholds[t], found), above = kern->count_above(x + 1, n, thresholds[t], &equal);
+            int64_t got = kern->find_at_least(x + 1, n, thresholds[t], found),
+                    above = kern->count_above(x + 1, n, thresholds[t], &equal);
             for (int64_t i = 0; i < n; i++) {
                 if (!(x[i + 1] < thresholds[t])) assert_int_equal(found[n_found++], i);
                 n_above += x[i + 1] > thresholds[t];
@@ -292,8 +303,10 @@ static void looking_through_is_exact(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_are_exact),   cmocka_unit_test(exp_is_near),
-        cmocka_unit_test(sums_are_near),    cmocka_unit_test(scores_are_exact),
+        cmocka_unit_test(rows_are_exact),
+        cmocka_unit_test(exp_is_near),
+        cmocka_unit_test(sums_are_near),
+        cmocka_unit_test(scores_are_exact),
         cmocka_unit_test(looking_through_is_exact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,13 +1,14 @@
-/* item-knn and user-knn against the definitions, pair by pair over dense vectors in double; and what both promise: the same bits
- * for any number of threads, reasons that add up, a history that is answered as its owner is. */
+/* item-knn and user-knn against the definitions, pair by pair over dense vectors in double; and what both promise: the
+ * same bits for any number of threads, reasons that add up, a history that is answered as its owner is. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include "base/memory.h"
@@ -31,7 +32,8 @@ static void *array(size_t n, size_t size)
 
 static pen__rows rows_new(int64_t n_rows, int64_t n_events)
 {
-    return (pen__rows){n_rows, array((size_t)n_rows + 1, 8), array((size_t)n_events, 4), array((size_t)n_events, 4), NULL};
+    return (pen__rows){n_rows, array((size_t)n_rows + 1, 8), array((size_t)n_events, 4), array((size_t)n_events, 4),
+                       NULL};
 }
 
 /* Users have about `mean` items each, popular ones more often; values 1 to 5, or 1 where `ones`. */
@@ -128,16 +130,16 @@ static pen__user user_of(const data *d, int32_t u)
     return (pen__user){u, r->begin[u + 1] - r->begin[u], r->column + r->begin[u], r->value + r->begin[u], NULL};
 }
 
-/* ---- the definitions ------------------------------------------------------------------------------------------------ */
+/* ---- the definitions --------------------------------------------------------------------------------------------- */
 
 typedef struct naive {
     pen__similarity s;
     const data *d;
     const pen__rows *objects, *features;
-    double *user, *item;                 /* biases */
+    double *user, *item; /* biases */
     const double *object_bias, *feature_bias;
     double mean_length, *feature_mean;
-    double *x, *y;                       /* (n_features), NaN where there is none */
+    double *x, *y; /* (n_features), NaN where there is none */
 } naive;
 
 static double length(const pen__rows *rows, int64_t r)
@@ -149,14 +151,16 @@ static double length(const pen__rows *rows, int64_t r)
 
 static double weight(const naive *n, int64_t o, int64_t f, double value)
 {
-    double idf = log((1 + (double)n->objects->n_rows) / (1 + (double)(n->features->begin[f + 1] - n->features->begin[f])));
+    double idf =
+        log((1 + (double)n->objects->n_rows) / (1 + (double)(n->features->begin[f + 1] - n->features->begin[f])));
     if (n->d->train.task == PEN_TASK_RATE) {
         if (n->s.kind == PEN_ADJUSTED_COSINE) return value - n->feature_mean[f];
         return n->s.residuals ? value - n->d->train.mean - n->object_bias[o] - n->feature_bias[f] : value;
     }
     if (n->s.weighting == PEN_WEIGH_TFIDF) return sqrt(value) * idf;
     if (n->s.weighting == PEN_WEIGH_NONE) return value;
-    return value * (n->s.k1 + 1) / (value + n->s.k1 * (1 - n->s.b + n->s.b * length(n->objects, o) / n->mean_length)) * idf;
+    return value * (n->s.k1 + 1) / (value + n->s.k1 * (1 - n->s.b + n->s.b * length(n->objects, o) / n->mean_length)) *
+           idf;
 }
 
 static void fill(const naive *n, int64_t o, double *x)
@@ -171,7 +175,8 @@ static double pair(const naive *n, int64_t o, int64_t p)
 {
     const pen__similarity *s = &n->s;
     bool rating = n->d->train.task == PEN_TASK_RATE;
-    double *x = n->x, *y = n->y, common = 0, n_o = 0, n_p = 0, N = (double)n->features->n_rows, square = 0, either = 0, mx = 0, my = 0;
+    double *x = n->x, *y = n->y, common = 0, n_o = 0, n_p = 0, N = (double)n->features->n_rows, square = 0, either = 0,
+           mx = 0, my = 0;
     fill(n, o, x);
     fill(n, p, y);
     for (int64_t f = 0; f < n->features->n_rows; f++) {
@@ -197,7 +202,8 @@ static double pair(const naive *n, int64_t o, int64_t p)
     for (int64_t f = 0; f < n->features->n_rows; f++) {
         if (isnan(x[f])) continue;
         double minus = s->kind == PEN_ADJUSTED_COSINE && !rating ? n->feature_mean[f] : 0;
-        double a = x[f] - (s->kind == PEN_PEARSON ? mx / divide : minus), b = y[f] - (s->kind == PEN_PEARSON ? my / divide : minus);
+        double a = x[f] - (s->kind == PEN_PEARSON ? mx / divide : minus),
+               b = y[f] - (s->kind == PEN_PEARSON ? my / divide : minus);
         xy += a * b, xx += a * a, yy += b * b;
     }
     if (xx < 1e-12 || yy < 1e-12) return 0;
@@ -214,7 +220,8 @@ static void naive_biases(naive *n, double regularization)
             double *out = side ? n->user : n->item, *other = side ? n->item : n->user;
             for (int64_t r = 0; r < rows->n_rows; r++) {
                 double sum = 0;
-                for (int64_t e = rows->begin[r]; e < rows->begin[r + 1]; e++) sum += (double)rows->value[e] - t->mean - other[rows->column[e]];
+                for (int64_t e = rows->begin[r]; e < rows->begin[r + 1]; e++)
+                    sum += (double)rows->value[e] - t->mean - other[rows->column[e]];
                 out[r] = sum / (regularization + (double)(rows->begin[r + 1] - rows->begin[r]));
             }
         }
@@ -222,7 +229,9 @@ static void naive_biases(naive *n, double regularization)
 
 static naive naive_new(const data *d, const pen__model_class *class, const char *text, bool users)
 {
-    naive n = {.d = d, .objects = users ? &d->train.by_user : &d->train.by_item, .features = users ? &d->train.by_item : &d->train.by_user};
+    naive n = {.d = d,
+               .objects = users ? &d->train.by_user : &d->train.by_item,
+               .features = users ? &d->train.by_item : &d->train.by_user};
     pen__params params = params_of(class, text);
     assert_int_equal(pen__similarity_of(class, &params, d->train.task, &n.s, NULL), PEN_OK);
     n.user = array((size_t)d->train.n_users, 8);
@@ -238,7 +247,8 @@ static naive naive_new(const data *d, const pen__model_class *class, const char 
     for (int64_t f = 0; f < n.features->n_rows; f++) {
         double sum = 0;
         for (int64_t e = n.features->begin[f]; e < n.features->begin[f + 1]; e++)
-            sum += rating ? (double)n.features->value[e] : weight(&n, n.features->column[e], f, (double)n.features->value[e]);
+            sum += rating ? (double)n.features->value[e]
+                          : weight(&n, n.features->column[e], f, (double)n.features->value[e]);
         double count = rating ? (double)(n.features->begin[f + 1] - n.features->begin[f]) : (double)n.objects->n_rows;
         n.feature_mean[f] = count > 0 ? sum / count : 0;
     }
@@ -254,7 +264,8 @@ static void naive_free(naive *n)
     free(n->y);
 }
 
-/* Sums of hundreds of floats, then a quotient: a few 1e-6 of relative error; differences of close sums (Pearson) more. */
+/* Sums of hundreds of floats, then a quotient: a few 1e-6 of relative error; differences of close sums (Pearson)
+ * more. */
 static void close_to(double a, double b, const char *what, const char *text)
 {
     if (!(fabs(a - b) <= 2e-4 * (1 + fabs(b)))) fail_msg("%s, %s: %.7g is not %.7g", text, what, a, b);
@@ -266,7 +277,7 @@ static int falling(const void *a, const void *b)
     return x > y ? -1 : x < y;
 }
 
-/* ---- item-knn ---------------------------------------------------------------------------------------------------------- */
+/* ---- item-knn ---------------------------------------------------------------------------------------------------- */
 
 /* The lists of `step`-th items: each similarity is right, and they are the k largest. */
 static void check_lists(const pen_model *model, naive *n, int32_t k, int32_t step, const char *text)
@@ -290,14 +301,17 @@ static void check_lists(const pen_model *model, naive *n, int32_t k, int32_t ste
         for (int64_t e = begin[i]; e < begin[i + 1]; e++) {
             close_to((double)similarity[e], all[neighbour[e]], "similarity of a neighbour", text);
             close_to((double)similarity[e], sorted[e - begin[i]], "the best similarities", text);
-            if (e > begin[i]) assert_true(similarity[e] < similarity[e - 1] || (similarity[e] == similarity[e - 1] && neighbour[e] > neighbour[e - 1]));
+            if (e > begin[i])
+                assert_true(similarity[e] < similarity[e - 1] ||
+                            (similarity[e] == similarity[e - 1] && neighbour[e] > neighbour[e - 1]));
         }
     }
     free(all);
     free(sorted);
 }
 
-static double item_rating(const pen_model *model, const naive *n, const pen__user *user, int32_t item, int32_t k, double damping)
+static double item_rating(const pen_model *model, const naive *n, const pen__user *user, int32_t item, int32_t k,
+                          double damping)
 {
     const int64_t *begin = pen__model_tensor(model, "item.begin")->data;
     const int32_t *neighbour = pen__model_tensor(model, "item.neighbour")->data;
@@ -307,7 +321,8 @@ static double item_rating(const pen_model *model, const naive *n, const pen__use
     for (int64_t e = begin[item]; e < begin[item + 1] && used < k; e++)
         for (int64_t h = 0; h < user->n; h++) {
             if (user->item[h] != neighbour[e]) continue;
-            pull += (double)similarity[e] * ((double)user->value[h] - mean - n->user[user->number] - n->item[neighbour[e]]);
+            pull +=
+                (double)similarity[e] * ((double)user->value[h] - mean - n->user[user->number] - n->item[neighbour[e]]);
             weight_sum += (double)similarity[e];
             used++;
         }
@@ -339,9 +354,10 @@ static void check_item_scores(const pen_model *model, const data *d, naive *n, c
     free(similar);
 }
 
-/* ---- user-knn ------------------------------------------------------------------------------------------------------------ */
+/* ---- user-knn ---------------------------------------------------------------------------------------------------- */
 
-/* With as many neighbours as there are users: sums over all of them, so that no tie decides. Only what the history lacks. */
+/* With as many neighbours as there are users: sums over all of them, so that no tie decides. Only what the history
+ * lacks. */
 static void check_user_scores(const pen_model *model, const data *d, naive *n, int32_t k, const char *text)
 {
     void *scratch = array(pen__model_scratch(model), 1);
@@ -366,7 +382,8 @@ static void check_user_scores(const pen_model *model, const data *d, naive *n, i
             }
             if (has) continue;
             qsort(sorted, (size_t)m, 8, falling);
-            if (rating && m > k) least = (sorted[k - 1] + sorted[k]) / 2; /* between the last that counts and the first that does not */
+            /* between the last that counts and the first that does not */
+            if (rating && m > k) least = (sorted[k - 1] + sorted[k]) / 2;
             if (rating && m > k && sorted[k - 1] - sorted[k] < 1e-4) continue; /* a tie decides */
             for (int64_t e = by_item->begin[i]; e < by_item->begin[i + 1]; e++) {
                 int32_t v = by_item->column[e];
@@ -389,19 +406,38 @@ static void check_user_scores(const pen_model *model, const data *d, naive *n, i
     free(sorted);
 }
 
-/* ---- tests ----------------------------------------------------------------------------------------------------------------- */
+/* ---- tests ------------------------------------------------------------------------------------------------------- */
 
-static const char *const ranking[] = {
-    "similarity=cosine shrink=0", "similarity=cosine shrink=3", "similarity=cosine alpha=0.3 shrink=1", "similarity=cosine power=2.5",
-    "similarity=cosine weighting=tfidf", "similarity=cosine weighting=bm25 shrink=10", "similarity=cosine weighting=bm25 bm25_k1=20 bm25_b=0.2 shrink=2",
-    "similarity=cosine min_support=3", "similarity=cosine weighting=tfidf min_support=2", "similarity=jaccard shrink=0", "similarity=jaccard shrink=2 min_support=2",
-    "similarity=tversky tversky_alpha=0.2 tversky_beta=1.5", "similarity=tversky tversky_alpha=0.5 tversky_beta=0.5",
-    "similarity=pearson shrink=0", "similarity=pearson weighting=tfidf", "similarity=adjusted-cosine shrink=0", "similarity=adjusted-cosine weighting=bm25",
-    "similarity=msd", "similarity=msd shrink=5 min_support=2"};
-static const char *const rating[] = {
-    "similarity=cosine shrink=0", "similarity=cosine shrink=20", "similarity=cosine residuals=no", "similarity=pearson shrink=5",
-    "similarity=pearson residuals=no min_support=3", "similarity=adjusted-cosine shrink=5", "similarity=msd shrink=0", "similarity=msd residuals=no shrink=10",
-    "similarity=jaccard", "similarity=tversky tversky_alpha=0.3 tversky_beta=2", "similarity=cosine power=2 shrink=10"};
+static const char *const ranking[] = {"similarity=cosine shrink=0",
+                                      "similarity=cosine shrink=3",
+                                      "similarity=cosine alpha=0.3 shrink=1",
+                                      "similarity=cosine power=2.5",
+                                      "similarity=cosine weighting=tfidf",
+                                      "similarity=cosine weighting=bm25 shrink=10",
+                                      "similarity=cosine weighting=bm25 bm25_k1=20 bm25_b=0.2 shrink=2",
+                                      "similarity=cosine min_support=3",
+                                      "similarity=cosine weighting=tfidf min_support=2",
+                                      "similarity=jaccard shrink=0",
+                                      "similarity=jaccard shrink=2 min_support=2",
+                                      "similarity=tversky tversky_alpha=0.2 tversky_beta=1.5",
+                                      "similarity=tversky tversky_alpha=0.5 tversky_beta=0.5",
+                                      "similarity=pearson shrink=0",
+                                      "similarity=pearson weighting=tfidf",
+                                      "similarity=adjusted-cosine shrink=0",
+                                      "similarity=adjusted-cosine weighting=bm25",
+                                      "similarity=msd",
+                                      "similarity=msd shrink=5 min_support=2"};
+static const char *const rating[] = {"similarity=cosine shrink=0",
+                                     "similarity=cosine shrink=20",
+                                     "similarity=cosine residuals=no",
+                                     "similarity=pearson shrink=5",
+                                     "similarity=pearson residuals=no min_support=3",
+                                     "similarity=adjusted-cosine shrink=5",
+                                     "similarity=msd shrink=0",
+                                     "similarity=msd residuals=no shrink=10",
+                                     "similarity=jaccard",
+                                     "similarity=tversky tversky_alpha=0.3 tversky_beta=2",
+                                     "similarity=cosine power=2 shrink=10"};
 
 static void check_all(const data *d, const char *const *configs, size_t n_configs)
 {
@@ -477,10 +513,12 @@ static void threads_change_no_bit(void **state)
 {
     (void)state;
     pen_context *one = context(1), *four = context(4);
-    static const char *const texts[] = {"k=7", "k=7 weighting=bm25 shrink=5", "k=7 similarity=jaccard", "k=7 alpha=0.2", "k=7 pool=30 shrink=3"};
+    static const char *const texts[] = {"k=7", "k=7 weighting=bm25 shrink=5", "k=7 similarity=jaccard", "k=7 alpha=0.2",
+                                        "k=7 pool=30 shrink=3"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         int task = i == 4 ? PEN_TASK_RATE : PEN_TASK_RANK;
-        data d = data_new(one, 300, 900, 25, task == PEN_TASK_RANK, task), e = data_new(four, 300, 900, 25, task == PEN_TASK_RANK, task);
+        data d = data_new(one, 300, 900, 25, task == PEN_TASK_RANK, task),
+             e = data_new(four, 300, 900, 25, task == PEN_TASK_RANK, task);
         pen_model *a = fitted(one, "item-knn", texts[i], &d);
         for (int round = 0; round < 5; round++) {
             pen_model *b = fitted(four, "item-knn", texts[i], &e);
@@ -498,13 +536,17 @@ static void threads_change_no_bit(void **state)
 static const struct {
     const char *name, *text;
     int task, ones;
-} answering[] = {
-    {"item-knn", "k=10", PEN_TASK_RANK, 1}, {"item-knn", "k=10 normalize=yes weighting=bm25", PEN_TASK_RANK, 0},
-    {"item-knn", "k=10 shrink=10", PEN_TASK_RATE, 0}, {"user-knn", "k=10", PEN_TASK_RANK, 1},
-    {"user-knn", "k=10 weighting=tfidf power=2", PEN_TASK_RANK, 1}, {"user-knn", "k=10 weighting=bm25 shrink=3", PEN_TASK_RANK, 0},
-    {"user-knn", "k=10 similarity=jaccard", PEN_TASK_RANK, 1}, {"user-knn", "k=10 similarity=pearson", PEN_TASK_RANK, 0},
-    {"user-knn", "k=10 similarity=msd", PEN_TASK_RANK, 0}, {"user-knn", "k=10 shrink=10 damping=0.5", PEN_TASK_RATE, 0},
-    {"user-knn", "k=10 similarity=pearson", PEN_TASK_RATE, 0}};
+} answering[] = {{"item-knn", "k=10", PEN_TASK_RANK, 1},
+                 {"item-knn", "k=10 normalize=yes weighting=bm25", PEN_TASK_RANK, 0},
+                 {"item-knn", "k=10 shrink=10", PEN_TASK_RATE, 0},
+                 {"user-knn", "k=10", PEN_TASK_RANK, 1},
+                 {"user-knn", "k=10 weighting=tfidf power=2", PEN_TASK_RANK, 1},
+                 {"user-knn", "k=10 weighting=bm25 shrink=3", PEN_TASK_RANK, 0},
+                 {"user-knn", "k=10 similarity=jaccard", PEN_TASK_RANK, 1},
+                 {"user-knn", "k=10 similarity=pearson", PEN_TASK_RANK, 0},
+                 {"user-knn", "k=10 similarity=msd", PEN_TASK_RANK, 0},
+                 {"user-knn", "k=10 shrink=10 damping=0.5", PEN_TASK_RATE, 0},
+                 {"user-knn", "k=10 similarity=pearson", PEN_TASK_RATE, 0}};
 static const size_t n_answering = sizeof answering / sizeof *answering;
 
 static void reasons_add_up(void **state)
@@ -525,7 +567,8 @@ static void reasons_add_up(void **state)
                     pen__reason reason[64];
                     int32_t n, exact;
                     double sum = 0;
-                    assert_int_equal(model->class->explain(model, &user, i, scratch, reason, cap, &n, &exact, NULL), PEN_OK);
+                    assert_int_equal(model->class->explain(model, &user, i, scratch, reason, cap, &n, &exact, NULL),
+                                     PEN_OK);
                     assert_true(exact && n <= cap);
                     for (int32_t r = 0; r < n; r++) {
                         sum += (double)reason[r].share;
@@ -583,7 +626,8 @@ static void nothing_known_is_no_error(void **state)
         double value;
         pen__user nobody = {.number = -1}, somebody = user_of(&d, 3);
         assert_int_equal(model->class->score(model, &nobody, scratch, scores, NULL), PEN_OK);
-        for (int i = 0; i < 50; i++) assert_true(answering[a].task == PEN_TASK_RANK ? scores[i] == 0 : fabsf(scores[i] - 3) < 3);
+        for (int i = 0; i < 50; i++)
+            assert_true(answering[a].task == PEN_TASK_RANK ? scores[i] == 0 : fabsf(scores[i] - 3) < 3);
         if (answering[a].task == PEN_TASK_RATE) {
             assert_int_equal(model->class->rate(model, &somebody, -1, scratch, &value, NULL), PEN_OK);
             assert_true(fabs(value - d.train.mean) < 2);
@@ -603,9 +647,13 @@ static void parameters_that_do_not_fit_are_refused(void **state)
     const pen__model_class *class = pen__model_class_find("item-knn");
     pen__similarity s;
     pen_error error = {0};
-    static const struct { const char *text; int task; } wrong[] = {
-        {"similarity=jaccard weighting=bm25", PEN_TASK_RANK}, {"weighting=tfidf", PEN_TASK_RATE}, {"alpha=0.3", PEN_TASK_RATE},
-        {"similarity=msd alpha=0.3", PEN_TASK_RANK}};
+    static const struct {
+        const char *text;
+        int task;
+    } wrong[] = {{"similarity=jaccard weighting=bm25", PEN_TASK_RANK},
+                 {"weighting=tfidf", PEN_TASK_RATE},
+                 {"alpha=0.3", PEN_TASK_RATE},
+                 {"similarity=msd alpha=0.3", PEN_TASK_RANK}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         pen__params params = params_of(class, wrong[i].text);
         assert_int_equal(pen__similarity_of(class, &params, wrong[i].task, &s, &error), PEN_E_ARGUMENT);
@@ -626,7 +674,8 @@ static void keys_are_selected_and_sorted(void **state)
     static uint64_t key[3000], want[3000];
     for (int n = 0; n <= 3000; n = n < 70 ? n + 1 : n * 2) {
         for (int k = 0; k <= n; k = k < 5 ? k + 1 : k * 3) {
-            for (int i = 0; i < n; i++) want[i] = key[i] = pen__neighbour_key((float)(1 + pen__rand64(1, 2, (uint64_t)i) % 7), i);
+            for (int i = 0; i < n; i++)
+                want[i] = key[i] = pen__neighbour_key((float)(1 + pen__rand64(1, 2, (uint64_t)i) % 7), i);
             qsort(want, (size_t)n, 8, key_falling);
             pen__neighbours_select(key, n, k);
             pen__neighbours_sort(key, k);
@@ -639,11 +688,14 @@ static void keys_are_selected_and_sorted(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keys_are_selected_and_sorted), cmocka_unit_test(parameters_that_do_not_fit_are_refused),
-        cmocka_unit_test(ranking_follows_the_definitions), cmocka_unit_test(rating_follows_the_definitions),
-        cmocka_unit_test(large_catalogues_are_cut_into_tiles), cmocka_unit_test(threads_change_no_bit),
-        cmocka_unit_test(reasons_add_up), cmocka_unit_test(histories_are_answered_like_their_owners),
-        cmocka_unit_test(nothing_known_is_no_error)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(keys_are_selected_and_sorted),
+                                       cmocka_unit_test(parameters_that_do_not_fit_are_refused),
+                                       cmocka_unit_test(ranking_follows_the_definitions),
+                                       cmocka_unit_test(rating_follows_the_definitions),
+                                       cmocka_unit_test(large_catalogues_are_cut_into_tiles),
+                                       cmocka_unit_test(threads_change_no_bit),
+                                       cmocka_unit_test(reasons_add_up),
+                                       cmocka_unit_test(histories_are_answered_like_their_owners),
+                                       cmocka_unit_test(nothing_known_is_no_error)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

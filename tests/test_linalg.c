@@ -1,11 +1,13 @@
 /* Normal equations and Cholesky at every level against plain sums in double: d from 1 to 67 and large, guard bytes, odd
- * addresses, matrices that are not positive definite; the same bits for any number of threads and any cut of the rows. */
+ * addresses, matrices that are not positive definite; the same bits for any number of threads and any cut of the
+ * rows. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include <math.h>
@@ -41,7 +43,8 @@ static float *room(pen_context *ctx, int64_t n, float value)
 static float *numbers(pen_context *ctx, int64_t n, uint64_t seed)
 {
     float *x = room(ctx, n, 0.0f);
-    for (int64_t i = 0; i < n; i++) x[i] = (float)(int64_t)(pen__rand64(seed, 99, (uint64_t)i) >> 40) / (float)(1 << 23) - 1.0f;
+    for (int64_t i = 0; i < n; i++)
+        x[i] = (float)(int64_t)(pen__rand64(seed, 99, (uint64_t)i) >> 40) / (float)(1 << 23) - 1.0f;
     return x;
 }
 
@@ -64,8 +67,8 @@ static void check_outer(pen_context *ctx, const pen__kernels *kern, int64_t d, i
     for (int64_t j = 0; j < n + 64; j++) rows[j] = (int32_t)((j * 7 + 2) % (n + 5));
     bool gathered = how & 1, weighted = how & 2, valued = how & 4;
     for (int round = 0; round < 2; round++) /* twice, to see that it adds */
-        kern->add_outer(a, how == 5 ? NULL : b, d, table, stride, gathered ? rows : NULL, weighted ? w : NULL, 0.7f, valued ? v : NULL,
-                        1.3f, n, gathered ? 64 : 0, scratch);
+        kern->add_outer(a, how == 5 ? NULL : b, d, table, stride, gathered ? rows : NULL, weighted ? w : NULL, 0.7f,
+                        valued ? v : NULL, 1.3f, n, gathered ? 64 : 0, scratch);
     check_guard(a, floats), check_guard(b, pad), check_guard(scratch, 2 * PEN_OUTER_ROWS * pad);
     for (int64_t i = 0; i < d; i++) {
         double want_b = 0, size_b = 0;
@@ -89,7 +92,8 @@ static void check_outer(pen_context *ctx, const pen__kernels *kern, int64_t d, i
     for (int64_t i = 0; i < d; i++)
         for (int64_t j = d; j < pad; j++) assert_true(a[i * ld + j] == 0.0f);
     for (int64_t k = d; k < pad; k++) assert_true(b[k] == 0.0f);
-    pen__free(ctx, table), pen__free(ctx, w), pen__free(ctx, v), pen__free(ctx, a), pen__free(ctx, b), pen__free(ctx, scratch), pen__free(ctx, rows);
+    pen__free(ctx, table), pen__free(ctx, w), pen__free(ctx, v), pen__free(ctx, a), pen__free(ctx, b),
+        pen__free(ctx, scratch), pen__free(ctx, rows);
 }
 
 static void outer_products_are_near(void **state)
@@ -169,12 +173,14 @@ static void check_solution(const float *a, const float *x, const float *b, int64
 
 static void check_cholesky(pen_context *ctx, const pen__kernels *kern, int64_t d)
 {
-    int64_t floats = pen__matrix_floats(d), pad = pen__matrix_pad(d), packed = kern->lanes * (pad * (pad + 8) / 2 + 2 * pad);
+    int64_t floats = pen__matrix_floats(d), pad = pen__matrix_pad(d),
+            packed = kern->lanes * (pad * (pad + 8) / 2 + 2 * pad);
     float *a[PEN_MAX_LANES], *b[PEN_MAX_LANES], *x[PEN_MAX_LANES], *alone[PEN_MAX_LANES];
     float *u = room(ctx, floats, 0.0f), *scratch = room(ctx, packed, NAN);
     bool ok[PEN_MAX_LANES + 1];
     for (int s = 0; s < kern->lanes; s++) {
-        a[s] = room(ctx, floats, 0.0f), b[s] = numbers(ctx, pad, (uint64_t)(s + 50)), x[s] = room(ctx, pad, 0.0f), alone[s] = room(ctx, pad, 0.0f);
+        a[s] = room(ctx, floats, 0.0f), b[s] = numbers(ctx, pad, (uint64_t)(s + 50)), x[s] = room(ctx, pad, 0.0f),
+        alone[s] = room(ctx, pad, 0.0f);
         make_positive(ctx, a[s], d, (uint64_t)(s + 100));
         for (int64_t k = d; k < pad; k++) b[s][k] = 0.0f;
     }
@@ -201,7 +207,7 @@ static void check_cholesky(pen_context *ctx, const pen__kernels *kern, int64_t d
     /* One of them not positive definite: it is refused, the others are not touched by it. */
     static const float bad[] = {-1.0f, 0.0f, NAN, INFINITY};
     for (int t = 0; t < 4; t++)
-        for (int64_t k = 0; k < d; k += d > 2 ? d - 1 : 1) {
+        for (int64_t k = 0; k<d; k += d> 2 ? d - 1 : 1) {
             int sick = kern->lanes - 1;
             int64_t at = k * pen__matrix_stride(d) + k;
             float keep = a[sick][at];
@@ -214,7 +220,8 @@ static void check_cholesky(pen_context *ctx, const pen__kernels *kern, int64_t d
             assert_false(kern->cholesky(u, d));
             a[sick][at] = keep;
         }
-    for (int s = 0; s < kern->lanes; s++) pen__free(ctx, a[s]), pen__free(ctx, b[s]), pen__free(ctx, x[s]), pen__free(ctx, alone[s]);
+    for (int s = 0; s < kern->lanes; s++)
+        pen__free(ctx, a[s]), pen__free(ctx, b[s]), pen__free(ctx, x[s]), pen__free(ctx, alone[s]);
     pen__free(ctx, u), pen__free(ctx, scratch);
 }
 
@@ -240,7 +247,8 @@ static void gram_is_the_same_for_any_threads(void **state)
     (void)state;
     static const int64_t sizes[] = {0, 1, 100, 2048, 5000, 300000};
     for (int s = 0; s < 6; s++) {
-        int64_t n = sizes[s], d = s == 5 ? 8 : 37, stride = d + 1, floats = pen__matrix_floats(d), ld = pen__matrix_stride(d);
+        int64_t n = sizes[s], d = s == 5 ? 8 : 37, stride = d + 1, floats = pen__matrix_floats(d),
+                ld = pen__matrix_stride(d);
         float *first = NULL;
         pen_context *keeper = context(1);
         float *table = numbers(keeper, n * stride, 4);
@@ -250,7 +258,8 @@ static void gram_is_the_same_for_any_threads(void **state)
             assert_int_equal(pen__gram(ctx, table, n, d, stride, out, NULL), PEN_OK);
             check_guard(out, floats);
             if (first)
-                for (int64_t i = 0; i < d; i++) assert_memory_equal(first + i * ld + i, out + i * ld + i, (size_t)(ld - i) * sizeof *out);
+                for (int64_t i = 0; i < d; i++)
+                    assert_memory_equal(first + i * ld + i, out + i * ld + i, (size_t)(ld - i) * sizeof *out);
             else
                 first = room(keeper, floats, 0.0f), memcpy(first, out, (size_t)floats * sizeof *out);
             pen__free(ctx, out);
@@ -279,14 +288,28 @@ static void check_rows(int64_t d, bool weighted, bool based)
     for (int r = 0; r < ROWS; r++) at[r + 1] = n += r % 7 == 0 ? 0 : r * 5 % 120;
     int32_t *cols = pen__alloc(ctx, (size_t)n * sizeof *cols);
     for (int64_t e = 0; e < n; e++) cols[e] = (int32_t)(pen__rand64(9, 9, (uint64_t)e) % ITEMS);
-    float *table = numbers(ctx, ITEMS * stride, 1), *w = numbers(ctx, n, 2), *v = numbers(ctx, n, 3), *l2 = room(ctx, ROWS, 0.5f);
+    float *table = numbers(ctx, ITEMS * stride, 1), *w = numbers(ctx, n, 2), *v = numbers(ctx, n, 3),
+          *l2 = room(ctx, ROWS, 0.5f);
     for (int64_t e = 0; e < n; e++) w[e] = fabsf(w[e]);
     for (int r = 0; r < ROWS; r++) l2[r] += (float)r * 0.01f;
-    float *base = room(ctx, pen__matrix_floats(d), 0.0f), *out = room(ctx, ROWS * stride, guard), *again = room(ctx, ROWS * stride, guard);
+    float *base = room(ctx, pen__matrix_floats(d), 0.0f), *out = room(ctx, ROWS * stride, guard),
+          *again = room(ctx, ROWS * stride, guard);
     assert_int_equal(pen__gram(ctx, table, ITEMS, d, stride, base, NULL), PEN_OK);
-    pen__normal job = {.n_rows = ROWS, .d = d, .table = table, .stride = stride, .at = at, .cols = cols, .w = weighted ? w : NULL,
-                       .v = weighted ? v : NULL, .w_all = 0.8f, .v_all = 1.7f, .base = based ? base : NULL, .l2 = based ? l2 : NULL,
-                       .l2_all = 0.9f, .out = out, .out_stride = stride};
+    pen__normal job = {.n_rows = ROWS,
+                       .d = d,
+                       .table = table,
+                       .stride = stride,
+                       .at = at,
+                       .cols = cols,
+                       .w = weighted ? w : NULL,
+                       .v = weighted ? v : NULL,
+                       .w_all = 0.8f,
+                       .v_all = 1.7f,
+                       .base = based ? base : NULL,
+                       .l2 = based ? l2 : NULL,
+                       .l2_all = 0.9f,
+                       .out = out,
+                       .out_stride = stride};
     int64_t failed = -1;
     assert_int_equal(pen__normal_solve_all(ctx, &job, &failed, NULL), PEN_OK);
     assert_int_equal(failed, 0);
@@ -306,12 +329,14 @@ static void check_rows(int64_t d, bool weighted, bool based)
                 a[i * d + j] = based ? (double)(i <= j ? base[i * ld + j] : base[j * ld + i]) : 0;
                 if (i == j) a[i * d + j] += (double)(based ? l2[r] : 0.9f);
                 for (int64_t e = at[r]; e < at[r + 1]; e++)
-                    a[i * d + j] += (double)(weighted ? w[e] : 0.8f) * (double)table[cols[e] * stride + i] * (double)table[cols[e] * stride + j];
+                    a[i * d + j] += (double)(weighted ? w[e] : 0.8f) * (double)table[cols[e] * stride + i] *
+                                    (double)table[cols[e] * stride + j];
                 norm_a += a[i * d + j] * a[i * d + j];
             }
         for (int64_t i = 0; i < d; i++) {
             double sum = 0;
-            for (int64_t e = at[r]; e < at[r + 1]; e++) sum -= (double)(weighted ? v[e] : 1.7f) * (double)table[cols[e] * stride + i];
+            for (int64_t e = at[r]; e < at[r + 1]; e++)
+                sum -= (double)(weighted ? v[e] : 1.7f) * (double)table[cols[e] * stride + i];
             for (int64_t j = 0; j < d; j++) sum += a[i * d + j] * (double)out[r * stride + j];
             norm_x += (double)out[r * stride + i] * (double)out[r * stride + i];
             worst = fabs(sum) > worst ? fabs(sum) : worst;
@@ -320,7 +345,8 @@ static void check_rows(int64_t d, bool weighted, bool based)
         for (int64_t k = d; k < stride; k++) assert_true(out[r * stride + k] == guard);
     }
     free(a);
-    pen__free(ctx, cols), pen__free(ctx, table), pen__free(ctx, w), pen__free(ctx, v), pen__free(ctx, l2), pen__free(ctx, base);
+    pen__free(ctx, cols), pen__free(ctx, table), pen__free(ctx, w), pen__free(ctx, v), pen__free(ctx, l2),
+        pen__free(ctx, base);
     pen__free(ctx, out), pen__free(ctx, again), pen__free(alone, scratch);
     pen_context_destroy(ctx), pen_context_destroy(alone);
 }
@@ -343,8 +369,17 @@ static void failures_are_counted(void **state)
     for (int r = 0; r <= ROWS; r++) at[r] = r;
     for (int r = 0; r < ROWS; r++) cols[r] = 0, l2[r] = r % 3 == 0 ? -50.0f : 1.0f;
     for (int i = 0; i < ROWS * D; i++) out[i] = guard;
-    pen__normal job = {.n_rows = ROWS, .d = D, .table = table, .stride = D, .at = at, .cols = cols, .w_all = 1, .v_all = 1, .l2 = l2,
-                       .out = out, .out_stride = D};
+    pen__normal job = {.n_rows = ROWS,
+                       .d = D,
+                       .table = table,
+                       .stride = D,
+                       .at = at,
+                       .cols = cols,
+                       .w_all = 1,
+                       .v_all = 1,
+                       .l2 = l2,
+                       .out = out,
+                       .out_stride = D};
     assert_int_equal(pen__normal_solve_all(ctx, &job, &failed, NULL), PEN_OK);
     assert_int_equal(failed, ROWS / 3);
     for (int r = 0; r < ROWS; r++) assert_int_equal(out[r * D] == guard, r % 3 == 0);
@@ -354,12 +389,9 @@ static void failures_are_counted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(outer_products_are_near),
-        cmocka_unit_test(nan_reaches_its_row_alone),
-        cmocka_unit_test(cholesky_solves),
-        cmocka_unit_test(gram_is_the_same_for_any_threads),
-        cmocka_unit_test(rows_are_solved),
-        cmocka_unit_test(failures_are_counted),
+        cmocka_unit_test(outer_products_are_near), cmocka_unit_test(nan_reaches_its_row_alone),
+        cmocka_unit_test(cholesky_solves),         cmocka_unit_test(gram_is_the_same_for_any_threads),
+        cmocka_unit_test(rows_are_solved),         cmocka_unit_test(failures_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

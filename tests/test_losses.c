@@ -138,8 +138,8 @@ static void against_samples(const char *name, pen__contrast kind, bool own, doub
     free(often_of);
 }
 
-#define AGAINST(name, kind)                                                                                            \
-    against_samples(#name " shared", kind, false, name##_shared_loss, name##_shared_0, name##_shared_1);               \
+#define AGAINST(name, kind)                                                                              \
+    against_samples(#name " shared", kind, false, name##_shared_loss, name##_shared_0, name##_shared_1); \
     against_samples(#name " own", kind, true, name##_own_loss, name##_own_0, name##_own_1)
 
 static void sampled_losses(void **state)

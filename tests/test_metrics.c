@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include "eval/evaluate.h"
@@ -32,7 +33,10 @@ static int32_t item_users[20];
 
 static pen__cases cases_of(pen_context *ctx)
 {
-    return (pen__cases){.ctx = ctx, .n = 3, .user = case_user, .data_user = data_user,
+    return (pen__cases){.ctx = ctx,
+                        .n = 3,
+                        .user = case_user,
+                        .data_user = data_user,
                         .target = {3, target_begin, target_item, target_value, NULL},
                         .history = {3, history_begin, history_item, history_value, NULL}};
 }
@@ -45,13 +49,15 @@ static pen__train train_of(pen_context *ctx)
 static double value_of(const pen__scores *scores, const char *name, int64_t c)
 {
     for (int32_t m = 0; m < scores->n_metrics; m++)
-        if (!strcmp(scores->metric[m].name, name)) return c < 0 ? scores->whole[m] : scores->value[m * scores->n_cases + c];
+        if (!strcmp(scores->metric[m].name, name))
+            return c < 0 ? scores->whole[m] : scores->value[m * scores->n_cases + c];
     fail_msg("no metric %s", name);
     return NAN;
 }
 
-#define RANKING                                                                                                              \
-    "ndcg@5,ndcg@2,recall@5,recall_capped@2,recall@2,precision@5,hit@2,hr@5,map@5,map@2,mrr@5,mrr@2,coverage@5,gini@5,novelty@2," \
+#define RANKING                                                                                                       \
+    "ndcg@5,ndcg@2,recall@5,recall_capped@2,recall@2,precision@5,hit@2,hr@5,map@5,map@2,mrr@5,mrr@2,coverage@5,gini@" \
+    "5,novelty@2,"                                                                                                    \
     "coverage@1"
 
 static void check_rankings(const pen__scores *s)
@@ -112,9 +118,9 @@ static void ranking_by_hand(void **state)
 {
     (void)state;
     static const float table[3 * 10] = {
-        7, 99, 10, 9, 6, 0, 1, 5, 2, 99, /* 1 and 9 are in the history: 2 3 0 4 7 8 6 5 */
-        1, 10, 9, 8, 7, 99, 6, 5, 4, 3,  /* 5 is: 1 2 3 4 6 7 8 9 0 */
-        0, 0, 0, 0, 0, 9, 0, 0, 0, 0,
+        7, 99, 10, 9, 6, 0,  1, 5, 2, 99, /* 1 and 9 are in the history: 2 3 0 4 7 8 6 5 */
+        1, 10, 9,  8, 7, 99, 6, 5, 4, 3,  /* 5 is: 1 2 3 4 6 7 8 9 0 */
+        0, 0,  0,  0, 0, 9,  0, 0, 0, 0,
     };
     for (int threads = 1; threads <= 4; threads += 3) {
         pen_context *ctx = fake_context(threads);
@@ -125,7 +131,9 @@ static void ranking_by_hand(void **state)
         pen__metric metric[PEN_MAX_METRICS];
         int32_t n;
         pen_error error = {0};
-        assert_int_equal(pen__metrics_parse("ndcg@5,recall@5,recall@2,mrr@5,auc,ndcg,mrr", PEN_TASK_RANK, metric, &n, &error), PEN_OK);
+        assert_int_equal(
+            pen__metrics_parse("ndcg@5,recall@5,recall@2,mrr@5,auc,ndcg,mrr", PEN_TASK_RANK, metric, &n, &error),
+            PEN_OK);
         pen__scores s;
         assert_int_equal(pen__evaluate(&model, &cases, &train, metric, n, PEN_TASK_RANK, 0, 1, &s, &error), PEN_OK);
         near(value_of(&s, "recall@5", 0), 2.0 / 3);
@@ -211,11 +219,16 @@ static const int32_t code[] = {0, 1, 1, 2, 0, 1}, single_code[] = {0, 0, -1, 2, 
 static void judge_categories(pen__column *columns, int32_t n_columns, double diversity[2], double calibration[2])
 {
     static int64_t begin[] = {0, 4, 6}, targets[] = {0, 1, 2}, seen[] = {0, 2, 3};
-    static int32_t item[] = {0, 1, 2, 4, 2, 3}, target[] = {0, 2}, history[] = {3, 1, 2}, users[] = {0, 1}, numbers[] = {0, 1, 2, 3, 4};
+    static int32_t item[] = {0, 1, 2, 4, 2, 3}, target[] = {0, 2}, history[] = {3, 1, 2}, users[] = {0, 1},
+                   numbers[] = {0, 1, 2, 3, 4};
     pen_context *ctx = fake_context(2);
     pen_dataset data = {.ctx = ctx, .item_table = {.rows = 5, .n_columns = n_columns, .title = -1, .column = columns}};
     pen__train train = {.ctx = ctx, .data = &data, .n_users = 2, .n_items = 5, .data_item = numbers};
-    pen__cases cases = {.ctx = ctx, .n = 2, .user = users, .data_user = users, .target = {2, targets, target, target_value, NULL},
+    pen__cases cases = {.ctx = ctx,
+                        .n = 2,
+                        .user = users,
+                        .data_user = users,
+                        .target = {2, targets, target, target_value, NULL},
                         .history = {2, seen, history, history_value, NULL}};
     pen__rows list = {2, begin, item, NULL, NULL};
     pen__metric metric[PEN_MAX_METRICS];
@@ -234,12 +247,19 @@ static void categories_by_hand(void **state)
     (void)state;
     double diversity[2], calibration[2];
     pen__column number = {.name = "year", .type = PEN_COLUMN_NUMBER, .rows = 5};
-    pen__column unique = {.name = "asin", .type = PEN_COLUMN_CATEGORY, .rows = 5, .code = unique_code, .words = {.n = 5}};
-    pen__column single = {.name = "shop", .type = PEN_COLUMN_CATEGORY, .rows = 5, .code = single_code, .words = {.n = 3}};
-    pen__column many = {.name = "genre", .type = PEN_COLUMN_CATEGORIES, .rows = 5, .begin = code_begin, .code = code, .words = {.n = 3}};
+    pen__column unique = {
+        .name = "asin", .type = PEN_COLUMN_CATEGORY, .rows = 5, .code = unique_code, .words = {.n = 5}};
+    pen__column single = {
+        .name = "shop", .type = PEN_COLUMN_CATEGORY, .rows = 5, .code = single_code, .words = {.n = 3}};
+    pen__column many = {.name = "genre",
+                        .type = PEN_COLUMN_CATEGORIES,
+                        .rows = 5,
+                        .begin = code_begin,
+                        .code = code,
+                        .words = {.n = 3}};
 
-    /* genre: pairs (0 1) 1/2, (0 4) 1, (1 4) 1/2; item 2 has none. History {2} and {1}: p = 0 1/2 1/2; list {0 1} {1} {0 1}:
-     * q = 1/3 2/3 0 */
+    /* genre: pairs (0 1) 1/2, (0 4) 1, (1 4) 1/2; item 2 has none. History {2} and {1}: p = 0 1/2 1/2; list {0 1} {1}
+     * {0 1}: q = 1/3 2/3 0 */
     judge_categories((pen__column[]){number, single, many}, 3, diversity, calibration);
     near(diversity[0], 1 - (0.5 + 1 + 0.5) / 3);
     near(calibration[0], 0.5 * log(0.5 / (0.99 * 2 / 3 + 0.01 * 0.5)) + 0.5 * log(0.5 / (0.01 * 0.5)));
@@ -258,7 +278,8 @@ static void categories_by_hand(void **state)
 static void candidates_by_hand(void **state)
 {
     (void)state;
-    static const float table[3 * 10] = {7, 99, 10, 9, 6, 0, 1, 5, 2, 99, 1, 10, 9, 8, 7, 99, 6, 5, 4, 3, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0};
+    static const float table[3 * 10] = {7,  99, 10, 9, 6, 0, 1, 5, 2, 99, 1, 10, 9, 8, 7,
+                                        99, 6,  5,  4, 3, 0, 0, 0, 0, 0,  9, 0,  0, 0, 0};
     static int64_t begin[] = {0, 4, 6, 7};
     static int32_t candidate[] = {7, 3, 0, 9, 0, 9, 4}; /* 9 was seen by case 0 */
     pen_context *ctx = fake_context(1);
@@ -286,7 +307,10 @@ static void candidates_by_hand(void **state)
 /* Memory that runs out at the n-th allocation. */
 static int64_t left;
 static void *obtain(void *user, size_t bytes) { return (void)user, left-- > 0 ? malloc(bytes) : NULL; }
-static void *resize(void *user, void *block, size_t bytes) { return (void)user, left-- > 0 ? realloc(block, bytes) : NULL; }
+static void *resize(void *user, void *block, size_t bytes)
+{
+    return (void)user, left-- > 0 ? realloc(block, bytes) : NULL;
+}
 static void release(void *user, void *block) { (void)user, free(block); }
 
 static void memory_may_run_out(void **state)
@@ -332,12 +356,8 @@ static void memory_may_run_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lists_by_hand),
-        cmocka_unit_test(ranking_by_hand),
-        cmocka_unit_test(ratings_by_hand),
-        cmocka_unit_test(categories_by_hand),
-        cmocka_unit_test(candidates_by_hand),
-        cmocka_unit_test(names_are_checked),
+        cmocka_unit_test(lists_by_hand),      cmocka_unit_test(ranking_by_hand),    cmocka_unit_test(ratings_by_hand),
+        cmocka_unit_test(categories_by_hand), cmocka_unit_test(candidates_by_hand), cmocka_unit_test(names_are_checked),
         cmocka_unit_test(memory_may_run_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

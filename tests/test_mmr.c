@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+
 #include <cmocka.h>
 
 #include "base/random.h"
@@ -38,8 +39,8 @@ static void vectors_are_compared_by_cosine(void **state)
     make_vectors(1);
     for (int k = 0; k < D; k++) vectors[k] = 0; /* of item 0: nothing */
     pen__alike alike = by_vectors();
-    for (int32_t a = 0; a < ITEMS; a++)
-        for (int32_t b = 0; b < ITEMS; b++) assert_true(fabs(pen__likeness(&alike, a, b) - naive_cosine(a, b)) < 1e-6); /* float sums of 3 */
+    for (int32_t a = 0; a < ITEMS; a++) /* float sums of 3 */
+        for (int32_t b = 0; b < ITEMS; b++) assert_true(fabs(pen__likeness(&alike, a, b) - naive_cosine(a, b)) < 1e-6);
 }
 
 static void categories_are_compared_by_jaccard(void **state)
@@ -84,13 +85,15 @@ static void known_orders(void **state)
 }
 
 /* MMR by its definition, everything computed anew for each pick. */
-static void naive_mmr(const pen__alike *alike, const int32_t *item, const float *score, int32_t n, double diversity, int32_t k, int32_t *pick)
+static void naive_mmr(const pen__alike *alike, const int32_t *item, const float *score, int32_t n, double diversity,
+                      int32_t k, int32_t *pick)
 {
     for (int32_t p = 0; p < k; p++) {
         double best_value = 0;
         pick[p] = -1;
         for (int32_t c = 0; c < n; c++) {
-            double relevance = ((double)score[c] - (double)score[n - 1]) / ((double)score[0] - (double)score[n - 1]), nearest = -2;
+            double relevance = ((double)score[c] - (double)score[n - 1]) / ((double)score[0] - (double)score[n - 1]),
+                   nearest = -2;
             int taken = 0;
             for (int32_t q = 0; q < p; q++) {
                 taken |= pick[q] == c;
@@ -111,7 +114,8 @@ static double nearest_mean(const pen__alike *alike, const int32_t *item, int32_t
     for (int32_t i = 0; i < n; i++) {
         double nearest = -2;
         for (int32_t j = 0; j < n; j++)
-            if (j != i && pen__likeness(alike, item[i], item[j]) > nearest) nearest = pen__likeness(alike, item[i], item[j]);
+            if (j != i && pen__likeness(alike, item[i], item[j]) > nearest)
+                nearest = pen__likeness(alike, item[i], item[j]);
         sum += nearest;
     }
     return sum / n;
@@ -128,7 +132,8 @@ static void random_problems_as_naive(void **state)
         make_vectors(seed);
         pen__rng rng = pen__rng_begin(seed, PEN_STREAM_SYNTH, 1);
         double diversity = pen__rng_uniform(&rng);
-        for (int32_t i = 0; i < ITEMS; i++) item[i] = (i * 7 + 3) % ITEMS, score[i] = (float)(ITEMS - i) + (float)pen__rng_uniform(&rng) - 20;
+        for (int32_t i = 0; i < ITEMS; i++)
+            item[i] = (i * 7 + 3) % ITEMS, score[i] = (float)(ITEMS - i) + (float)pen__rng_uniform(&rng) - 20;
         pen__alike alike = by_vectors();
         pen__mmr(&alike, item, score, ITEMS, diversity, PICKED, pick, room);
         naive_mmr(&alike, item, score, ITEMS, diversity, PICKED, want);
@@ -166,8 +171,11 @@ static void more_than_there_are(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(vectors_are_compared_by_cosine), cmocka_unit_test(categories_are_compared_by_jaccard), cmocka_unit_test(known_orders),
-        cmocka_unit_test(random_problems_as_naive),       cmocka_unit_test(more_than_there_are),
+        cmocka_unit_test(vectors_are_compared_by_cosine),
+        cmocka_unit_test(categories_are_compared_by_jaccard),
+        cmocka_unit_test(known_orders),
+        cmocka_unit_test(random_problems_as_naive),
+        cmocka_unit_test(more_than_there_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
-/* Asking trained models: every model of the registry, both tasks. Lists are exact under random mixes of filters, a filtered list is the
- * unfiltered one without what is not allowed, one user alone is as in all, threads change nothing, failing memory leaves nothing. */
+/* Asking trained models: every model of the registry, both tasks. Lists are exact under random mixes of filters, a
+ * filtered list is the unfiltered one without what is not allowed, one user alone is as in all, threads change nothing,
+ * failing memory leaves nothing. */
 #include <pthread.h>
 
 #include "log_fixture.h"
@@ -23,7 +24,11 @@ static pen_dataset *log_with_table(pen_context *ctx)
     free(rows);
     assert_int_equal(PEN_NEW_ZERO(ctx, column, 1) | PEN_NEW(ctx, year, n), PEN_OK);
     for (int64_t i = 0; i < n; i++) year[i] = i % 7 == 0 ? NAN : (float)(1950 + i);
-    column[0] = (pen__column){.name = pen__strndup(ctx, "year", 4), .type = PEN_COLUMN_NUMBER, .rows = n, .number = year, .words = {.ctx = ctx}};
+    column[0] = (pen__column){.name = pen__strndup(ctx, "year", 4),
+                              .type = PEN_COLUMN_NUMBER,
+                              .rows = n,
+                              .number = year,
+                              .words = {.ctx = ctx}};
     d->item_table = (pen__table){.rows = n, .n_columns = 1, .title = -1, .column = column};
     (void)error;
     return d;
@@ -69,7 +74,7 @@ static void every_model(void (*check)(pen_model *model))
 
 static pen_string item_id(const pen_model *m, int32_t i) { return pen_model_item_id(m, i); }
 
-/* ---- filters ------------------------------------------------------------------------------------------------------- */
+/* ---- filters ----------------------------------------------------------------------------------------------------- */
 
 /* A random question; `allowed` is what a naive reading of it leaves. */
 typedef struct question {
@@ -108,7 +113,8 @@ static void ask_who(const pen_model *m, pen__rng *rng, question *q)
     if (kind == 2 || kind >= 4) {
         q->who.n_history = 1 + pen__rng_below(rng, 7);
         for (size_t i = 0; i < q->who.n_history; i++) {
-            q->history[i] = pen__rng_below(rng, 5) ? item_id(m, (int32_t)pen__rng_below(rng, (uint64_t)m->n_items)) : pen_string_of("unknown");
+            q->history[i] = pen__rng_below(rng, 5) ? item_id(m, (int32_t)pen__rng_below(rng, (uint64_t)m->n_items))
+                                                   : pen_string_of("unknown");
             q->values[i] = pen__rng_below(rng, 2) ? NAN : (float)(1 + pen__rng_below(rng, 5));
         }
         q->who.history = q->history;
@@ -126,17 +132,22 @@ static void make_question(const pen_model *m, pen__rng *rng, question *q)
     q->options.n = 1 + (int32_t)pen__rng_below(rng, ITEMS + 5);
     q->options.keep_seen = pen__rng_below(rng, 3) == 0;
     q->options.why = pen__rng_below(rng, 4) == 0;
-    if (pen__rng_below(rng, 2)) q->options.deny = q->deny, q->options.n_deny = random_list(m, rng, q->deny, pen__rng_uniform(rng));
-    if (pen__rng_below(rng, 2)) q->options.allow = q->allow, q->options.n_allow = random_list(m, rng, q->allow, pen__rng_uniform(rng));
+    if (pen__rng_below(rng, 2))
+        q->options.deny = q->deny, q->options.n_deny = random_list(m, rng, q->deny, pen__rng_uniform(rng));
+    if (pen__rng_below(rng, 2))
+        q->options.allow = q->allow, q->options.n_allow = random_list(m, rng, q->allow, pen__rng_uniform(rng));
     if (pen__rng_below(rng, 2)) q->options.min_popularity = (int64_t)pen__rng_below(rng, 20);
     snprintf(q->where, sizeof q->where, "year < %d", since);
     if (pen__rng_below(rng, 2)) q->options.where = q->where;
     int32_t user = pen_model_find_user(m, q->who.user);
     for (int32_t i = 0; i < m->n_items; i++) {
-        bool ok = !in_list(m, q->deny, q->options.n_deny, i) && (!q->options.allow || in_list(m, q->allow, q->options.n_allow, i));
-        ok = ok && m->catalogue->item_events[i] >= q->options.min_popularity && (!q->options.where || year->number[i] < (float)since);
+        bool ok = !in_list(m, q->deny, q->options.n_deny, i) &&
+                  (!q->options.allow || in_list(m, q->allow, q->options.n_allow, i));
+        ok = ok && m->catalogue->item_events[i] >= q->options.min_popularity &&
+             (!q->options.where || year->number[i] < (float)since);
         const pen__rows *h = &m->catalogue->history;
-        for (int64_t e = user < 0 ? 0 : h->begin[user]; user >= 0 && e < h->begin[user + 1]; e++) ok = ok && (q->options.keep_seen || h->column[e] != i);
+        for (int64_t e = user < 0 ? 0 : h->begin[user]; user >= 0 && e < h->begin[user + 1]; e++)
+            ok = ok && (q->options.keep_seen || h->column[e] != i);
         q->allowed[i] = ok && (q->options.keep_seen || !in_list(m, q->history, q->who.n_history, i));
     }
 }
@@ -170,7 +181,8 @@ static void check_filters(pen_model *m)
         make_question(m, &rng, &q);
         int32_t n_all = full_list(query, &q, item, score, &how);
         assert_int_equal(n_all, m->n_items);
-        if (pen_recommend(query, &q.who, &q.options, &a, &error) != PEN_OK) fail_msg("%s: %s", m->class->name, error.message);
+        if (pen_recommend(query, &q.who, &q.options, &a, &error) != PEN_OK)
+            fail_msg("%s: %s", m->class->name, error.message);
         for (int32_t i = 0; i < m->n_items; i++) want += q.allowed[i];
         assert_int_equal(a->n_allowed, want);
         assert_int_equal(a->n, want < q.options.n ? want : q.options.n);
@@ -184,7 +196,8 @@ static void check_filters(pen_model *m)
             while (!q.allowed[item[at]]) at++;
             assert_int_equal(a->items[i].item, item[at]);
             assert_memory_equal(&a->items[i].score, &score[at], sizeof(float));
-            if (i) assert_true(a->items[i].score <= a->items[i - 1].score + 1e-5f); /* ratings are rounded apart from scores */
+            /* ratings are rounded apart from scores */
+            if (i) assert_true(a->items[i].score <= a->items[i - 1].score + 1e-5f);
         }
         compared++;
     }
@@ -198,7 +211,7 @@ static void lists_are_exact_under_any_filters(void **state)
     every_model(check_filters);
 }
 
-/* ---- one and all --------------------------------------------------------------------------------------------------- */
+/* ---- one and all ------------------------------------------------------------------------------------------------- */
 
 typedef struct collected {
     pen__text text;
@@ -299,7 +312,7 @@ static void threads_share_a_model(void **state)
     every_model(check_threads);
 }
 
-/* ---- how an answer was made ---------------------------------------------------------------------------------------- */
+/* ---- how an answer was made -------------------------------------------------------------------------------------- */
 
 /* Models that answer from the history alone, so that folding one's own history in is the personal answer. */
 static void check_own_history(pen_model *m)
@@ -328,7 +341,9 @@ static void check_own_history(pen_model *m)
         assert_int_equal(pen_recommend(query, &given, NULL, &a, NULL), PEN_OK);
         assert_int_equal(a->how, PEN_HOW_FOLDED_IN);
         assert_int_equal(a->n, n);
-        for (int32_t i = 0; i < n; i++) assert_true(fabsf(a->items[i].score - score[i]) <= 1e-5f * (1 + fabsf(score[i]))); /* sums in another order */
+        /* sums in another order */
+        for (int32_t i = 0; i < n; i++)
+            assert_true(fabsf(a->items[i].score - score[i]) <= 1e-5f * (1 + fabsf(score[i])));
     }
     pen_query_destroy(query);
 }
@@ -355,11 +370,15 @@ static void how_and_why_are_said(void **state)
     (void)state;
     pen_context *ctx = context_of(1);
     pen_dataset *log = log_with_table(ctx);
-    pen_model *model = train(log, "ials", PEN_TASK_RANK, 0), *rates = train(log, "bias", PEN_TASK_RATE, 0), *bare = train(log, "ials", PEN_TASK_RANK, 1);
+    pen_model *model = train(log, "ials", PEN_TASK_RANK, 0), *rates = train(log, "bias", PEN_TASK_RATE, 0),
+              *bare = train(log, "ials", PEN_TASK_RANK, 1);
     pen_query *query, *rating, *other;
-    assert_int_equal(pen_query_create(model, &query, NULL) | pen_query_create(rates, &rating, NULL) | pen_query_create(bare, &other, NULL), PEN_OK);
+    assert_int_equal(pen_query_create(model, &query, NULL) | pen_query_create(rates, &rating, NULL) |
+                         pen_query_create(bare, &other, NULL),
+                     PEN_OK);
     pen_who who = PEN_WHO_INIT;
-    pen_string one[] = {item_id(model, 0)}, some[] = {item_id(model, 0), pen_string_of("zzz"), pen_string_of("yyy")}, none[] = {pen_string_of("zzz")};
+    pen_string one[] = {item_id(model, 0)}, some[] = {item_id(model, 0), pen_string_of("zzz"), pen_string_of("yyy")},
+               none[] = {pen_string_of("zzz")};
     float value[] = {9};
     expect(query, &who, PEN_HOW_FALLBACK, "neither a user nor a history");
     who.user = pen_string_of("stranger");
@@ -393,7 +412,7 @@ static void how_and_why_are_said(void **state)
     pen_context_destroy(ctx);
 }
 
-/* ---- reasons, similar items, predictions ------------------------------------------------------------------------------ */
+/* ---- reasons, similar items, predictions ------------------------------------------------------------------------- */
 
 static void check_reasons(pen_model *m)
 {
@@ -414,7 +433,8 @@ static void check_reasons(pen_model *m)
         assert_true(e->n >= 1 && e->why.length > 0 && e->text.length > 0);
         if (how != PEN_HOW_PERSONAL) continue;
         assert_int_equal(e->place, 2);
-        double shown = m->task == PEN_TASK_RATE ? fmin(fmax(e->score, 1), 5) : e->score; /* lists hold ratings to 1..5 */
+        /* lists hold ratings to 1..5 */
+        double shown = m->task == PEN_TASK_RATE ? fmin(fmax(e->score, 1), 5) : e->score;
         assert_true(fabs(shown - (double)score) <= 1e-4 * (1 + fabs(shown)));
         double sum = 0;
         for (int32_t i = 0; i < e->n; i++) {
@@ -422,7 +442,8 @@ static void check_reasons(pen_model *m)
             assert_true(i == 0 || fabsf(e->reasons[i].share) <= fabsf(e->reasons[i - 1].share));
             assert_true(e->reasons[i].item >= 0 || e->reasons[i].what.length > 0);
         }
-        if (e->exact && fabs(sum - e->score) > 1e-3 * (1 + fabs(e->score))) fail_msg("%s: shares sum to %g, the score is %g", m->class->name, sum, e->score);
+        if (e->exact && fabs(sum - e->score) > 1e-3 * (1 + fabs(e->score)))
+            fail_msg("%s: shares sum to %g, the score is %g", m->class->name, sum, e->score);
     }
     pen_query_destroy(query);
 }
@@ -443,7 +464,8 @@ static void check_similar(pen_model *m)
     assert_int_equal(pen_query_create(m, &query, NULL), PEN_OK);
     o.where = "year >= 1960";
     for (int32_t i = 0; i < m->n_items; i++) {
-        if (pen_similar(query, item_id(m, i), &o, &a, &error) != PEN_OK) fail_msg("%s: %s", m->class->name, error.message);
+        if (pen_similar(query, item_id(m, i), &o, &a, &error) != PEN_OK)
+            fail_msg("%s: %s", m->class->name, error.message);
         assert_int_equal(a->n, 10);
         for (int32_t j = 0; j < a->n; j++) {
             assert_int_not_equal(a->items[j].item, i);
@@ -481,7 +503,8 @@ static int check_prediction(void *user, const pen_prediction *p)
     assert_int_equal(p->how, u >= 0 && i >= 0 ? PEN_HOW_PERSONAL : PEN_HOW_FALLBACK);
     assert_int_equal(p->reason.length > 0, p->how == PEN_HOW_FALLBACK);
     pen__user who = {.number = u};
-    if (u >= 0) who = (pen__user){u, h->begin[u + 1] - h->begin[u], h->column + h->begin[u], h->value + h->begin[u], NULL};
+    if (u >= 0)
+        who = (pen__user){u, h->begin[u + 1] - h->begin[u], h->column + h->begin[u], h->value + h->begin[u], NULL};
     if (m->task == PEN_TASK_RATE && m->class->rate) {
         double want;
         assert_int_equal(pen__rate(m, &who, &i, &want, 1, NULL), PEN_OK);
@@ -518,7 +541,7 @@ static void predictions_are_the_models_own(void **state)
     every_model(check_predictions);
 }
 
-/* ---- failing memory --------------------------------------------------------------------------------------------------- */
+/* ---- failing memory ---------------------------------------------------------------------------------------------- */
 
 static int64_t until_failure; /* allocations that still succeed */
 
@@ -566,7 +589,8 @@ static void failing_memory_leaves_nothing(void **state)
     pen_model *model = train(log, "ials", PEN_TASK_RANK, 0);
     pen_query *query;
     const pen__ranker *ranker;
-    assert_int_equal(pen__model_ranker(model, &ranker, NULL), PEN_OK); /* it stays, so that the memory held can be compared */
+    /* it stays, so that the memory held can be compared */
+    assert_int_equal(pen__model_ranker(model, &ranker, NULL), PEN_OK);
     uint64_t held = pen_context_memory(ctx);
     pen_status status = PEN_E_MEMORY;
     int64_t allocations = 0;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include "fake_model.h"
@@ -144,7 +145,8 @@ static void problem_ask(problem *p, pen__rng *rng, int with_candidates, int with
 
 static problem problem_new(pen__rng *rng, int vectors, int kind, int masked)
 {
-    problem p = {.n_users = 1 + below(rng, USERS), .n_items = 1 + below(rng, below(rng, 4) ? 300 : MOST), .k = below(rng, 30)};
+    problem p = {
+        .n_users = 1 + below(rng, USERS), .n_items = 1 + below(rng, below(rng, 4) ? 300 : MOST), .k = below(rng, 30)};
     if (below(rng, 8) == 0) p.k = p.n_items + 5;
     if (vectors) {
         p.d = below(rng, 4) ? 1 + below(rng, 40) : 64;
@@ -220,7 +222,8 @@ static void alone_is_as_in_a_block(void **state)
             pen_model model = fake_model(ctx, &p.fake, p.n_users, p.n_items);
             for (int32_t u = 0; threads == 1 && u < p.n_users; u++)
                 assert_int_equal(pen__rank(&model, &p.ask[u], &p.answer[u], 1, p.k, p.allowed, NULL), PEN_OK);
-            if (threads == 4) assert_int_equal(pen__rank(&model, p.ask, p.answer, p.n_users, p.k, p.allowed, NULL), PEN_OK);
+            if (threads == 4)
+                assert_int_equal(pen__rank(&model, p.ask, p.answer, p.n_users, p.k, p.allowed, NULL), PEN_OK);
             check(&p);
             for (int32_t i = 0; i < p.n_items; i++) {
                 float got, want = naive_score(&p, 0, i);

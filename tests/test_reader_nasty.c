@@ -132,7 +132,8 @@ static void columns(void **state)
     fails("user,item\na,b,c\n", "x.csv:2:1: the row has 3 columns; the header has 2");
     pen_read_options named = PEN_READ_OPTIONS_INIT;
     named.value_column = "scoer";
-    must_fail(ctx, "x", "user,item,score\n1,2,3\n", 22, &named, PEN_E_UNKNOWN, "did you mean 'score'? It has user, item, score");
+    must_fail(ctx, "x", "user,item,score\n1,2,3\n", 22, &named, PEN_E_UNKNOWN,
+              "did you mean 'score'? It has user, item, score");
     named.value_column = "9";
     must_fail(ctx, "x", "user,item,score\n1,2,3\n", 22, &named, PEN_E_UNKNOWN, "has columns 1 to 3");
     named.value_column = "item";

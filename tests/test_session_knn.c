@@ -1,11 +1,11 @@
 /* session-knn against small sessions worked out by hand, and against its definition in plain Python
  * (session_knn_golden.h, written by tests/python/session_knn_golden.py); and what it promises: the last event changes
  * the answer, shares add up, the own session takes no place, the same answers for any number of threads. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,6 @@
-/* The models by stochastic gradient descent: their kernels, the grid they run on, and what they must learn. What holds for all
- * models (threads, files, resuming, memory) is in test_battery.c on one block; here the data fill a grid of several. */
+/* The models by stochastic gradient descent: their kernels, the grid they run on, and what they must learn. What holds
+ * for all models (threads, files, resuming, memory) is in test_battery.c on one block; here the data fill a grid of
+ * several. */
 #include "log_fixture.h"
 
 #include "base/cpu.h"
@@ -18,21 +19,23 @@ static void close_to(double a, double b, double eps)
     if (!(fabs(a - b) <= eps)) fail_msg("%.9g is not within %g of %.9g", a, eps, b);
 }
 
-/* ---- data: users and items of four kinds; everybody rates the own kind 5 and the others 1, and likes the own kind ------- */
+/* ---- data: users and items of four kinds; everybody rates the own kind 5 and the others 1, and likes the own kind  */
 
 static void rows_of(pen_context *ctx, pen__rows *out, int64_t n_rows, int64_t n_columns, int task, int flip)
 {
     pen_error *error = NULL;
     int64_t n = 0;
     assert_int_equal(PEN_NEW(ctx, out->begin, n_rows + 1) | PEN_NEW(ctx, out->column, n_rows * n_columns) |
-                         PEN_NEW(ctx, out->value, n_rows * n_columns), PEN_OK);
+                         PEN_NEW(ctx, out->value, n_rows * n_columns),
+                     PEN_OK);
     out->n_rows = n_rows, out->time = NULL, out->begin[0] = 0;
     for (int64_t r = 0; r < n_rows; r++) {
         for (int64_t c = 0; c < n_columns; c++) {
             int64_t u = flip ? c : r, i = flip ? r : c;
             int own = u % KINDS == i % KINDS;
             uint64_t chance = pen__rand64(3, 100, (uint64_t)(u * N_ITEMS + i)) % 100;
-            if (task == PEN_TASK_RATE ? chance >= 60 : !own || chance >= 70) continue; /* enough events for more than one block */
+            /* enough events for more than one block */
+            if (task == PEN_TASK_RATE ? chance >= 60 : !own || chance >= 70) continue;
             out->column[n] = (int32_t)c;
             out->value[n++] = task == PEN_TASK_RATE ? (own ? 5 : 1) : 1;
         }
@@ -95,14 +98,15 @@ static void same_tensors(const pen_model *a, const pen_model *b)
         assert_memory_equal(a->tensor[i].data, b->tensor[i].data, pen__state_bytes(&a->tensor[i]));
 }
 
-/* ---- kernels ----------------------------------------------------------------------------------------------------------- */
+/* ---- kernels ----------------------------------------------------------------------------------------------------- */
 
 enum { WIDTHS = 5, RUN = 37 };
 static const int width_of[WIDTHS] = {8, 16, 56, 64, 72};
 
 /* A small model in aligned blocks with a guard behind each. */
 typedef struct toy {
-    _Alignas(64) float user[80], item[12 * 72 + 8], item_bias[16], user_sum[80], item_sum[12 * 72 + 8], item_bias_sum[16];
+    _Alignas(64) float user[80], item[12 * 72 + 8], item_bias[16], user_sum[80], item_sum[12 * 72 + 8],
+        item_bias_sum[16];
     float user_bias;
 } toy;
 
@@ -144,14 +148,16 @@ static double plain_rate(const pen__sgd_rate *m, toy *t, const int32_t *item, co
         double miss = (double)value[e] - (double)m->mean - (double)t->user_bias - (double)m->item_bias[item[e]] - dot;
         double ru = m->rate, ri = m->rate, bu = m->bias_rate, bi = m->bias_rate, l2 = m->l2, bl2 = m->bias_l2;
         if (sum) {
-            ru /= sqrt((double)t->user_sum[0]), bu /= sqrt((double)t->user_sum[1]), ri /= sqrt((double)sum[0]), bi /= sqrt((double)sum[1]);
+            ru /= sqrt((double)t->user_sum[0]), bu /= sqrt((double)t->user_sum[1]), ri /= sqrt((double)sum[0]),
+                bi /= sqrt((double)sum[1]);
             t->user_sum[0] += (float)(miss * miss * qq / (double)m->factors), t->user_sum[1] += (float)(miss * miss);
             sum[0] += (float)(miss * miss * pp / (double)m->factors), sum[1] += (float)(miss * miss);
         }
         t->user_bias += (float)(bu * (miss - bl2 * (double)t->user_bias));
         m->item_bias[item[e]] += (float)(bi * (miss - bl2 * (double)m->item_bias[item[e]]));
         for (int64_t k = 0; k < m->width; k++) {
-            double p = t->user[k], x = p + ru * (miss * (double)q[k] - l2 * p), y = (double)q[k] + ri * (miss * p - l2 * (double)q[k]);
+            double p = t->user[k], x = p + ru * (miss * (double)q[k] - l2 * p),
+                   y = (double)q[k] + ri * (miss * p - l2 * (double)q[k]);
             double cx = ru * (double)m->l1, cy = ri * (double)m->l1;
             t->user[k] = (float)(x > cx ? x - cx : x < -cx ? x + cx : 0);
             q[k] = (float)(y > cy ? y - cy : y < -cy ? y + cy : 0);
@@ -174,9 +180,17 @@ static void rate_kernels(void **state)
                 if (!kern) continue;
                 static toy a, b;
                 fill_toy(&a, 1), fill_toy(&b, 1);
-                pen__sgd_rate m = {.item = a.item, .item_bias = a.item_bias, .item_sum = kind == 2 ? a.item_sum : NULL,
-                                   .width = width_of[w], .factors = width_of[w], .mean = 2.5f, .rate = 0.02f, .bias_rate = 0.03f,
-                                   .l2 = 0.1f, .bias_l2 = 0.2f, .l1 = kind == 1 ? 0.5f : 0};
+                pen__sgd_rate m = {.item = a.item,
+                                   .item_bias = a.item_bias,
+                                   .item_sum = kind == 2 ? a.item_sum : NULL,
+                                   .width = width_of[w],
+                                   .factors = width_of[w],
+                                   .mean = 2.5f,
+                                   .rate = 0.02f,
+                                   .bias_rate = 0.03f,
+                                   .l2 = 0.1f,
+                                   .bias_l2 = 0.2f,
+                                   .l1 = kind == 1 ? 0.5f : 0};
                 double loss = kern->rate_run(&m, a.user, &a.user_bias, a.user_sum, item, value, RUN);
                 m.item = b.item, m.item_bias = b.item_bias, m.item_sum = m.item_sum ? b.item_sum : NULL;
                 close_to(loss, plain_rate(&m, &b, item, value, RUN), 1e-3);
@@ -184,7 +198,8 @@ static void rate_kernels(void **state)
             }
 }
 
-static double plain_pair(const pen__sgd_pair *m, toy *t, const int32_t *liked, const int32_t *other, const float *weight, int64_t n)
+static double plain_pair(const pen__sgd_pair *m, toy *t, const int32_t *liked, const int32_t *other,
+                         const float *weight, int64_t n)
 {
     double loss = 0;
     for (int64_t e = 0; e < n; e++) {
@@ -202,9 +217,11 @@ static double plain_pair(const pen__sgd_pair *m, toy *t, const int32_t *liked, c
         }
         for (int64_t k = 0; k < m->width; k++) {
             double p = t->user[k], va = a[k], vb = b[k];
-            double step[] = {g * (va - vb) - (double)m->l2_user * p, g * p - (double)m->l2_liked * va, -g * p - (double)m->l2_other * vb};
+            double step[] = {g * (va - vb) - (double)m->l2_user * p, g * p - (double)m->l2_liked * va,
+                             -g * p - (double)m->l2_other * vb};
             float *x3[] = {t->user + k, a + k, b + k};
-            float *h3[] = {t->user_sum + k, t->item_sum + liked[e] * m->width + k, t->item_sum + other[e] * m->width + k};
+            float *h3[] = {t->user_sum + k, t->item_sum + liked[e] * m->width + k,
+                           t->item_sum + other[e] * m->width + k};
             for (int i = 0; i < 3; i++) {
                 if (m->item_sum) *h3[i] += (float)(step[i] * step[i]), step[i] /= sqrt((double)*h3[i]);
                 *x3[i] += (float)((double)m->rate * step[i]);
@@ -231,9 +248,16 @@ static void pair_kernels(void **state)
                 if (!kern) continue;
                 static toy a, b;
                 fill_toy(&a, 0.1f), fill_toy(&b, 0.1f);
-                pen__sgd_pair m = {.item = a.item, .item_bias = a.item_bias, .item_sum = adagrad ? a.item_sum : NULL,
-                                   .item_bias_sum = a.item_bias_sum, .width = width_of[w], .rate = 0.05f, .l2_user = 0.1f,
-                                   .l2_liked = 0.2f, .l2_other = 0.3f, .l2_bias = 0.4f};
+                pen__sgd_pair m = {.item = a.item,
+                                   .item_bias = a.item_bias,
+                                   .item_sum = adagrad ? a.item_sum : NULL,
+                                   .item_bias_sum = a.item_bias_sum,
+                                   .width = width_of[w],
+                                   .rate = 0.05f,
+                                   .l2_user = 0.1f,
+                                   .l2_liked = 0.2f,
+                                   .l2_other = 0.3f,
+                                   .l2_bias = 0.4f};
                 double loss = kern->pair_run(&m, a.user, a.user_sum, liked, other, weight, RUN);
                 m.item = b.item, m.item_bias = b.item_bias, m.item_sum = adagrad ? b.item_sum : NULL;
                 close_to(loss, plain_pair(&m, &b, liked, other, weight, RUN), 1e-3);
@@ -243,7 +267,8 @@ static void pair_kernels(void **state)
                 kern->scores(&m, a.user, liked, RUN, score);
                 for (int e = 0; e < RUN; e++) {
                     double sum = a.item_bias[liked[e]];
-                    for (int k = 0; k < width_of[w]; k++) sum += (double)a.user[k] * (double)a.item[liked[e] * width_of[w] + k];
+                    for (int k = 0; k < width_of[w]; k++)
+                        sum += (double)a.user[k] * (double)a.item[liked[e] * width_of[w] + k];
                     close_to(score[e], sum, 1e-4);
                 }
             }
@@ -268,7 +293,7 @@ static void extreme_margins(void **state)
     assert_true(isnan(kern->pair_run(&m, t.user, NULL, &liked, &other, NULL, 1)));
 }
 
-/* ---- grid and sampler ---------------------------------------------------------------------------------------------------- */
+/* ---- grid and sampler -------------------------------------------------------------------------------------------- */
 
 static void grid_holds_each_event_once(void **state)
 {
@@ -335,7 +360,7 @@ static void alias_draws_by_weight(void **state)
     for (int i = 0; i < 3; i++) assert_true(count[i] > 800);
 }
 
-/* ---- models -------------------------------------------------------------------------------------------------------------- */
+/* ---- models ------------------------------------------------------------------------------------------------------ */
 
 static const struct variant {
     const char *model;
@@ -344,7 +369,9 @@ static const struct variant {
 } variants[] = {
     {"biased-mf", PEN_TASK_RATE, {"factors=6", "learning_rate=0.05", "regularization=0.01", "init=0.1"}},
     {"biased-mf", PEN_TASK_RATE, {"factors=64", "schedule=inverse", "learning_rate=0.03", "l1=0.001", "init=0.1"}},
-    {"biased-mf", PEN_TASK_RATE, {"factors=10", "schedule=adagrad", "learning_rate=0.2", "regularization=0.01", "init=0.1"}},
+    {"biased-mf",
+     PEN_TASK_RATE,
+     {"factors=10", "schedule=adagrad", "learning_rate=0.2", "regularization=0.01", "init=0.1"}},
     {"biased-mf", PEN_TASK_RATE, {"factors=5", "solver=als", "regularization=0.01"}},
     {"bpr", PEN_TASK_RANK, {"factors=64", "weighting=none"}},
     {"bpr", PEN_TASK_RANK, {"factors=12", "optimizer=adagrad", "sampler=dns", "candidates=3"}},
@@ -358,14 +385,17 @@ static void same_bits_on_a_grid(void **state)
     for (int v = 0; v < VARIANTS; v++) {
         pen_context *one = context_of(1), *four = context_of(4);
         pen__train a = train_of(one, variants[v].task), b = train_of(four, variants[v].task);
-        pen_model *x = start(&a, variants[v].model, variants[v].params), *y = start(&b, variants[v].model, variants[v].params);
+        pen_model *x = start(&a, variants[v].model, variants[v].params),
+                  *y = start(&b, variants[v].model, variants[v].params);
         double lx = run(x, &a, 0, 3), ly = run(y, &b, 0, 3);
         assert_memory_equal(&lx, &ly, sizeof lx);
         same_tensors(x, y);
-        pen_model *z = start(&b, variants[v].model, variants[v].params); /* goes on from tensors after the first epoch */
+        /* goes on from tensors after the first epoch */
+        pen_model *z = start(&b, variants[v].model, variants[v].params);
         run(z, &b, 0, 1);
         pen_model *w = start(&b, variants[v].model, variants[v].params);
-        for (int i = 0; i < z->n_tensors; i++) memcpy(w->tensor[i].data, z->tensor[i].data, pen__state_bytes(&z->tensor[i]));
+        for (int i = 0; i < z->n_tensors; i++)
+            memcpy(w->tensor[i].data, z->tensor[i].data, pen__state_bytes(&z->tensor[i]));
         assert_int_equal(pen__model_bind(w, NULL), PEN_OK);
         run(w, &b, 1, 3);
         same_tensors(w, y);
@@ -382,7 +412,8 @@ static double rmse_of(const pen_model *model, const pen__train *train, int fold)
     pen_error error = {0};
     for (int32_t u = 0; u < N_USERS; u += 5) {
         int64_t at = train->by_user.begin[u];
-        pen__user user = {fold ? -1 : u, train->by_user.begin[u + 1] - at, train->by_user.column + at, train->by_user.value + at, NULL};
+        pen__user user = {fold ? -1 : u, train->by_user.begin[u + 1] - at, train->by_user.column + at,
+                          train->by_user.value + at, NULL};
         for (int32_t i = 0; i < N_ITEMS; i += 7) {
             double rating;
             if (pen__rate(model, &user, &i, &rating, 1, &error) != PEN_OK) fail_msg("%s", error.message);
@@ -400,8 +431,10 @@ static double auc_of(const pen_model *model, const pen__train *train, int fold)
     static float score[N_ITEMS];
     for (int32_t u = 0; u < N_USERS; u += 9) {
         int64_t at = train->by_user.begin[u];
-        pen__user user = {fold ? -1 : u, train->by_user.begin[u + 1] - at, train->by_user.column + at, train->by_user.value + at, NULL};
-        for (int32_t i = 0; i < N_ITEMS; i++) assert_int_equal(pen__score_one(model, &user, i, &score[i], NULL), PEN_OK);
+        pen__user user = {fold ? -1 : u, train->by_user.begin[u + 1] - at, train->by_user.column + at,
+                          train->by_user.value + at, NULL};
+        for (int32_t i = 0; i < N_ITEMS; i++)
+            assert_int_equal(pen__score_one(model, &user, i, &score[i], NULL), PEN_OK);
         for (int32_t i = u % KINDS; i < N_ITEMS; i += KINDS)
             for (int32_t j = 0; j < N_ITEMS; j++)
                 if (j % KINDS != u % KINDS) right += score[i] > score[j], all++;
@@ -473,7 +506,8 @@ static void divergence_is_an_error(void **state)
         pen_status status = PEN_OK;
         pen_error error = {0};
         double loss;
-        for (int e = 0; e < 20 && status == PEN_OK; e++) status = model[m]->class->epoch(model[m], m ? &likes : &train, e, &loss, &error);
+        for (int e = 0; e < 20 && status == PEN_OK; e++)
+            status = model[m]->class->epoch(model[m], m ? &likes : &train, e, &loss, &error);
         assert_int_equal(status, PEN_E_DIVERGED);
         assert_true(error.position >= 1);
         assert_non_null(strstr(error.message, "learning_rate"));
@@ -483,8 +517,8 @@ static void divergence_is_an_error(void **state)
     pen_context_destroy(ctx);
 }
 
-/* A user who has seen all items has no negative: nothing is learned, nothing hangs; and what was seen but not liked (history
- * beyond by_user) is no negative either: with every other item seen, only one is left to be pushed down. */
+/* A user who has seen all items has no negative: nothing is learned, nothing hangs; and what was seen but not liked
+ * (history beyond by_user) is no negative either: with every other item seen, only one is left to be pushed down. */
 static void negatives_are_never_seen(void **state)
 {
     (void)state;
@@ -500,8 +534,13 @@ static void negatives_are_never_seen(void **state)
     for (int i = 0; i < 2 * FEW; i++) value[i] = 1;
     int64_t item_begin[FEW + 1];
     for (int i = 0; i <= FEW; i++) item_begin[i] = i; /* bpr reads popularity from it only */
-    pen__train train = {.ctx = ctx, .n_users = 2, .n_items = FEW, .n_events = 4 + FEW, .task = PEN_TASK_RANK,
-                        .by_user = {2, begin, column, value, NULL}, .by_item = {FEW, item_begin, column, value, NULL},
+    pen__train train = {.ctx = ctx,
+                        .n_users = 2,
+                        .n_items = FEW,
+                        .n_events = 4 + FEW,
+                        .task = PEN_TASK_RANK,
+                        .by_user = {2, begin, column, value, NULL},
+                        .by_item = {FEW, item_begin, column, value, NULL},
                         .history = {2, history_begin, history, value, NULL}};
     pen_model *model = start(&train, "bpr", PARAMS("factors=8", "init=0", "regularization=0"));
     run(model, &train, 0, 20);
@@ -514,7 +553,8 @@ static void negatives_are_never_seen(void **state)
     pen_context_destroy(ctx);
 }
 
-/* Ridge by Cholesky against the same by many coordinate descents without a cut, and the bias against its closed form. */
+/* Ridge by Cholesky against the same by many coordinate descents without a cut, and the bias against its closed
+ * form. */
 static void normal_row_solves(void **state)
 {
     (void)state;
@@ -525,7 +565,8 @@ static void normal_row_solves(void **state)
         for (int k = 0; k < D; k++) rows[i * 8 + k] = (float)pen__rand64(1, 50, (uint64_t)(i * D + k)) * 0x1p-63f - 1;
         bias[i] = (float)i / N, value[i] = 1 + (float)(i * 7 % 5), column[i] = i;
     }
-    pen__normal_row work = {.d = D, .width = 8, .biased = 1, .l2 = 0.05, .bias_l2 = 0.02, .rows = rows, .bias = bias, .mean = 3};
+    pen__normal_row work = {
+        .d = D, .width = 8, .biased = 1, .l2 = 0.05, .bias_l2 = 0.02, .rows = rows, .bias = bias, .mean = 3};
     void *scratch = aligned_alloc(64, (pen__normal_row_scratch(D) + 63) / 64 * 64);
     pen__normal_row_solve(&work, column, value, N, scratch, ridge, &b);
     double gradient[D + 1] = {0}; /* of half the objective at the solution: zero */
@@ -547,18 +588,12 @@ static void normal_row_solves(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rate_kernels),
-        cmocka_unit_test(pair_kernels),
-        cmocka_unit_test(extreme_margins),
-        cmocka_unit_test(grid_holds_each_event_once),
-        cmocka_unit_test(walk_meets_each_once),
-        cmocka_unit_test(alias_draws_by_weight),
-        cmocka_unit_test(normal_row_solves),
-        cmocka_unit_test(same_bits_on_a_grid),
-        cmocka_unit_test(recovers_the_kinds),
-        cmocka_unit_test(l1_makes_zeros),
-        cmocka_unit_test(divergence_is_an_error),
-        cmocka_unit_test(negatives_are_never_seen),
+        cmocka_unit_test(rate_kernels),           cmocka_unit_test(pair_kernels),
+        cmocka_unit_test(extreme_margins),        cmocka_unit_test(grid_holds_each_event_once),
+        cmocka_unit_test(walk_meets_each_once),   cmocka_unit_test(alias_draws_by_weight),
+        cmocka_unit_test(normal_row_solves),      cmocka_unit_test(same_bits_on_a_grid),
+        cmocka_unit_test(recovers_the_kinds),     cmocka_unit_test(l1_makes_zeros),
+        cmocka_unit_test(divergence_is_an_error), cmocka_unit_test(negatives_are_never_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include "base/memory.h"
@@ -68,7 +69,8 @@ static void rmse_pools_ratings(void **state)
     assert_true(fabs(s.whole[0] - sqrt((4 + 9) / 10.0)) < 1e-15);
     assert_true(s.whole[1] == 2 && s.count[0] == 10 && s.count[1] == 1);
     assert_int_equal(pen__intervals(&s, 1000, 1, NULL), PEN_OK);
-    assert_true(s.low[0] == 1 && s.high[0] == 2 && s.low[1] == 2 && s.high[1] == 2); /* only one case drawn, at either end */
+    /* only one case drawn, at either end */
+    assert_true(s.low[0] == 1 && s.high[0] == 2 && s.low[1] == 2 && s.high[1] == 2);
     pen__scores_free(&s);
     pen_context_destroy(ctx);
 }
@@ -93,7 +95,8 @@ static void randomisation_is_exact(void **state)
     enum { N = 13, R = 40000 };
     pen_context *ctx = fake_context(3);
     for (uint64_t round = 0; round < 6; round++) {
-        pen__scores a = scores_new(ctx, "ndcg@10", PEN_TASK_RANK, N + 1), b = scores_new(ctx, "ndcg@10", PEN_TASK_RANK, N + 1);
+        pen__scores a = scores_new(ctx, "ndcg@10", PEN_TASK_RANK, N + 1),
+                    b = scores_new(ctx, "ndcg@10", PEN_TASK_RANK, N + 1);
         pen__rng rng = pen__rng_begin(5, 0, round);
         double difference[N], sum = 0;
         for (int i = 0; i < N; i++) {
@@ -123,7 +126,8 @@ static void holm_by_hand(void **state)
     (void)state;
     pen__paired t[5] = {{.p = 0.01}, {.p = 0.04}, {.p = 0.03}, {.p = NAN}, {.p = 0.5}};
     pen__holm(t, 5);
-    assert_true(fabs(t[0].p_holm - 0.04) < 1e-15 && fabs(t[2].p_holm - 0.09) < 1e-15 && fabs(t[1].p_holm - 0.09) < 1e-15);
+    assert_true(fabs(t[0].p_holm - 0.04) < 1e-15 && fabs(t[2].p_holm - 0.09) < 1e-15 &&
+                fabs(t[1].p_holm - 0.09) < 1e-15);
     assert_true(isnan(t[3].p_holm) && t[4].p_holm == 0.5);
 }
 
@@ -142,25 +146,33 @@ static void groups_by_hand(void **state)
     static int64_t list_begin[] = {0, 4, 6, 7};
     static int32_t list_item[] = {0, 1, 2, 3, 3, 1, 3};
     pen_context *ctx = fake_context(1);
-    pen__cases cases = {.ctx = ctx, .n = 3, .user = user, .data_user = user, .target = {3, target_begin, target_item, value, NULL},
+    pen__cases cases = {.ctx = ctx,
+                        .n = 3,
+                        .user = user,
+                        .data_user = user,
+                        .target = {3, target_begin, target_item, value, NULL},
                         .history = {3, history_begin, history_item, value, NULL}};
     pen__train train = {.ctx = ctx, .n_users = 6, .n_items = 4, .by_item = {4, item_begin, NULL, NULL, NULL}};
     pen__rows list = {3, list_begin, list_item, NULL, NULL};
     pen__metric metric[PEN_MAX_METRICS];
     int32_t n;
-    assert_int_equal(pen__metrics_parse("recall@4,coverage@4,novelty@4,hit@1", PEN_TASK_RANK, metric, &n, NULL), PEN_OK);
+    assert_int_equal(pen__metrics_parse("recall@4,coverage@4,novelty@4,hit@1", PEN_TASK_RANK, metric, &n, NULL),
+                     PEN_OK);
     pen__scores s;
     assert_int_equal(pen__evaluate_lists(&list, &cases, &train, metric, n, 10, 1, &s, NULL), PEN_OK);
     pen__text out = {.ctx = ctx};
     pen_error error = {0};
     assert_int_equal(pen__groups(&s, &cases, &train, "activity, popularity,cold", &out, &error), PEN_OK);
     has(out.bytes, "\"group\": \"few\", \"from\": 0, \"to\": 0, \"n\": 1, \"metrics\": {\"recall@4\": {\"mean\": 0,");
-    has(out.bytes, "\"group\": \"some\", \"from\": 1, \"to\": 1, \"n\": 1, \"metrics\": {\"recall@4\": {\"mean\": 0.666666667,");
+    has(out.bytes,
+        "\"group\": \"some\", \"from\": 1, \"to\": 1, \"n\": 1, \"metrics\": {\"recall@4\": {\"mean\": 0.666666667,");
     has(out.bytes, "\"group\": \"many\", \"from\": 2, \"to\": 2, \"n\": 1, \"metrics\": {\"recall@4\": {\"mean\": 1,");
-    has(out.bytes, "\"group\": \"head\", \"from\": 6, \"to\": 6, \"n\": 2, \"metrics\": {\"recall@4\": {\"mean\": 0.5, \"low\": 0, \"high\": 1, \"n\": 2}, "
+    has(out.bytes, "\"group\": \"head\", \"from\": 6, \"to\": 6, \"n\": 2, \"metrics\": {\"recall@4\": {\"mean\": 0.5, "
+                   "\"low\": 0, \"high\": 1, \"n\": 2}, "
                    "\"hit@1\": {\"mean\": 0.5,");
     has(out.bytes, "\"group\": \"torso\", \"from\": 3, \"to\": 3, \"n\": 1, \"metrics\": {\"recall@4\": {\"mean\": 1,");
-    has(out.bytes, "\"group\": \"tail\", \"from\": 1, \"to\": 1, \"n\": 1, \"metrics\": {\"recall@4\": {\"mean\": 1, \"low\": 1, \"high\": 1, \"n\": 1}, "
+    has(out.bytes, "\"group\": \"tail\", \"from\": 1, \"to\": 1, \"n\": 1, \"metrics\": {\"recall@4\": {\"mean\": 1, "
+                   "\"low\": 1, \"high\": 1, \"n\": 1}, "
                    "\"hit@1\": {\"mean\": 0,");
     has(out.bytes, "\"group\": \"new\", \"from\": 0, \"to\": 0, \"n\": 1, \"metrics\": {\"recall@4\": {\"mean\": 0,");
     has(out.bytes, "\"group\": \"folded-in\", \"n\": 0, \"metrics\": {\"recall@4\": {\"mean\": null,");
@@ -189,8 +201,8 @@ static void speed_is_told(void **state)
     other.value = s.value + N;
     pen__paired got;
     assert_int_equal(pen__paired_test(&s, &other, 0, 10000, 3, &got, NULL), PEN_OK);
-    fprintf(stderr, "30000 users: 1000 resamples of 5 metrics %.3f s, a test with 10000 resamples %.3f s\n", middle - began,
-            pen__now() - middle);
+    fprintf(stderr, "30000 users: 1000 resamples of 5 metrics %.3f s, a test with 10000 resamples %.3f s\n",
+            middle - began, pen__now() - middle);
     assert_true(s.low[0] < 0.5 && s.high[0] > 0.495);
     pen__scores_free(&s);
     pen_context_destroy(ctx);
@@ -199,8 +211,9 @@ static void speed_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(interval_of_a_mean), cmocka_unit_test(rmse_pools_ratings), cmocka_unit_test(randomisation_is_exact),
-        cmocka_unit_test(holm_by_hand),       cmocka_unit_test(groups_by_hand),     cmocka_unit_test(speed_is_told),
+        cmocka_unit_test(interval_of_a_mean),     cmocka_unit_test(rmse_pools_ratings),
+        cmocka_unit_test(randomisation_is_exact), cmocka_unit_test(holm_by_hand),
+        cmocka_unit_test(groups_by_hand),         cmocka_unit_test(speed_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

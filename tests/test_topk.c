@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include <math.h>
@@ -55,7 +56,8 @@ static world *make(int64_t n_items, uint64_t levels, bool nan, uint64_t salt)
         w->rows[u] = (int32_t)((u * 17 + 3) % USERS);
         int64_t s = w->seen_at[u], t = w->target_at[u];
         uint64_t n_seen = n_items ? draw(c++, MOST_SEEN) : 0, n_targets = n_items ? draw(c++, MOST_TARGETS) : 0;
-        for (uint64_t i = 0; i < n_seen; i++) w->seen[s++] = (int32_t)draw(c++, (uint64_t)n_items + 3) - 1; /* some out of range */
+        /* some out of range */
+        for (uint64_t i = 0; i < n_seen; i++) w->seen[s++] = (int32_t)draw(c++, (uint64_t)n_items + 3) - 1;
         for (uint64_t i = 0; i < n_targets; i++) w->targets[t++] = (int32_t)draw(c++, (uint64_t)n_items);
         qsort(w->seen + w->seen_at[u], n_seen, sizeof(int32_t), compare_ints);
         w->seen_at[u + 1] = s, w->target_at[u + 1] = t;
@@ -125,9 +127,21 @@ static void check(const world *w, bool bias, bool denied, bool rows, int n_threa
     void *buffer = malloc(pen__top_bytes(k));
     for (int i = 0; i <= USERS * MOST_TARGETS; i++) better[i] = -9;
     top[n_users * k] = -9;
-    pen__rank_job job = {.items = &panels, .users = w->users, .stride = D, .rows = rows ? w->rows : NULL, .n_users = n_users,
-                         .keys = w->keys, .seen_at = w->seen_at, .seen = w->seen, .denied = denied ? w->denied : NULL, .k = k,
-                         .top_items = top, .top_scores = scores, .target_at = w->target_at, .targets = w->targets, .better = better};
+    pen__rank_job job = {.items = &panels,
+                         .users = w->users,
+                         .stride = D,
+                         .rows = rows ? w->rows : NULL,
+                         .n_users = n_users,
+                         .keys = w->keys,
+                         .seen_at = w->seen_at,
+                         .seen = w->seen,
+                         .denied = denied ? w->denied : NULL,
+                         .k = k,
+                         .top_items = top,
+                         .top_scores = scores,
+                         .target_at = w->target_at,
+                         .targets = w->targets,
+                         .better = better};
     assert_int_equal(pen__rank_vectors(ctx, &job, &error), PEN_OK);
     assert_int_equal(top[n_users * k], -9);
     for (int64_t j = 0; j < n_users; j++) {
@@ -137,7 +151,8 @@ static void check(const world *w, bool bias, bool denied, bool rows, int n_threa
             assert_true(same_score(scores[j * k + i], i < n ? want[i].score : 0.0f));
         }
         for (int64_t i = 0; i < w->n_items; i++) dense[i] = score_of(w, bias, row, i);
-        pen__exclude exclude = {w->seen + w->seen_at[row], w->seen_at[row + 1] - w->seen_at[row], denied ? w->denied : NULL};
+        pen__exclude exclude = {w->seen + w->seen_at[row], w->seen_at[row + 1] - w->seen_at[row],
+                                denied ? w->denied : NULL};
         for (int64_t t = w->target_at[row]; t < w->target_at[row + 1]; t++) {
             int64_t ahead = 0;
             ranked me = {dense[w->targets[t]], w->targets[t], pen__tie(w->keys[j], w->targets[t])};
@@ -146,7 +161,8 @@ static void check(const world *w, bool bias, bool denied, bool rows, int n_threa
             assert_int_equal(pen__rank_dense(dense, w->n_items, w->keys[j], &exclude, w->targets[t]), ahead);
         }
         int32_t items[4];
-        int32_t k4 = k < 4 ? k : 4, m = pen__top_dense(dense, w->n_items, w->keys[j], &exclude, k4, buffer, items, NULL);
+        int32_t k4 = k < 4 ? k : 4,
+                m = pen__top_dense(dense, w->n_items, w->keys[j], &exclude, k4, buffer, items, NULL);
         assert_int_equal(m, n < k4 ? n : k4);
         for (int32_t i = 0; i < m; i++) assert_int_equal(items[i], want[i].item);
     }
@@ -196,7 +212,8 @@ static void candidates_in_any_order(void **state)
         for (int j = 0; j < N; j++) {
             candidates[j] = ((j * 3 + round) % N) * 7 + 1 + 2 * (round % 2);
             scores[j] = (float)draw((uint64_t)(round * N + j), 20);
-            if (candidates[j] == 3 || candidates[j] == 10 || candidates[j] == 77 || candidates[j] == 499 * 7 + 1) continue;
+            if (candidates[j] == 3 || candidates[j] == 10 || candidates[j] == 77 || candidates[j] == 499 * 7 + 1)
+                continue;
             want[n++] = (ranked){scores[j], candidates[j], pen__tie(5, candidates[j])};
         }
         qsort(want, (size_t)n, sizeof *want, compare_ranked);
@@ -260,7 +277,8 @@ static void memory_runs_out_cleanly(void **state)
         static int32_t top[USERS * 10];
         assert_int_equal(pen_context_create(&options, &ctx, NULL), PEN_OK);
         pen_status status = pen__panels_pack(ctx, w->items, w->n_items, D, D, w->bias, &panels, NULL);
-        pen__rank_job job = {.items = &panels, .users = w->users, .stride = D, .n_users = USERS, .k = 10, .top_items = top};
+        pen__rank_job job = {
+            .items = &panels, .users = w->users, .stride = D, .n_users = USERS, .k = 10, .top_items = top};
         if (status == PEN_OK) status = pen__rank_vectors(ctx, &job, NULL);
         assert_true(status == PEN_OK || status == PEN_E_MEMORY);
         if (limit > 590000) assert_int_equal(status, PEN_OK);
@@ -273,9 +291,9 @@ static void memory_runs_out_cleanly(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(order_is_total),          cmocka_unit_test(ranks_as_a_sort_does),
-        cmocka_unit_test(k_may_be_anything),       cmocka_unit_test(candidates_in_any_order),
-        cmocka_unit_test(mostly_zero),             cmocka_unit_test(memory_runs_out_cleanly),
+        cmocka_unit_test(order_is_total),    cmocka_unit_test(ranks_as_a_sort_does),
+        cmocka_unit_test(k_may_be_anything), cmocka_unit_test(candidates_in_any_order),
+        cmocka_unit_test(mostly_zero),       cmocka_unit_test(memory_runs_out_cleanly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

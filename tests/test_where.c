@@ -1,4 +1,5 @@
-/* Filter expressions: what each form holds for, what is refused and where, and random expressions against a naive evaluation. */
+/* Filter expressions: what each form holds for, what is refused and where, and random expressions against a naive
+ * evaluation. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include "base/random.h"
@@ -49,22 +51,67 @@ static void each_form_holds_for(void **state)
 {
     (void)state;
     static const char *const row[][2] = {
-        {"year = 1979", "a"}, {"year == 1979", "a"}, {"year != 1979", "Bcdef"}, {"year <> 1979", "Bcdef"}, {"year<1980", "ac"}, {"year <= 1979", "ac"},
-        {"year>1982", "df"}, {"year >= 1982", "Bdf"}, {"year = 2000.5", "f"}, {"year = \"1979\"", "a"}, {"year in (1942, 2021)", "cd"},
-        {"year not in (1942, 2021)", "aBef"}, {"year is missing", "e"}, {"year IS NOT missing", "aBcdf"}, {"not year >= 1982", "ace"},
-        {"genre = Horror", "ae"}, {"genre = 'horror'", "ae"}, {"genre != horror", "Bcdf"}, {"genre in (horror, drama)", "ace"},
-        {"genre not in (horror, drama)", "Bdf"}, {"genre contains \"sci\"", "aBd"}, {"genre not contains sci", "cef"}, {"genre is missing", "f"},
-        {"genre = nothing", ""}, {"studio = fox", "af"}, {"studio is missing", "d"}, {"studio > 50", "Bc"}, {"studio > \"1a\"", "aef"},
-        {"studio = 1999.0", "Bc"}, {"studio = '1999.0'", ""}, {"name = alien", "a"}, {"name contains 'an'", "c"}, {"name is missing", "f"},
-        {"name < \"b\"", "a"}, {"name >= c", "cde"}, {"title = ALIEN", "a"}, {"name = \"\xC3\x89t\xC3\xA9 \"\"2\"\"\"", "e"}, {"name = '\xC3\x89t\xC3\xA9 \\\"2\\\"'", ""},
-        {"name = \"\xC3\x89t\xC3\xA9 \\\"2\\\"\"", "e"}, {"name contains \xC3\x89t", "e"}, {"id = a", "a"}, {"id = A", ""}, {"id in (a, \"c c\", B)", "aBc"},
-        {"id contains C", "c"}, {"id is missing", ""}, {"popularity >= 7", "acf"}, {"Popularity = 5", "Be"}, {"\"release year\" = 1979", "a"},
-        {"`Release Year` = 1979", "a"}, {"YEAR = 1979", "a"}, {"year = 1979 or year = 1982 and genre = drama", "a"},
-        {"(year = 1979 or year = 1982) and genre = horror", "a"}, {"not (year = 1979 or genre = drama)", "Bdf"}, {"not not year = 1979", "a"},
-        {"not year = 1979 and genre = horror", "e"}, {"year>-5 and year < 1e9", "aBcdf"}, {"\tyear\r\n= 1979 ", "a"},
+        {"year = 1979", "a"},
+        {"year == 1979", "a"},
+        {"year != 1979", "Bcdef"},
+        {"year <> 1979", "Bcdef"},
+        {"year<1980", "ac"},
+        {"year <= 1979", "ac"},
+        {"year>1982", "df"},
+        {"year >= 1982", "Bdf"},
+        {"year = 2000.5", "f"},
+        {"year = \"1979\"", "a"},
+        {"year in (1942, 2021)", "cd"},
+        {"year not in (1942, 2021)", "aBef"},
+        {"year is missing", "e"},
+        {"year IS NOT missing", "aBcdf"},
+        {"not year >= 1982", "ace"},
+        {"genre = Horror", "ae"},
+        {"genre = 'horror'", "ae"},
+        {"genre != horror", "Bcdf"},
+        {"genre in (horror, drama)", "ace"},
+        {"genre not in (horror, drama)", "Bdf"},
+        {"genre contains \"sci\"", "aBd"},
+        {"genre not contains sci", "cef"},
+        {"genre is missing", "f"},
+        {"genre = nothing", ""},
+        {"studio = fox", "af"},
+        {"studio is missing", "d"},
+        {"studio > 50", "Bc"},
+        {"studio > \"1a\"", "aef"},
+        {"studio = 1999.0", "Bc"},
+        {"studio = '1999.0'", ""},
+        {"name = alien", "a"},
+        {"name contains 'an'", "c"},
+        {"name is missing", "f"},
+        {"name < \"b\"", "a"},
+        {"name >= c", "cde"},
+        {"title = ALIEN", "a"},
+        {"name = \"\xC3\x89t\xC3\xA9 \"\"2\"\"\"", "e"},
+        {"name = '\xC3\x89t\xC3\xA9 \\\"2\\\"'", ""},
+        {"name = \"\xC3\x89t\xC3\xA9 \\\"2\\\"\"", "e"},
+        {"name contains \xC3\x89t", "e"},
+        {"id = a", "a"},
+        {"id = A", ""},
+        {"id in (a, \"c c\", B)", "aBc"},
+        {"id contains C", "c"},
+        {"id is missing", ""},
+        {"popularity >= 7", "acf"},
+        {"Popularity = 5", "Be"},
+        {"\"release year\" = 1979", "a"},
+        {"`Release Year` = 1979", "a"},
+        {"YEAR = 1979", "a"},
+        {"year = 1979 or year = 1982 and genre = drama", "a"},
+        {"(year = 1979 or year = 1982) and genre = horror", "a"},
+        {"not (year = 1979 or genre = drama)", "Bdf"},
+        {"not not year = 1979", "a"},
+        {"not year = 1979 and genre = horror", "e"},
+        {"year>-5 and year < 1e9", "aBcdf"},
+        {"\tyear\r\n= 1979 ", "a"},
     };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++)
-        if (strcmp(held(row[i][0]), row[i][1])) fail_msg("%s holds for '%s' where '%s' was expected", row[i][0], held(row[i][0]), row[i][1]);
+        if (strcmp(held(row[i][0]), row[i][1]))
+            fail_msg("%s holds for '%s' where '%s' was expected", row[i][0], held(row[i][0]), row[i][1]);
 }
 
 static void what_is_wrong_is_said_where(void **state)
@@ -93,7 +140,8 @@ static void what_is_wrong_is_said_where(void **state)
         {"popularity = many", PEN_E_ARGUMENT, 1, "'many' is none"},
         {"year contains 19", PEN_E_ARGUMENT, 1, "not contains"},
         {"year ~ 5", PEN_E_ARGUMENT, 6, "'~' at character 6"},
-        {"gnre = x", PEN_E_UNKNOWN, 1, "did you mean 'genre'? There are: name, genre, studio, year, Release Year, vector, popularity, id"},
+        {"gnre = x", PEN_E_UNKNOWN, 1,
+         "did you mean 'genre'? There are: name, genre, studio, year, Release Year, vector, popularity, id"},
         {"year = 1 and zzzzzz = 1", PEN_E_UNKNOWN, 14, "there are: name"},
         {"vector = 1", PEN_E_UNSUPPORTED, 1, "is a vector"},
     };
@@ -102,7 +150,8 @@ static void what_is_wrong_is_said_where(void **state)
         pen_error error = {0};
         pen_status status = pen__where_parse(ctx, pen__span_of(row[i].text), &fixture.items, &where, &error);
         if (status != row[i].code || error.position != row[i].position || !strstr(error.message, row[i].words))
-            fail_msg("'%s': status %d, character %lld: %s", row[i].text, status, (long long)error.position, error.message);
+            fail_msg("'%s': status %d, character %lld: %s", row[i].text, status, (long long)error.position,
+                     error.message);
         assert_null(where);
     }
 }
@@ -134,13 +183,14 @@ static void without_a_table_there_are_ids_and_popularity(void **state)
     pen__where_items items = {&none, &fixture.ids, where_events, WHERE_ITEMS};
     pen__where *where;
     pen_error error = {0};
-    assert_int_equal(pen__where_parse(ctx, pen__span_of("popularity > 7 and not id = a"), &items, &where, &error), PEN_OK);
+    assert_int_equal(pen__where_parse(ctx, pen__span_of("popularity > 7 and not id = a"), &items, &where, &error),
+                     PEN_OK);
     for (int32_t i = 0; i < WHERE_ITEMS; i++) assert_int_equal(pen__where_holds(where, i), i == 2);
     pen__where_free(where);
     assert_int_equal(pen__where_parse(ctx, pen__span_of("title = x"), &items, &where, &error), PEN_E_UNKNOWN);
 }
 
-/* ---- random expressions: written and evaluated side by side ------------------------------------------------------- */
+/* ---- random expressions: written and evaluated side by side ------------------------------------------------------ */
 
 typedef struct made {
     char text[4096];
@@ -148,7 +198,10 @@ typedef struct made {
     bool holds[WHERE_ITEMS];
 } made;
 
-static void add(made *m, const char *text) { m->n += (size_t)snprintf(m->text + m->n, sizeof m->text - m->n, "%s", text); }
+static void add(made *m, const char *text)
+{
+    m->n += (size_t)snprintf(m->text + m->n, sizeof m->text - m->n, "%s", text);
+}
 
 static void make_test(made *m, pen__rng *rng)
 {
@@ -161,7 +214,12 @@ static void make_test(made *m, pen__rng *rng)
         snprintf(text, sizeof text, "year %s %g", op[o], (double)y);
         for (int i = 0; i < WHERE_ITEMS; i++) {
             float x = where_years[i];
-            m->holds[i] = o == 0 ? x == y : o == 1 ? !(x == y) : o == 2 ? x < y : o == 3 ? x <= y : o == 4 ? x > y : x >= y;
+            m->holds[i] = o == 0   ? x == y
+                          : o == 1 ? !(x == y)
+                          : o == 2 ? x < y
+                          : o == 3 ? x <= y
+                          : o == 4 ? x > y
+                                   : x >= y;
         }
     } else {
         static const char *const genre[] = {"Horror", "\"Sci-Fi\"", "drama"};
@@ -170,7 +228,8 @@ static void make_test(made *m, pen__rng *rng)
         snprintf(text, sizeof text, "genre %s %s", turned ? "!=" : "=", genre[g]);
         for (int i = 0; i < WHERE_ITEMS; i++) {
             bool has = false;
-            for (int64_t e = where_genre_begin[i]; e < where_genre_begin[i + 1]; e++) has = has || where_genre_codes[e] == g;
+            for (int64_t e = where_genre_begin[i]; e < where_genre_begin[i + 1]; e++)
+                has = has || where_genre_codes[e] == g;
             m->holds[i] = has != turned;
         }
     }
@@ -212,7 +271,8 @@ static void random_expressions_hold_as_a_naive_evaluation(void **state)
         for (int i = 0; i < WHERE_ITEMS; i++)
             if (m.holds[i]) want[n++] = where_ids[i][0];
         want[n] = 0;
-        if (strcmp(held(m.text), want)) fail_msg("%s holds for '%s' where '%s' was expected", m.text, held(m.text), want);
+        if (strcmp(held(m.text), want))
+            fail_msg("%s holds for '%s' where '%s' was expected", m.text, held(m.text), want);
         mixed += n > 0 && n < WHERE_ITEMS;
     }
     assert_true(mixed > 1000); /* most expressions tell items apart: the test can fail */

@@ -16,7 +16,8 @@ typedef struct where_fixture {
 } where_fixture;
 
 static const char *const where_ids[WHERE_ITEMS] = {"a", "B", "c c", "d", "e", "f"};
-static const char *const where_titles[WHERE_ITEMS] = {"Alien", "Blade Runner", "Casablanca", "Dune", "\xC3\x89t\xC3\xA9 \"2\"", ""};
+static const char *const where_titles[WHERE_ITEMS] = {
+    "Alien", "Blade Runner", "Casablanca", "Dune", "\xC3\x89t\xC3\xA9 \"2\"", ""};
 static const float where_years[WHERE_ITEMS] = {1979, 1982, 1942, 2021, NAN, 2000.5f};
 static const int32_t where_genre_codes[] = {0, 1, 1, 2, 1, 0, 2};
 static const int64_t where_genre_begin[WHERE_ITEMS + 1] = {0, 2, 3, 4, 5, 7, 7}; /* f has none */
@@ -41,11 +42,22 @@ static inline pen_status where_fixture_make(pen_context *ctx, where_fixture *f)
     PEN_TRY(where_words(ctx, &f->genres, genres, 3));
     PEN_TRY(where_words(ctx, &f->studios, studios, 3));
     f->column[0] = (pen__column){.name = "name", .type = PEN_COLUMN_TEXT, .rows = WHERE_ITEMS, .words = f->titles};
-    f->column[1] = (pen__column){.name = "genre", .type = PEN_COLUMN_CATEGORIES, .rows = WHERE_ITEMS, .begin = where_genre_begin, .code = where_genre_codes, .words = f->genres};
-    f->column[2] = (pen__column){.name = "studio", .type = PEN_COLUMN_CATEGORY, .rows = WHERE_ITEMS, .code = where_studio_codes, .words = f->studios};
+    f->column[1] = (pen__column){.name = "genre",
+                                 .type = PEN_COLUMN_CATEGORIES,
+                                 .rows = WHERE_ITEMS,
+                                 .begin = where_genre_begin,
+                                 .code = where_genre_codes,
+                                 .words = f->genres};
+    f->column[2] = (pen__column){.name = "studio",
+                                 .type = PEN_COLUMN_CATEGORY,
+                                 .rows = WHERE_ITEMS,
+                                 .code = where_studio_codes,
+                                 .words = f->studios};
     f->column[3] = (pen__column){.name = "year", .type = PEN_COLUMN_NUMBER, .rows = WHERE_ITEMS, .number = where_years};
-    f->column[4] = (pen__column){.name = "Release Year", .type = PEN_COLUMN_NUMBER, .rows = WHERE_ITEMS, .number = where_years};
-    f->column[5] = (pen__column){.name = "vector", .type = PEN_COLUMN_VECTOR, .width = 2, .rows = WHERE_ITEMS, .number = where_vectors};
+    f->column[4] =
+        (pen__column){.name = "Release Year", .type = PEN_COLUMN_NUMBER, .rows = WHERE_ITEMS, .number = where_years};
+    f->column[5] = (pen__column){
+        .name = "vector", .type = PEN_COLUMN_VECTOR, .width = 2, .rows = WHERE_ITEMS, .number = where_vectors};
     f->table = (pen__table){.rows = WHERE_ITEMS, .n_columns = 6, .title = 0, .column = f->column};
     f->items = (pen__where_items){&f->table, &f->ids, where_events, WHERE_ITEMS};
     return PEN_OK;

@@ -15,8 +15,12 @@ fi
 bad=0
 awk 'length($0) > 120 { print FILENAME ":" FNR ": " length($0) " columns; allowed are 120"; found = 1 } END { exit found }' "${files[@]}" || bad=1
 if [ $formats = yes ]; then
-    "$tool" --dry-run --Werror "${files[@]}" 2>&1 | grep 'error:' | cut -d: -f1 | sort | uniq -c |
-        awk '{ print $2 ": " $1 " places are not as .clang-format has them: tools/check_format.sh --fix"; found = 1 } END { exit found }' || bad=1
+    found=$("$tool" --dry-run --Werror "${files[@]}" 2>&1 | grep 'error:' | cut -d: -f1 | sort | uniq -c || true)
+    if [ -n "$found" ]; then
+        echo "$found"
+        echo "places in these files are not as .clang-format has them: tools/check_format.sh --fix"
+        bad=1
+    fi
 else
     echo "check_format: clang-format $release is not there; only columns were checked"
 fi

@@ -17,7 +17,8 @@ extern "C" {
 
 typedef struct pen_context pen_context;
 
-/* How memory is obtained; all three functions or none. `release(user, NULL)` must do nothing. Called from any thread. */
+/* How memory is obtained; all three functions or none. `release(user, NULL)` must do nothing. Called from any
+ * thread. */
 typedef struct pen_allocator {
     void *(*obtain)(void *user, size_t bytes);
     void *(*resize)(void *user, void *block, size_t bytes);
@@ -36,7 +37,7 @@ typedef struct pen_progress {
     int64_t epoch, n_epochs; /* 1-based; 0 where there are none */
     double seconds;          /* since the stage began */
     double loss, metric;
-    uint64_t memory_bytes;   /* held by the context now */
+    uint64_t memory_bytes; /* held by the context now */
 } pen_progress;
 
 typedef enum pen_log_level { PEN_LOG_WARNING = 1, PEN_LOG_INFO = 2, PEN_LOG_DEBUG = 3 } pen_log_level;
@@ -57,7 +58,10 @@ typedef struct pen_context_options {
     int32_t reserved;               /* zero */
 } pen_context_options;
 
-#define PEN_CONTEXT_OPTIONS_INIT {sizeof(pen_context_options), 0, NULL, NULL, NULL, NULL, 0, 0}
+#define PEN_CONTEXT_OPTIONS_INIT                                     \
+    {                                                                \
+        sizeof(pen_context_options), 0, NULL, NULL, NULL, NULL, 0, 0 \
+    }
 
 /* Makes a context; `options` may be NULL for the defaults. Threads start with the first work that needs them. */
 PEN_API pen_status pen_context_create(const pen_context_options *options, pen_context **context, pen_error *error);

@@ -45,10 +45,10 @@ typedef struct pen_read_options {
     int32_t reserved;                      /* zero */
 } pen_read_options;
 
-#define PEN_READ_OPTIONS_INIT                                                                                          \
-    {                                                                                                                  \
-        sizeof(pen_read_options), NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL,     \
-            NULL, NULL, NULL, -1, 0, 0, 0                                                                              \
+#define PEN_READ_OPTIONS_INIT                                                                                      \
+    {                                                                                                              \
+        sizeof(pen_read_options), NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, \
+            NULL, NULL, NULL, -1, 0, 0, 0                                                                          \
     }
 
 /* Reads one log from `n_paths` files of the same form, in their order ("-" is standard input; gzip and zstd are

@@ -30,15 +30,17 @@ typedef struct pen_report pen_report;
 /* Splits, fits and tests each model on every material. models NULL: the task's default model. params as in
  * pen_train_options; with several models "name=value" goes to each model that has it. The report's JSON is that of
  * `penchant evaluate --format json`. */
-PEN_API pen_status pen_evaluate(pen_context *ctx, const pen_material *material, size_t n_materials, const pen_protocol *protocol,
-                                const char *const *models, size_t n_models, const char *const *params, size_t n_params,
-                                pen_report **report, pen_error *error);
+PEN_API pen_status pen_evaluate(pen_context *ctx, const pen_material *material, size_t n_materials,
+                                const pen_protocol *protocol, const char *const *models, size_t n_models,
+                                const char *const *params, size_t n_params, pen_report **report, pen_error *error);
 
-/* The same metrics for anybody's lists. `lists`: a data set whose events are user, item and (as value) a score; without values
- * their order is the rank. `test`: whom to test and what they took; `train` (NULL: none): the catalogue, and what was seen before (a
- * test pair that stands in it is dropped and counted). An item that is unknown takes up its place. */
-PEN_API pen_status pen_score_lists(pen_context *ctx, const pen_dataset *lists, const pen_dataset *test, const pen_dataset *train,
-                                   const pen_protocol *protocol, pen_report **report, pen_error *error);
+/* The same metrics for anybody's lists. `lists`: a data set whose events are user, item and (as value) a score; without
+ * values their order is the rank. `test`: whom to test and what they took; `train` (NULL: none): the catalogue, and
+ * what was seen before (a test pair that stands in it is dropped and counted). An item that is unknown takes up its
+ * place. */
+PEN_API pen_status pen_score_lists(pen_context *ctx, const pen_dataset *lists, const pen_dataset *test,
+                                   const pen_dataset *train, const pen_protocol *protocol, pen_report **report,
+                                   pen_error *error);
 
 /* Lives as long as the report. */
 PEN_API const char *pen_report_json(const pen_report *report);

@@ -15,16 +15,21 @@ extern "C" {
 
 typedef struct pen_model pen_model;
 
-typedef enum pen_param_type { PEN_PARAM_INT = 1, PEN_PARAM_REAL = 2, PEN_PARAM_BOOL = 3, PEN_PARAM_CHOICE = 4 } pen_param_type;
+typedef enum pen_param_type {
+    PEN_PARAM_INT = 1,
+    PEN_PARAM_REAL = 2,
+    PEN_PARAM_BOOL = 3,
+    PEN_PARAM_CHOICE = 4
+} pen_param_type;
 
 /* One hyper-parameter of a model. */
 typedef struct pen_param {
-    const char *name, *doc;      /* doc: one line for people */
-    const char *standard;        /* the default, as text */
-    const char *choices;         /* "a|b|c" of a choice, NULL otherwise */
-    double low, high;            /* inclusive bounds of numbers */
-    int32_t type;                /* a pen_param_type */
-    int32_t log_scale;           /* 1: worth searching on a logarithmic scale */
+    const char *name, *doc; /* doc: one line for people */
+    const char *standard;   /* the default, as text */
+    const char *choices;    /* "a|b|c" of a choice, NULL otherwise */
+    double low, high;       /* inclusive bounds of numbers */
+    int32_t type;           /* a pen_param_type */
+    int32_t log_scale;      /* 1: worth searching on a logarithmic scale */
 } pen_param;
 
 /* What a model is, for people. */
@@ -54,12 +59,15 @@ typedef struct pen_train_options {
     int32_t no_history;        /* 1: the model does not keep what users have seen */
 } pen_train_options;
 
-#define PEN_TRAIN_OPTIONS_INIT {sizeof(pen_train_options), NULL, NULL, 0, NULL, 30, 0, 0}
+#define PEN_TRAIN_OPTIONS_INIT                                   \
+    {                                                            \
+        sizeof(pen_train_options), NULL, NULL, 0, NULL, 30, 0, 0 \
+    }
 
 /* Trains on all of the log: epochs chosen on a validation part, then fitted again on everything (protocol->refit). When
  * cancelled, PEN_E_CANCELLED is returned and *model is the best so far (or NULL where there is none). */
-PEN_API pen_status pen_model_train(const pen_dataset *log, const pen_protocol *protocol, const pen_train_options *options,
-                                   pen_model **model, pen_error *error);
+PEN_API pen_status pen_model_train(const pen_dataset *log, const pen_protocol *protocol,
+                                   const pen_train_options *options, pen_model **model, pen_error *error);
 
 PEN_API pen_status pen_model_save(const pen_model *model, const char *path, pen_error *error);
 PEN_API pen_status pen_model_open(pen_context *ctx, const char *path, pen_model **model, pen_error *error);

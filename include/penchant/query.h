@@ -15,9 +15,10 @@
  *     pen_query_destroy(query);
  *     pen_model_destroy(model);
  *
- * Thread-safety: a model is shared by any number of queries; one query belongs to one thread at a time. Calls that answer one
- * question run in the calling thread; those whose name ends in _all use the context's threads, and one context serves one such
- * call at a time. What a call answers lives until the next call on its query, or until the query is destroyed. Since 0.1.
+ * Thread-safety: a model is shared by any number of queries; one query belongs to one thread at a time. Calls that
+ * answer one question run in the calling thread; those whose name ends in _all use the context's threads, and one
+ * context serves one such call at a time. What a call answers lives until the next call on its query, or until the
+ * query is destroyed. Since 0.1.
  */
 #ifndef PENCHANT_QUERY_H
 #define PENCHANT_QUERY_H
@@ -47,12 +48,13 @@ static inline pen_string pen_string_of(const char *text)
     return string;
 }
 
-/* A query of the model, which must outlive it. What all queries of a model need (its items packed for the kernels) is made
- * once, by the first. PEN_E_UNSUPPORTED where the model does not keep its ids (one that was never saved or trained whole). */
+/* A query of the model, which must outlive it. What all queries of a model need (its items packed for the kernels) is
+ * made once, by the first. PEN_E_UNSUPPORTED where the model does not keep its ids (one that was never saved or trained
+ * whole). */
 PEN_API pen_status pen_query_create(const pen_model *model, pen_query **query, pen_error *error);
 PEN_API void pen_query_destroy(pen_query *query); /* NULL is allowed */
 
-/* ---- ids --------------------------------------------------------------------------------------------------------------- */
+/* ---- ids --------------------------------------------------------------------------------------------------------- */
 
 /* The number of an id, or -1. Thread-safe. */
 PEN_API int32_t pen_model_find_user(const pen_model *model, pen_string id);
@@ -65,18 +67,22 @@ PEN_API pen_string pen_model_item_id(const pen_model *model, int32_t item);
 /* The title; length 0 where the item has none. */
 PEN_API pen_string pen_model_item_title(const pen_model *model, int32_t item);
 
-/* ---- who asks ------------------------------------------------------------------------------------------------------------ */
+/* ---- who asks ---------------------------------------------------------------------------------------------------- */
 
 /* A user by id, a history of items, or both: then the history comes after what the model knows of the user. */
 typedef struct pen_who {
     size_t struct_size;
     pen_string user;           /* bytes NULL: nobody by name */
     const pen_string *history; /* n_history ids, oldest first; NULL: none */
-    const float *values;       /* n_history: ratings (or weights, when ranking); NaN or values NULL: liked as much as can be */
+    /* n_history: ratings (or weights, when ranking); NaN or values NULL: liked as much as can be */
+    const float *values;
     size_t n_history;
 } pen_who;
 
-#define PEN_WHO_INIT {sizeof(pen_who), {NULL, 0}, NULL, NULL, 0}
+#define PEN_WHO_INIT                              \
+    {                                             \
+        sizeof(pen_who), {NULL, 0}, NULL, NULL, 0 \
+    }
 
 /* How an answer was made. */
 typedef enum pen_how {
@@ -87,24 +93,29 @@ typedef enum pen_how {
 
 PEN_API const char *pen_how_text(pen_how how); /* "personal", "folded-in", "fallback" */
 
-/* ---- recommendations --------------------------------------------------------------------------------------------------- */
+/* ---- recommendations --------------------------------------------------------------------------------------------- */
 
 typedef enum pen_render { PEN_RENDER_NONE = 0, PEN_RENDER_JSON = 1, PEN_RENDER_CSV = 2 } pen_render;
 
 typedef struct pen_recommend_options {
     size_t struct_size;
-    const pen_string *allow, *deny; /* items; allow NULL: all. Ids that the model lacks are passed over, and counted in `reason` */
+    /* items; allow NULL: all. Ids that the model lacks are passed over, and counted in `reason` */
+    const pen_string *allow, *deny;
     size_t n_allow, n_deny;
-    const char *where;              /* an expression over the item table, docs/cli/where.md: genre = "Drama" and year >= 1990 */
-    int64_t min_popularity;         /* items with fewer events in training are left out */
-    double diversity;               /* 0: none .. 1: nothing else (maximal marginal relevance) */
-    int32_t n;                      /* how many; default 10 */
-    int32_t keep_seen;              /* 1: what the user had may be recommended again */
-    int32_t why;                    /* 1: words on each item */
-    int32_t render;                 /* a pen_render: answers carry their text as well */
+    /* an expression over the item table, docs/cli/where.md: genre = "Drama" and year >= 1990 */
+    const char *where;
+    int64_t min_popularity; /* items with fewer events in training are left out */
+    double diversity;       /* 0: none .. 1: nothing else (maximal marginal relevance) */
+    int32_t n;              /* how many; default 10 */
+    int32_t keep_seen;      /* 1: what the user had may be recommended again */
+    int32_t why;            /* 1: words on each item */
+    int32_t render;         /* a pen_render: answers carry their text as well */
 } pen_recommend_options;
 
-#define PEN_RECOMMEND_OPTIONS_INIT {sizeof(pen_recommend_options), NULL, NULL, 0, 0, NULL, 0, 0, 10, 0, 0, 0}
+#define PEN_RECOMMEND_OPTIONS_INIT                                               \
+    {                                                                            \
+        sizeof(pen_recommend_options), NULL, NULL, 0, 0, NULL, 0, 0, 10, 0, 0, 0 \
+    }
 
 typedef struct pen_pick {
     pen_string id;
@@ -117,16 +128,18 @@ typedef struct pen_pick {
 /* Exactly n items, or all that are allowed where fewer are: then `reason` says so. */
 typedef struct pen_answer {
     size_t struct_size;
-    pen_string user;           /* the id asked for; bytes NULL: a history alone */
-    pen_string reason;         /* what is to be said about how the answer was made; often nothing */
-    pen_string text;           /* rendered: a JSON object, or lines of CSV (user,place,item,title,score,how,why) */
-    const pen_pick *items;     /* n, best first */
-    int64_t n_allowed;         /* items that filters and history left */
-    double relevance_kept;     /* with diversity: the list's mean score as a share of the undiversified list's; NaN otherwise,
+    pen_string user;       /* the id asked for; bytes NULL: a history alone */
+    pen_string reason;     /* what is to be said about how the answer was made; often nothing */
+    pen_string text;       /* rendered: a JSON object, or lines of CSV (user,place,item,title,score,how,why) */
+    const pen_pick *items; /* n, best first */
+    int64_t n_allowed;     /* items that filters and history left */
+    double
+        relevance_kept; /* with diversity: the list's mean score as a share of the undiversified list's; NaN otherwise,
                                   and where scores are not all positive */
-    double similarity_before, similarity_after; /* mean similarity of the pairs of the list, without and with; NaN otherwise */
+    /* mean similarity of the pairs of the list, without and with; NaN otherwise */
+    double similarity_before, similarity_after;
     int32_t n;
-    int32_t how;               /* a pen_how */
+    int32_t how; /* a pen_how */
 } pen_answer;
 
 PEN_API pen_status pen_recommend(pen_query *query, const pen_who *who, const pen_recommend_options *options,
@@ -136,15 +149,15 @@ PEN_API pen_status pen_recommend(pen_query *query, const pen_who *who, const pen
 typedef int (*pen_answer_fn)(void *user, const pen_answer *answer);
 
 /* Every user's list, in blocks of bounded memory, in parallel. A user's answer is the same as alone. */
-PEN_API pen_status pen_recommend_all(pen_query *query, const pen_recommend_options *options, pen_answer_fn fn, void *user,
-                                     pen_error *error);
+PEN_API pen_status pen_recommend_all(pen_query *query, const pen_recommend_options *options, pen_answer_fn fn,
+                                     void *user, pen_error *error);
 
-/* The items most like one: the model's own similarity, else the cosine of its vectors, else that of who had both; `reason` says
- * which. keep_seen, diversity and why have no meaning. PEN_E_UNKNOWN where the model lacks the item. */
-PEN_API pen_status pen_similar(pen_query *query, pen_string item, const pen_recommend_options *options, const pen_answer **answer,
-                               pen_error *error);
+/* The items most like one: the model's own similarity, else the cosine of its vectors, else that of who had both;
+ * `reason` says which. keep_seen, diversity and why have no meaning. PEN_E_UNKNOWN where the model lacks the item. */
+PEN_API pen_status pen_similar(pen_query *query, pen_string item, const pen_recommend_options *options,
+                               const pen_answer **answer, pen_error *error);
 
-/* ---- reasons ------------------------------------------------------------------------------------------------------------ */
+/* ---- reasons ----------------------------------------------------------------------------------------------------- */
 
 typedef struct pen_reason {
     pen_string id, title; /* an item of the history; bytes NULL: `what` says what it is */
@@ -157,46 +170,48 @@ typedef struct pen_reason {
 
 typedef struct pen_explanation {
     size_t struct_size;
-    pen_string user, reason;  /* as in an answer */
+    pen_string user, reason; /* as in an answer */
     pen_string id, title, why;
-    pen_string text;          /* all of it as a JSON object */
+    pen_string text;           /* all of it as a JSON object */
     const pen_reason *reasons; /* n, the largest share first */
-    double score;             /* as recommend has it, but a rating is not held to training's range */
-    int64_t place;            /* 1: the best for this user; 0: the user had it */
+    double score;              /* as recommend has it, but a rating is not held to training's range */
+    int64_t place;             /* 1: the best for this user; 0: the user had it */
     int32_t n, how, item;
-    int32_t exact;            /* 1: the shares sum to the score; 0: each is what the score loses without that event */
+    int32_t exact; /* 1: the shares sum to the score; 0: each is what the score loses without that event */
 } pen_explanation;
 
 /* Why the item has its score for this user. PEN_E_UNKNOWN where the model lacks the item. */
-PEN_API pen_status pen_explain(pen_query *query, const pen_who *who, pen_string item, const pen_explanation **explanation,
-                               pen_error *error);
+PEN_API pen_status pen_explain(pen_query *query, const pen_who *who, pen_string item,
+                               const pen_explanation **explanation, pen_error *error);
 
-/* ---- predictions --------------------------------------------------------------------------------------------------------- */
+/* ---- predictions ------------------------------------------------------------------------------------------------- */
 
 typedef struct pen_prediction {
     pen_string user, item, title;
-    pen_string reason;  /* what is to be said: which of the two is unknown */
-    double value;       /* the predicted rating, or the score; NaN where the model has no score for it */
-    double actual;      /* the value that stands in the pairs; NaN where there is none */
-    int32_t how;        /* a pen_how */
-    int32_t reserved;   /* zero */
+    pen_string reason; /* what is to be said: which of the two is unknown */
+    double value;      /* the predicted rating, or the score; NaN where the model has no score for it */
+    double actual;     /* the value that stands in the pairs; NaN where there is none */
+    int32_t how;       /* a pen_how */
+    int32_t reserved;  /* zero */
 } pen_prediction;
 
 typedef int (*pen_prediction_fn)(void *user, const pen_prediction *prediction);
 
-/* Rating (or score) of every pair of a data set, in its order. What is unknown is answered with what is left: the item's mean,
- * the user's mean, the mean of all; a model that ranks has no score for an unknown item. In parallel. */
-PEN_API pen_status pen_predict_all(pen_query *query, const pen_dataset *pairs, pen_prediction_fn fn, void *user, pen_error *error);
+/* Rating (or score) of every pair of a data set, in its order. What is unknown is answered with what is left: the
+ * item's mean, the user's mean, the mean of all; a model that ranks has no score for an unknown item. In parallel. */
+PEN_API pen_status pen_predict_all(pen_query *query, const pen_dataset *pairs, pen_prediction_fn fn, void *user,
+                                   pen_error *error);
 
-/* ---- files ---------------------------------------------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------------------------------------- */
 
-/* Writes a part of the model: "users", "items" (ids, titles, events), "user-vectors", "item-vectors", "history", "neighbours",
- * or "tensors" (each to PATH/NAME.npy). A path that ends in .npy gets NumPy's format, any other tab-separated text; "-" is
- * standard output. `n`: how many neighbours of each item. */
+/* Writes a part of the model: "users", "items" (ids, titles, events), "user-vectors", "item-vectors", "history",
+ * "neighbours", or "tensors" (each to PATH/NAME.npy). A path that ends in .npy gets NumPy's format, any other
+ * tab-separated text; "-" is standard output. `n`: how many neighbours of each item. */
 PEN_API pen_status pen_export(pen_query *query, const char *what, const char *path, int32_t n, pen_error *error);
 
-/* What a .pds, .pen or .ckpt file holds, validated whole, as JSON: {"path", "kind", "version", "hash", "bytes", "sound",
- * "metadata": {...}, "tensors": [{"name", "type", "shape", "bytes"}, ...]}. PEN_E_FORMAT where it is not sound. */
+/* What a .pds, .pen or .ckpt file holds, validated whole, as JSON: {"path", "kind", "version", "hash", "bytes",
+ * "sound", "metadata": {...}, "tensors": [{"name", "type", "shape", "bytes"}, ...]}. PEN_E_FORMAT where it is not
+ * sound. */
 PEN_API pen_status pen_file_info(pen_context *ctx, const char *path, pen_report **report, pen_error *error);
 
 #ifdef __cplusplus

@@ -37,9 +37,9 @@ typedef struct pen_synth_options {
     uint64_t seed;
 } pen_synth_options;
 
-#define PEN_SYNTH_OPTIONS_INIT                                                                                         \
-    {                                                                                                                  \
-        sizeof(pen_synth_options), "blocks", 100000, 2000, 1000, 10, 0.1, 0.6, 1                                       \
+#define PEN_SYNTH_OPTIONS_INIT                                                   \
+    {                                                                            \
+        sizeof(pen_synth_options), "blocks", 100000, 2000, 1000, 10, 0.1, 0.6, 1 \
     }
 
 /* Writes rows `user,item,value,time` below a header, in memory of about 50 MB whatever their number; a path that ends

@@ -32,7 +32,8 @@ pen_status pen__material_join(const pen_material *from, pen__material *to, pen_d
     *to = (pen__material){from->log, -1, -1};
     *joined = NULL;
     PEN_CHECK(from->log, PEN_E_ARGUMENT, "pen_material needs a log");
-    PEN_CHECK(from->test || !from->valid, PEN_E_ARGUMENT, "a given validation (--valid) needs a given test (--test) beside it");
+    PEN_CHECK(from->test || !from->valid, PEN_E_ARGUMENT,
+              "a given validation (--valid) needs a given test (--test) beside it");
     if (!from->test) return PEN_OK;
     const pen_dataset *base = from->log;
     if (from->valid) {
@@ -50,20 +51,23 @@ pen_status pen__material_join(const pen_material *from, pen__material *to, pen_d
 }
 
 /* model.name=value is for one of the models that are compared; one that is for another would silently do nothing. */
-static pen_status check_addressed(const pen__entrant *entrant, size_t n, const char *const *params, size_t n_params, pen_error *error)
+static pen_status check_addressed(const pen__entrant *entrant, size_t n, const char *const *params, size_t n_params,
+                                  pen_error *error)
 {
     for (size_t i = 0; i < n_params; i++) {
         const char *equals = strchr(params[i], '='), *dot = strchr(params[i], '.');
         if (!equals || !dot || dot > equals) continue;
         size_t length = (size_t)(dot - params[i]), m = 0;
-        while (m < n && (strlen(entrant[m].class->name) != length || memcmp(entrant[m].class->name, params[i], length))) m++;
+        while (m < n && (strlen(entrant[m].class->name) != length || memcmp(entrant[m].class->name, params[i], length)))
+            m++;
         PEN_CHECK(m < n, PEN_E_ARGUMENT, "'%s' is for a model that is not compared (-m)", params[i]);
     }
     return PEN_OK;
 }
 
-static pen_status run(pen_context *ctx, const pen__material *material, size_t n_materials, const pen_protocol *given, const char *const *models,
-                      size_t n_models, const char *const *params, size_t n_params, pen__text *out, pen_error *error)
+static pen_status run(pen_context *ctx, const pen__material *material, size_t n_materials, const pen_protocol *given,
+                      const char *const *models, size_t n_models, const char *const *params, size_t n_params,
+                      pen__text *out, pen_error *error)
 {
     pen_protocol protocol = *given;
     pen__entrant *entrant;
@@ -73,19 +77,22 @@ static pen_status run(pen_context *ctx, const pen__material *material, size_t n_
     PEN_TRY(PEN_NEW_ZERO(ctx, entrant, n_models));
     pen_status status = PEN_OK;
     for (size_t m = 0; m < n_models && status == PEN_OK; m++)
-        status = pen__entrant_parse(models ? models[m] : NULL, protocol.task, params, n_params, n_models > 1, &entrant[m], error);
+        status = pen__entrant_parse(models ? models[m] : NULL, protocol.task, params, n_params, n_models > 1,
+                                    &entrant[m], error);
     if (status == PEN_OK) status = check_addressed(entrant, n_models, params, n_params, error);
     if (status == PEN_OK)
-        status = pen__experiment(ctx, material, (int32_t)n_materials, &protocol, entrant, (int32_t)n_models, out, error);
+        status =
+            pen__experiment(ctx, material, (int32_t)n_materials, &protocol, entrant, (int32_t)n_models, out, error);
     pen__free(ctx, entrant);
     return status;
 }
 
-pen_status pen_evaluate(pen_context *ctx, const pen_material *material, size_t n_materials, const pen_protocol *protocol,
-                        const char *const *models, size_t n_models, const char *const *params, size_t n_params, pen_report **report,
-                        pen_error *error)
+pen_status pen_evaluate(pen_context *ctx, const pen_material *material, size_t n_materials,
+                        const pen_protocol *protocol, const char *const *models, size_t n_models,
+                        const char *const *params, size_t n_params, pen_report **report, pen_error *error)
 {
-    PEN_CHECK(ctx && material && n_materials && n_materials < INT32_MAX && protocol && report, PEN_E_ARGUMENT, "pen_evaluate: an argument is missing");
+    PEN_CHECK(ctx && material && n_materials && n_materials < INT32_MAX && protocol && report, PEN_E_ARGUMENT,
+              "pen_evaluate: an argument is missing");
     pen__cancel_clear(ctx);
     pen__material *inner = NULL;
     pen_dataset **joined = NULL;
@@ -94,7 +101,8 @@ pen_status pen_evaluate(pen_context *ctx, const pen_material *material, size_t n
     PEN_TRY_DONE(pen__report_new(ctx, report, error));
     PEN_TRY_DONE(PEN_NEW_ZERO(ctx, inner, n_materials));
     PEN_TRY_DONE(PEN_NEW_ZERO(ctx, joined, n_materials));
-    for (size_t i = 0; i < n_materials; i++) PEN_TRY_DONE(pen__material_join(&material[i], &inner[i], &joined[i], error));
+    for (size_t i = 0; i < n_materials; i++)
+        PEN_TRY_DONE(pen__material_join(&material[i], &inner[i], &joined[i], error));
     PEN_TRY_DONE(run(ctx, inner, n_materials, protocol, models, n_models, params, n_params, &(*report)->text, error));
 done:
     for (size_t i = 0; joined && i < n_materials; i++) pen_dataset_destroy(joined[i]);
@@ -107,8 +115,9 @@ done:
     return status;
 }
 
-pen_status pen_score_lists(pen_context *ctx, const pen_dataset *lists, const pen_dataset *test, const pen_dataset *train,
-                           const pen_protocol *protocol, pen_report **report, pen_error *error)
+pen_status pen_score_lists(pen_context *ctx, const pen_dataset *lists, const pen_dataset *test,
+                           const pen_dataset *train, const pen_protocol *protocol, pen_report **report,
+                           pen_error *error)
 {
     PEN_CHECK(ctx && lists && test && protocol && report, PEN_E_ARGUMENT, "pen_score_lists: an argument is missing");
     pen__cancel_clear(ctx);

@@ -10,9 +10,16 @@
 
 static void fill(const pen__model_class *class, pen_model_info *info)
 {
-    *info = (pen_model_info){.struct_size = sizeof *info, .name = class->name, .family = class->family, .summary = class->summary,
-                             .formula = class->formula, .paper = class->paper, .params = class->params, .n_params = class->n_params,
-                             .tasks = class->tasks, .iterative = class->epoch != NULL};
+    *info = (pen_model_info){.struct_size = sizeof *info,
+                             .name = class->name,
+                             .family = class->family,
+                             .summary = class->summary,
+                             .formula = class->formula,
+                             .paper = class->paper,
+                             .params = class->params,
+                             .n_params = class->n_params,
+                             .tasks = class->tasks,
+                             .iterative = class->epoch != NULL};
 }
 
 size_t pen_models(void) { return pen__model_classes(NULL); }
@@ -45,19 +52,24 @@ static const char *training_split(const pen_dataset *log, const pen_protocol *pr
     return log->time ? "ratio-time:0.9,0.1,0" : "ratio:0.9,0.1,0";
 }
 
-static pen_status describe(pen_model *model, const pen_dataset *log, const pen_protocol *protocol, const pen__log *events,
-                           const pen__train *train, const pen__fit_report *report, pen_error *error)
+static pen_status describe(pen_model *model, const pen_dataset *log, const pen_protocol *protocol,
+                           const pen__log *events, const pen__train *train, const pen__fit_report *report,
+                           pen_error *error)
 {
     pen__text about = {.ctx = model->ctx};
     pen__text_printf(&about, "{\"model\": \"%s\", \"params\": ", model->class->name);
     pen__params_json(model->class, &model->params, &about);
-    pen__text_printf(&about, ", \"task\": \"%s\", \"data\": {\"path\": ", protocol->task == PEN_TASK_RATE ? "rate" : "rank");
+    pen__text_printf(&about,
+                     ", \"task\": \"%s\", \"data\": {\"path\": ", protocol->task == PEN_TASK_RATE ? "rate" : "rank");
     pen__text_json(&about, log->source ? log->source : "", log->source ? strlen(log->source) : 0);
-    pen__text_printf(&about, ", \"hash\": \"%016llx\", \"users\": %d, \"items\": %d, \"events\": %lld, \"filters\": %s}",
-                     (unsigned long long)log->hash, train->n_users, train->n_items, (long long)train->n_events, events->notes ? events->notes : "[]");
-    pen__text_printf(&about, ", \"seed\": %llu, \"epochs\": %d, \"seconds\": %.3f, \"penchant\": \"%s\"", (unsigned long long)protocol->seed,
-                     report->best_epoch, report->seconds, pen_version());
-    if (report->best_metric == report->best_metric) pen__text_printf(&about, ", \"validation\": %.6g", report->best_metric);
+    pen__text_printf(&about,
+                     ", \"hash\": \"%016llx\", \"users\": %d, \"items\": %d, \"events\": %lld, \"filters\": %s}",
+                     (unsigned long long)log->hash, train->n_users, train->n_items, (long long)train->n_events,
+                     events->notes ? events->notes : "[]");
+    pen__text_printf(&about, ", \"seed\": %llu, \"epochs\": %d, \"seconds\": %.3f, \"penchant\": \"%s\"",
+                     (unsigned long long)protocol->seed, report->best_epoch, report->seconds, pen_version());
+    if (report->best_metric == report->best_metric)
+        pen__text_printf(&about, ", \"validation\": %.6g", report->best_metric);
     if (report->cancelled) pen__text_puts(&about, ", \"interrupted\": true");
     pen__text_puts(&about, "}");
     if (about.failed) {
@@ -70,8 +82,9 @@ static pen_status describe(pen_model *model, const pen_dataset *log, const pen_p
 }
 
 /* What a model needs once training's data is gone: its catalogue and its description. */
-static pen_status complete(pen_model *model, const pen_dataset *log, const pen_protocol *protocol, const pen__log *events,
-                           const pen__train *train, const pen__fit_report *report, int with_history, pen_error *error)
+static pen_status complete(pen_model *model, const pen_dataset *log, const pen_protocol *protocol,
+                           const pen__log *events, const pen__train *train, const pen__fit_report *report,
+                           int with_history, pen_error *error)
 {
     PEN_TRY(pen__catalogue_build(train, with_history, &model->catalogue, error));
     PEN_TRY(describe(model, log, protocol, events, train, report, error));
@@ -79,7 +92,8 @@ static pen_status complete(pen_model *model, const pen_dataset *log, const pen_p
     return PEN_OK;
 }
 
-pen_status pen_model_train(const pen_dataset *log, const pen_protocol *given, const pen_train_options *o, pen_model **model, pen_error *error)
+pen_status pen_model_train(const pen_dataset *log, const pen_protocol *given, const pen_train_options *o,
+                           pen_model **model, pen_error *error)
 {
     PEN_CHECK(log && given && o && model, PEN_E_ARGUMENT, "pen_model_train: an argument is NULL");
     pen_context *ctx = log->ctx;
@@ -97,7 +111,9 @@ pen_status pen_model_train(const pen_dataset *log, const pen_protocol *given, co
     PEN_TRY(pen__entrant_parse(o->model, protocol.task, o->params, o->n_params, 0, &entrant, error));
     pen_status status = pen__log_build(log, &protocol, &events, error);
     if (status == PEN_OK) status = pen__split(&events, &protocol, protocol.seed, 0, &parts, error);
-    if (status == PEN_OK) status = pen__fit_on_parts(ctx, &entrant, &events, &parts, &protocol, protocol.seed, &keeping, model, &train, &report, error);
+    if (status == PEN_OK)
+        status = pen__fit_on_parts(ctx, &entrant, &events, &parts, &protocol, protocol.seed, &keeping, model, &train,
+                                   &report, error);
     if (*model) {
         pen_status finished = complete(*model, log, &protocol, &events, &train, &report, !o->no_history, error);
         if (finished != PEN_OK) {

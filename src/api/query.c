@@ -49,21 +49,34 @@ void pen_query_destroy(pen_query *q)
     pen__free(q->ctx, q);
 }
 
-/* ---- ids --------------------------------------------------------------------------------------------------------------- */
+/* ---- ids --------------------------------------------------------------------------------------------------------- */
 
 static pen_string id_at(const pen__strings *ids, int32_t number)
 {
     return number >= 0 && number < ids->n ? pen__string_from(pen__strings_at(ids, number)) : (pen_string){NULL, 0};
 }
 
-int32_t pen_model_find_user(const pen_model *m, pen_string id) { return m->catalogue && id.bytes ? pen__strings_find(&m->catalogue->users, pen__span_from(id)) : -1; }
-int32_t pen_model_find_item(const pen_model *m, pen_string id) { return m->catalogue && id.bytes ? pen__strings_find(&m->catalogue->items, pen__span_from(id)) : -1; }
-pen_string pen_model_user_id(const pen_model *m, int32_t user) { return m->catalogue ? id_at(&m->catalogue->users, user) : (pen_string){NULL, 0}; }
-pen_string pen_model_item_id(const pen_model *m, int32_t item) { return m->catalogue ? id_at(&m->catalogue->items, item) : (pen_string){NULL, 0}; }
+int32_t pen_model_find_user(const pen_model *m, pen_string id)
+{
+    return m->catalogue && id.bytes ? pen__strings_find(&m->catalogue->users, pen__span_from(id)) : -1;
+}
+int32_t pen_model_find_item(const pen_model *m, pen_string id)
+{
+    return m->catalogue && id.bytes ? pen__strings_find(&m->catalogue->items, pen__span_from(id)) : -1;
+}
+pen_string pen_model_user_id(const pen_model *m, int32_t user)
+{
+    return m->catalogue ? id_at(&m->catalogue->users, user) : (pen_string){NULL, 0};
+}
+pen_string pen_model_item_id(const pen_model *m, int32_t item)
+{
+    return m->catalogue ? id_at(&m->catalogue->items, item) : (pen_string){NULL, 0};
+}
 
 pen_string pen_model_item_title(const pen_model *m, int32_t item)
 {
-    return m->catalogue && item >= 0 && item < m->n_items ? pen__string_from(pen__catalogue_title(m->catalogue, item)) : (pen_string){"", 0};
+    return m->catalogue && item >= 0 && item < m->n_items ? pen__string_from(pen__catalogue_title(m->catalogue, item))
+                                                          : (pen_string){"", 0};
 }
 
 /* The number of an item that must be there; a title that contains what was asked for is the next step. */
@@ -76,8 +89,10 @@ static pen_status item_of(const pen_model *m, pen_string id, int32_t *item, pen_
     for (int32_t i = 0; i < m->n_items && id.length > 1; i++) {
         pen__span title = pen__catalogue_title(m->catalogue, i), own = pen__strings_at(&m->catalogue->items, i);
         for (size_t at = 0; at + id.length <= title.length; at++)
-            PEN_CHECK(strncasecmp(title.text + at, id.bytes, id.length), PEN_E_UNKNOWN, "there is no item '%.*s' among the model's %d; did you mean '%.*s' (%.*s)?",
-                      shown, id.bytes, m->n_items, own.length < 60 ? (int)own.length : 60, own.text, title.length < 100 ? (int)title.length : 100, title.text);
+            PEN_CHECK(strncasecmp(title.text + at, id.bytes, id.length), PEN_E_UNKNOWN,
+                      "there is no item '%.*s' among the model's %d; did you mean '%.*s' (%.*s)?", shown, id.bytes,
+                      m->n_items, own.length < 60 ? (int)own.length : 60, own.text,
+                      title.length < 100 ? (int)title.length : 100, title.text);
     }
     return pen__fail(error, PEN_E_UNKNOWN, "there is no item '%.*s' among the model's %d", shown, id.bytes, m->n_items);
 }
@@ -93,7 +108,7 @@ static pen_status keep_name(pen_query *q, pen_string from, pen_string *to, pen_e
     return PEN_OK;
 }
 
-/* ---- recommendations --------------------------------------------------------------------------------------------------- */
+/* ---- recommendations --------------------------------------------------------------------------------------------- */
 
 static pen_status start_desk(pen_query *q, const pen_recommend_options *options, int32_t capacity, pen_error *error)
 {
@@ -103,7 +118,8 @@ static pen_status start_desk(pen_query *q, const pen_recommend_options *options,
     return pen__desk_open(q->model, options ? options : &standard, capacity, capacity > 1, &q->desk, error);
 }
 
-pen_status pen_recommend(pen_query *q, const pen_who *who, const pen_recommend_options *options, const pen_answer **answer, pen_error *error)
+pen_status pen_recommend(pen_query *q, const pen_who *who, const pen_recommend_options *options,
+                         const pen_answer **answer, pen_error *error)
 {
     PEN_CHECK(q && who && answer, PEN_E_ARGUMENT, "pen_recommend: an argument is NULL");
     PEN_TRY(start_desk(q, options, 1, error));
@@ -135,7 +151,9 @@ static pen_status all_blocks(pen__desk *desk, pen_answer_fn fn, void *user, pen_
         int32_t n = n_users - first < desk->capacity ? (int32_t)(n_users - first) : desk->capacity;
         PEN_TRY(seat_users(desk, (int32_t)first, n, error));
         PEN_TRY(pen__desk_run(desk, n, error));
-        for (int32_t s = 0; s < n; s++) PEN_CHECK(!fn(user, &desk->seat[s].answer), PEN_E_CANCELLED, "the caller stopped after %lld users", (long long)first + s);
+        for (int32_t s = 0; s < n; s++)
+            PEN_CHECK(!fn(user, &desk->seat[s].answer), PEN_E_CANCELLED, "the caller stopped after %lld users",
+                      (long long)first + s);
         pen__desk_clear(desk);
         PEN_TRY(pen__meter_tick(&meter, first + n, error));
     }
@@ -143,7 +161,8 @@ static pen_status all_blocks(pen__desk *desk, pen_answer_fn fn, void *user, pen_
     return PEN_OK;
 }
 
-pen_status pen_recommend_all(pen_query *q, const pen_recommend_options *options, pen_answer_fn fn, void *user, pen_error *error)
+pen_status pen_recommend_all(pen_query *q, const pen_recommend_options *options, pen_answer_fn fn, void *user,
+                             pen_error *error)
 {
     PEN_CHECK(q && fn, PEN_E_ARGUMENT, "pen_recommend_all: an argument is NULL");
     int64_t lists = options && options->n > 0 ? options->n : 10;
@@ -157,7 +176,7 @@ pen_status pen_recommend_all(pen_query *q, const pen_recommend_options *options,
     return status;
 }
 
-/* ---- similar items ------------------------------------------------------------------------------------------------------- */
+/* ---- similar items ----------------------------------------------------------------------------------------------- */
 
 /* The list as an answer of the desk's one seat: personal to nobody. */
 static pen_status similar_list(pen_query *q, int32_t item, pen__seat *seat, pen_error *error)
@@ -170,8 +189,8 @@ static pen_status similar_list(pen_query *q, int32_t item, pen__seat *seat, pen_
     PEN_TRY(PEN_NEW(q->ctx, scores, model->n_items));
     pen_status status = pen__similar(model, item, scores, &by, error);
     if (status == PEN_OK)
-        status = pen__mask_top(&desk->mask, scores, model->n_items, pen__tie_key(seat->name.bytes, seat->name.length), &item, 1, desk->n, seat->item,
-                               seat->score, &n, error);
+        status = pen__mask_top(&desk->mask, scores, model->n_items, pen__tie_key(seat->name.bytes, seat->name.length),
+                               &item, 1, desk->n, seat->item, seat->score, &n, error);
     pen__free(q->ctx, scores);
     PEN_TRY(status);
     pen__reason_add(&seat->person.reason, "%s", by);
@@ -179,7 +198,8 @@ static pen_status similar_list(pen_query *q, int32_t item, pen__seat *seat, pen_
     return pen__seat_list(desk, seat, n, pen__mask_count(&desk->mask, &item, 1), error);
 }
 
-pen_status pen_similar(pen_query *q, pen_string id, const pen_recommend_options *options, const pen_answer **answer, pen_error *error)
+pen_status pen_similar(pen_query *q, pen_string id, const pen_recommend_options *options, const pen_answer **answer,
+                       pen_error *error)
 {
     PEN_CHECK(q && answer, PEN_E_ARGUMENT, "pen_similar: an argument is NULL");
     int32_t item;
@@ -200,9 +220,10 @@ pen_status pen_similar(pen_query *q, pen_string id, const pen_recommend_options 
     return PEN_OK;
 }
 
-/* ---- reasons, predictions -------------------------------------------------------------------------------------------------- */
+/* ---- reasons, predictions ---------------------------------------------------------------------------------------- */
 
-pen_status pen_explain(pen_query *q, const pen_who *who, pen_string id, const pen_explanation **explanation, pen_error *error)
+pen_status pen_explain(pen_query *q, const pen_who *who, pen_string id, const pen_explanation **explanation,
+                       pen_error *error)
 {
     PEN_CHECK(q && who && explanation, PEN_E_ARGUMENT, "pen_explain: an argument is NULL");
     int32_t item;
@@ -217,8 +238,8 @@ pen_status pen_explain(pen_query *q, const pen_who *who, pen_string id, const pe
     return PEN_OK;
 }
 
-static pen_status hand_out(const pen_model *model, const pen_dataset *d, const pen__pairs *pairs, const uint8_t *known, pen_prediction_fn fn, void *user,
-                           pen_error *error)
+static pen_status hand_out(const pen_model *model, const pen_dataset *d, const pen__pairs *pairs, const uint8_t *known,
+                           pen_prediction_fn fn, void *user, pen_error *error)
 {
     for (int64_t i = 0; i < pairs->n; i++) {
         bool has_item = pairs->item[i] >= 0;
@@ -226,9 +247,13 @@ static pen_status hand_out(const pen_model *model, const pen_dataset *d, const p
                              : known[i]           ? "the model does not know the item"
                              : has_item           ? "the model does not know the user"
                                                   : "the model knows neither the user nor the item";
-        pen_prediction p = {.user = pen__string_from(pen__strings_at(&d->users, d->user[i])), .item = pen__string_from(pen__strings_at(&d->items, d->item[i])),
-                            .title = pen_model_item_title(model, pairs->item[i]), .reason = pen_string_of(reason), .value = pairs->value[i],
-                            .actual = d->value ? (double)d->value[i] : (double)NAN, .how = *reason ? PEN_HOW_FALLBACK : PEN_HOW_PERSONAL};
+        pen_prediction p = {.user = pen__string_from(pen__strings_at(&d->users, d->user[i])),
+                            .item = pen__string_from(pen__strings_at(&d->items, d->item[i])),
+                            .title = pen_model_item_title(model, pairs->item[i]),
+                            .reason = pen_string_of(reason),
+                            .value = pairs->value[i],
+                            .actual = d->value ? (double)d->value[i] : (double)NAN,
+                            .how = *reason ? PEN_HOW_FALLBACK : PEN_HOW_PERSONAL};
         PEN_CHECK(!fn(user, &p), PEN_E_CANCELLED, "the caller stopped after %lld pairs", (long long)i);
     }
     return PEN_OK;
@@ -245,7 +270,8 @@ pen_status pen_predict_all(pen_query *q, const pen_dataset *d, pen_prediction_fn
     PEN_TRY_DONE(pen__pairs_predict(q->model, &pairs, error));
     PEN_TRY_DONE(PEN_NEW_ZERO(q->ctx, known, pairs.n));
     for (int64_t u = 0; u < pairs.n_users; u++)
-        for (int64_t at = pairs.begin[u]; pairs.user[u] >= 0 && at < pairs.begin[u + 1]; at++) known[pairs.pair[at]] = 1;
+        for (int64_t at = pairs.begin[u]; pairs.user[u] >= 0 && at < pairs.begin[u + 1]; at++)
+            known[pairs.pair[at]] = 1;
     PEN_TRY_DONE(hand_out(q->model, d, &pairs, known, fn, user, error));
 done:
     pen__pairs_free(&pairs);
@@ -253,7 +279,7 @@ done:
     return status;
 }
 
-/* ---- files ---------------------------------------------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------------------------------------- */
 
 pen_status pen_export(pen_query *q, const char *what, const char *path, int32_t n, pen_error *error)
 {

@@ -24,7 +24,10 @@ static void *advised(void *block, size_t bytes)
 }
 
 static void *libc_obtain(void *user, size_t bytes) { return (void)user, advised(malloc(bytes), bytes); }
-static void *libc_resize(void *user, void *block, size_t bytes) { return (void)user, advised(realloc(block, bytes), bytes); }
+static void *libc_resize(void *user, void *block, size_t bytes)
+{
+    return (void)user, advised(realloc(block, bytes), bytes);
+}
 static void libc_release(void *user, void *block) { (void)user, free(block); }
 
 pen_status pen_context_create(const pen_context_options *given, pen_context **context, pen_error *error)
@@ -35,8 +38,9 @@ pen_status pen_context_create(const pen_context_options *given, pen_context **co
     *context = NULL;
     pen_context_options options = defaults;
     if (given) {
-        PEN_CHECK(given->struct_size >= sizeof given->struct_size && given->struct_size <= sizeof options, PEN_E_ARGUMENT,
-                  "pen_context_options.struct_size is %zu; this library knows up to %zu", given->struct_size, sizeof options);
+        PEN_CHECK(given->struct_size >= sizeof given->struct_size && given->struct_size <= sizeof options,
+                  PEN_E_ARGUMENT, "pen_context_options.struct_size is %zu; this library knows up to %zu",
+                  given->struct_size, sizeof options);
         memcpy(&options, given, given->struct_size);
     }
     PEN_CHECK(options.n_threads >= 0 && options.n_threads <= MAX_THREADS, PEN_E_ARGUMENT,
@@ -54,7 +58,10 @@ pen_status pen_context_create(const pen_context_options *given, pen_context **co
     ctx->user = options.user;
     ctx->memory_limit = options.memory_limit;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    ctx->n_threads = options.n_threads ? options.n_threads : cores < 1 ? 1 : cores > MAX_THREADS ? MAX_THREADS : (int32_t)cores;
+    ctx->n_threads = options.n_threads     ? options.n_threads
+                     : cores < 1           ? 1
+                     : cores > MAX_THREADS ? MAX_THREADS
+                                           : (int32_t)cores;
     *context = ctx;
     return PEN_OK;
 }

@@ -44,9 +44,11 @@ pen_status pen__cpu_init(pen_error *error)
         int named = 0;
         while (named < PEN_CPU_LEVELS && strcmp(asked, names[named]) != 0) named++;
         PEN_CHECK(named < PEN_CPU_LEVELS, PEN_E_UNKNOWN,
-                  "PENCHANT_CPU is '%.40s'; allowed are scalar, avx2, avx512 and neon (or leave it unset for the best)", asked);
+                  "PENCHANT_CPU is '%.40s'; allowed are scalar, avx2, avx512 and neon (or leave it unset for the best)",
+                  asked);
         PEN_CHECK(pen__cpu_has((pen__cpu)named), PEN_E_UNSUPPORTED,
-                  "PENCHANT_CPU asks for %s, which this machine or build lacks; the best here is %s", asked, names[level]);
+                  "PENCHANT_CPU asks for %s, which this machine or build lacks; the best here is %s", asked,
+                  names[level]);
         level = (pen__cpu)named;
     }
     int none = -1;

@@ -18,30 +18,30 @@ pen_status pen__fail_io(pen_error *error, int saved_errno, const char *what, con
 void pen__error_prefix(pen_error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Forwards a failure from a function with nothing to clean up. */
-#define PEN_TRY(expr)                                \
-    do {                                             \
-        pen_status pen__s = (expr);                  \
-        if (pen__s != PEN_OK) return pen__s;         \
+#define PEN_TRY(expr)                        \
+    do {                                     \
+        pen_status pen__s = (expr);          \
+        if (pen__s != PEN_OK) return pen__s; \
     } while (0)
 
 /* Fails the function where `cond` does not hold. Needs a `pen_error *error` in scope. */
-#define PEN_CHECK(cond, code, ...)                                   \
-    do {                                                             \
-        if (!(cond)) return pen__fail(error, (code), __VA_ARGS__);   \
+#define PEN_CHECK(cond, code, ...)                                 \
+    do {                                                           \
+        if (!(cond)) return pen__fail(error, (code), __VA_ARGS__); \
     } while (0)
 
 /* The same two for a function with a `done:` label and a `pen_status status` in scope. */
-#define PEN_TRY_DONE(expr)                           \
-    do {                                             \
-        if ((status = (expr)) != PEN_OK) goto done;  \
+#define PEN_TRY_DONE(expr)                          \
+    do {                                            \
+        if ((status = (expr)) != PEN_OK) goto done; \
     } while (0)
 
-#define PEN_CHECK_DONE(cond, code, ...)                          \
-    do {                                                         \
-        if (!(cond)) {                                           \
-            status = pen__fail(error, (code), __VA_ARGS__);      \
-            goto done;                                           \
-        }                                                        \
+#define PEN_CHECK_DONE(cond, code, ...)                     \
+    do {                                                    \
+        if (!(cond)) {                                      \
+            status = pen__fail(error, (code), __VA_ARGS__); \
+            goto done;                                      \
+        }                                                   \
     } while (0)
 
 #endif

@@ -1,5 +1,5 @@
-/* Files: a buffered writer that renames at the end, and read-only maps. Short writes and EINTR are retried; a write that takes no
- * byte at all is a full disk, as gnulib has it, lest it be retried for ever. */
+/* Files: a buffered writer that renames at the end, and read-only maps. Short writes and EINTR are retried; a write
+ * that takes no byte at all is a full disk, as gnulib has it, lest it be retried for ever. */
 #include "base/file.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@ struct pen__writer {
     pen_context *ctx;
     char *path, *aside;
     char *buffer;
-    size_t held;      /* bytes in the buffer */
+    size_t held;     /* bytes in the buffer */
     int64_t flushed; /* bytes given to the system */
     int fd;
     bool to_stdout;
@@ -45,7 +45,8 @@ static char *resolve(pen_context *ctx, const char *path)
 {
     char real[PATH_MAX];
     struct stat info;
-    if (!lstat(path, &info) && S_ISLNK(info.st_mode) && realpath(path, real)) return pen__strndup(ctx, real, strlen(real));
+    if (!lstat(path, &info) && S_ISLNK(info.st_mode) && realpath(path, real))
+        return pen__strndup(ctx, real, strlen(real));
     return pen__strndup(ctx, path, strlen(path));
 }
 
@@ -165,7 +166,8 @@ static int sync_file(int fd)
     return failed;
 }
 
-/* Makes the rename last. Where a folder cannot be opened or its file system knows no such thing, the rename stands as it is. */
+/* Makes the rename last. Where a folder cannot be opened or its file system knows no such thing, the rename stands as
+ * it is. */
 static pen_status sync_folder(const char *path, pen_error *error)
 {
     char copy[PATH_MAX];
@@ -175,7 +177,8 @@ static pen_status sync_folder(const char *path, pen_error *error)
     if (fd < 0) return PEN_OK;
     int failed = sync_file(fd) && errno != EINVAL && errno != ENOTSUP && errno != EROFS ? errno : 0;
     close(fd);
-    return failed ? pen__fail_io(error, failed, "written, but a power cut may undo it: cannot sync the folder of", path) : PEN_OK;
+    return failed ? pen__fail_io(error, failed, "written, but a power cut may undo it: cannot sync the folder of", path)
+                  : PEN_OK;
 }
 
 pen_status pen__writer_commit(pen__writer *w, pen_error *error)
@@ -183,9 +186,11 @@ pen_status pen__writer_commit(pen__writer *w, pen_error *error)
     pen_status status = flush(w, error);
     if (status == PEN_OK && !w->to_stdout) {
         if (sync_file(w->fd)) status = pen__fail_io(error, errno, "cannot sync", w->path);
-        if (close(w->fd) && errno != EINTR && status == PEN_OK) status = pen__fail_io(error, errno, "cannot close", w->path);
+        if (close(w->fd) && errno != EINTR && status == PEN_OK)
+            status = pen__fail_io(error, errno, "cannot close", w->path);
         w->fd = -1;
-        if (status == PEN_OK && rename(w->aside, w->path)) status = pen__fail_io(error, errno, "cannot rename onto", w->path);
+        if (status == PEN_OK && rename(w->aside, w->path))
+            status = pen__fail_io(error, errno, "cannot rename onto", w->path);
         if (status == PEN_OK) status = sync_folder(w->path, error);
     }
     if (status != PEN_OK && w->aside) unlink(w->aside);
@@ -230,7 +235,8 @@ void pen__map_close(pen__map *map)
     *map = (pen__map){0};
 }
 
-pen_status pen__file_read(pen_context *ctx, const char *path, size_t limit, char **text, size_t *length, pen_error *error)
+pen_status pen__file_read(pen_context *ctx, const char *path, size_t limit, char **text, size_t *length,
+                          pen_error *error)
 {
     pen__map map;
     *text = NULL;

@@ -30,7 +30,8 @@ static bool reserve(pen_context *ctx, size_t bytes)
         return false;
     }
     uint64_t peak = atomic_load(&ctx->peak);
-    while (now > peak && !atomic_compare_exchange_weak(&ctx->peak, &peak, now)) {}
+    while (now > peak && !atomic_compare_exchange_weak(&ctx->peak, &peak, now)) {
+    }
     return true;
 }
 
@@ -88,8 +89,10 @@ static pen_status out_of_memory(pen_context *ctx, size_t n, size_t size, pen_err
 {
     double mb = (double)n * (double)size / 1e6, held = (double)atomic_load(&ctx->live) / 1e6;
     if (ctx->memory_limit)
-        return pen__fail(error, PEN_E_MEMORY, "%.1f MB more (%.1f MB held) would pass the memory limit of %.1f MB or what the "
-                         "machine has; raise the limit (--memory) or work on less data", mb, held, (double)ctx->memory_limit / 1e6);
+        return pen__fail(error, PEN_E_MEMORY,
+                         "%.1f MB more (%.1f MB held) would pass the memory limit of %.1f MB or what the "
+                         "machine has; raise the limit (--memory) or work on less data",
+                         mb, held, (double)ctx->memory_limit / 1e6);
     return pen__fail(error, PEN_E_MEMORY, "out of memory asking for %.1f MB (%.1f MB held)", mb, held);
 }
 

@@ -18,8 +18,8 @@ double pen__now(void)
 pen__meter pen__meter_begin(pen_context *ctx, const char *stage, const char *unit, int64_t total)
 {
     pen__meter meter = {.ctx = ctx, .began = pen__now()};
-    meter.report = (pen_progress){.struct_size = sizeof(pen_progress), .stage = stage, .unit = unit, .total = total,
-                                  .loss = NAN, .metric = NAN};
+    meter.report = (pen_progress){
+        .struct_size = sizeof(pen_progress), .stage = stage, .unit = unit, .total = total, .loss = NAN, .metric = NAN};
     meter.last = meter.began;
     return meter;
 }
@@ -37,7 +37,8 @@ pen_status pen__meter_report(pen__meter *meter, int64_t done, pen_error *error)
 {
     pen_context *ctx = meter->ctx;
     if (ctx->progress && call(meter, done, pen__now())) atomic_store(&ctx->cancelled, 1);
-    if (atomic_load(&ctx->cancelled)) return pen__fail(error, PEN_E_CANCELLED, "cancelled while in stage '%s'", meter->report.stage);
+    if (atomic_load(&ctx->cancelled))
+        return pen__fail(error, PEN_E_CANCELLED, "cancelled while in stage '%s'", meter->report.stage);
     return PEN_OK;
 }
 

@@ -99,7 +99,8 @@ pen_status pen__strings_index(pen__strings *s, pen_error *error)
     return PEN_OK;
 }
 
-pen_status pen__strings_pick(const pen__strings *from, const int32_t *number, int64_t n, pen__strings *out, pen_error *error)
+pen_status pen__strings_pick(const pen__strings *from, const int32_t *number, int64_t n, pen__strings *out,
+                             pen_error *error)
 {
     *out = (pen__strings){.ctx = from->ctx};
     size_t bytes = 0;
@@ -107,7 +108,8 @@ pen_status pen__strings_pick(const pen__strings *from, const int32_t *number, in
     pen_status status = PEN_GROW(from->ctx, out->offset, &out->cap_offsets, (size_t)n + 1);
     if (status == PEN_OK) status = PEN_GROW(from->ctx, out->bytes, &out->cap_bytes, bytes + 1);
     if (status == PEN_OK) out->offset[0] = 0;
-    for (int64_t i = 0; i < n && status == PEN_OK; i++) status = pen__strings_append(out, pen__strings_at(from, number[i]), error);
+    for (int64_t i = 0; i < n && status == PEN_OK; i++)
+        status = pen__strings_append(out, pen__strings_at(from, number[i]), error);
     if (status != PEN_OK) pen__strings_free(out);
     return status;
 }

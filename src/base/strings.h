@@ -12,10 +12,10 @@
 typedef struct pen__strings {
     pen_context *ctx;
     int64_t n;
-    int64_t *offset;     /* n + 1; NULL while n is 0 and nothing was reserved */
-    char *bytes;         /* offset[n] bytes, no terminators */
-    uint64_t *slot;      /* index: hash's high half << 32 | number + 1; 0 is empty; NULL until needed */
-    size_t slot_mask;    /* number of slots - 1 */
+    int64_t *offset;               /* n + 1; NULL while n is 0 and nothing was reserved */
+    char *bytes;                   /* offset[n] bytes, no terminators */
+    uint64_t *slot;                /* index: hash's high half << 32 | number + 1; 0 is empty; NULL until needed */
+    size_t slot_mask;              /* number of slots - 1 */
     size_t cap_offsets, cap_bytes; /* 0 where the arrays are borrowed */
 } pen__strings;
 
@@ -23,7 +23,8 @@ typedef struct pen__strings {
 pen_status pen__strings_add(pen__strings *strings, pen__span string, int32_t *number, pen_error *error);
 
 /* The same with the hash at hand (XXH3 64 of the bytes, pen__hash). */
-pen_status pen__strings_add_hashed(pen__strings *strings, pen__span string, uint64_t hash, int32_t *number, pen_error *error);
+pen_status pen__strings_add_hashed(pen__strings *strings, pen__span string, uint64_t hash, int32_t *number,
+                                   pen_error *error);
 
 /* Appends without looking whether it is there already (a title column): no index. */
 pen_status pen__strings_append(pen__strings *strings, pen__span string, pen_error *error);
@@ -36,11 +37,13 @@ pen_status pen__strings_index(pen__strings *strings, pen_error *error);
 
 static inline pen__span pen__strings_at(const pen__strings *strings, int64_t number)
 {
-    return (pen__span){strings->bytes + strings->offset[number], (size_t)(strings->offset[number + 1] - strings->offset[number])};
+    return (pen__span){strings->bytes + strings->offset[number],
+                       (size_t)(strings->offset[number + 1] - strings->offset[number])};
 }
 
 /* The sub-table of the given numbers, in their order (no index). */
-pen_status pen__strings_pick(const pen__strings *from, const int32_t *number, int64_t n, pen__strings *out, pen_error *error);
+pen_status pen__strings_pick(const pen__strings *from, const int32_t *number, int64_t n, pen__strings *out,
+                             pen_error *error);
 
 void pen__strings_free(pen__strings *strings);
 

@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool pen__span_equal(pen__span a, pen__span b) { return a.length == b.length && (a.length == 0 || !memcmp(a.text, b.text, a.length)); }
+bool pen__span_equal(pen__span a, pen__span b)
+{
+    return a.length == b.length && (a.length == 0 || !memcmp(a.text, b.text, a.length));
+}
 bool pen__span_is(pen__span a, const char *text) { return pen__span_equal(a, pen__span_of(text)); }
 
 pen__span pen__span_trim(pen__span a)
@@ -40,8 +43,8 @@ static bool parse_slowly(pen__span text, double *out)
 
 bool pen__parse_double(pen__span text, double *out)
 {
-    static const double power[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                   1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    static const double power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                   1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
     const char *at = text.text, *end = text.text + text.length;
     bool negative = false;
     if (at < end && (*at == '-' || *at == '+')) negative = *at++ == '-';
@@ -49,7 +52,8 @@ bool pen__parse_double(pen__span text, double *out)
     int n = 0, fraction = 0;
     for (; at < end && (unsigned char)(*at - '0') < 10; at++, n++) digits = digits * 10 + (uint64_t)(*at - '0');
     if (at < end && *at == '.')
-        for (at++; at < end && (unsigned char)(*at - '0') < 10; at++, n++, fraction++) digits = digits * 10 + (uint64_t)(*at - '0');
+        for (at++; at < end && (unsigned char)(*at - '0') < 10; at++, n++, fraction++)
+            digits = digits * 10 + (uint64_t)(*at - '0');
     if (at != end || n == 0 || n > 18 || digits >> 53 || fraction > 22) return parse_slowly(text, out);
     double value = (double)digits / power[fraction]; /* both exact: one rounding */
     *out = negative ? -value : value;
@@ -89,7 +93,8 @@ bool pen__parse_bytes(pen__span text, uint64_t *out)
         else if ((unit.text[0] & ~32) != 'B' || unit.length > 1)
             return false;
         pen__span rest = {unit.text + 1, unit.length - 1};
-        if (rest.length && !pen__span_is(rest, "B") && !pen__span_is(rest, "iB") && !pen__span_is(rest, "b")) return false;
+        if (rest.length && !pen__span_is(rest, "B") && !pen__span_is(rest, "iB") && !pen__span_is(rest, "b"))
+            return false;
     }
     if (!(value * scale < 0x1p63)) return false;
     *out = (uint64_t)(value * scale);
@@ -103,7 +108,12 @@ static size_t character(const unsigned char *s, size_t left)
     if (s[0] < 0xC2 || s[0] > 0xF4) return 0;
     size_t n = s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
     if (left < n) return 0;
-    unsigned low = s[0] == 0xE0 ? 0xA0 : s[0] == 0xF0 ? 0x90 : 0x80, high = s[0] == 0xED ? 0x9F : s[0] == 0xF4 ? 0x8F : 0xBF;
+    unsigned low = s[0] == 0xE0   ? 0xA0
+                   : s[0] == 0xF0 ? 0x90
+                                  : 0x80,
+             high = s[0] == 0xED   ? 0x9F
+                    : s[0] == 0xF4 ? 0x8F
+                                   : 0xBF;
     if (s[1] < low || s[1] > high) return 0;
     for (size_t i = 2; i < n; i++)
         if ((s[i] & 0xC0) != 0x80) return 0;
@@ -138,7 +148,8 @@ int pen__edit_distance(pen__span a, pen__span b, int cap)
             int best = last[j - 1] + (a.text[i - 1] != b.text[j - 1]);
             if (last[j] + 1 < best) best = last[j] + 1;
             if (now[j - 1] + 1 < best) best = now[j - 1] + 1;
-            if (i > 1 && j > 1 && a.text[i - 1] == b.text[j - 2] && a.text[i - 2] == b.text[j - 1] && before[j - 2] + 1 < best)
+            if (i > 1 && j > 1 && a.text[i - 1] == b.text[j - 2] && a.text[i - 2] == b.text[j - 1] &&
+                before[j - 2] + 1 < best)
                 best = before[j - 2] + 1;
             now[j] = best;
         }
@@ -169,8 +180,10 @@ int pen__nearest_name(pen__span asked, const void *names, size_t n, size_t strid
 static bool room(pen__text *text, size_t n)
 {
     size_t need;
-    if (text->failed || !pen__add(text->length, n, &need) || !pen__add(need, 1, &need)) return text->failed = true, false;
-    if (need > text->cap && pen__grow(text->ctx, &text->bytes, &text->cap, need, 1, NULL) != PEN_OK) text->failed = true;
+    if (text->failed || !pen__add(text->length, n, &need) || !pen__add(need, 1, &need))
+        return text->failed = true, false;
+    if (need > text->cap && pen__grow(text->ctx, &text->bytes, &text->cap, need, 1, NULL) != PEN_OK)
+        text->failed = true;
     return !text->failed;
 }
 

@@ -14,10 +14,7 @@ typedef struct pen__span {
     size_t length;
 } pen__span;
 
-static inline pen__span pen__span_of(const char *text)
-{
-    return (pen__span){text, text ? __builtin_strlen(text) : 0};
-}
+static inline pen__span pen__span_of(const char *text) { return (pen__span){text, text ? __builtin_strlen(text) : 0}; }
 
 bool pen__span_equal(pen__span a, pen__span b);
 bool pen__span_is(pen__span a, const char *text);

@@ -103,8 +103,8 @@ void pen__pool_destroy(struct pen__pool *pool)
     pen__free(pool->ctx, pool);
 }
 
-/* Starts n_threads - 1 threads with signals blocked: they belong to the host's threads. Those that a thread raises itself stay open,
- * since the system would end the program without asking the host's handler. */
+/* Starts n_threads - 1 threads with signals blocked: they belong to the host's threads. Those that a thread raises
+ * itself stay open, since the system would end the program without asking the host's handler. */
 static pen_status pool_create(pen_context *ctx, pen_error *error)
 {
     int n = ctx->n_threads - 1;
@@ -130,7 +130,8 @@ static pen_status pool_create(pen_context *ctx, pen_error *error)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failed) {
         pen__pool_destroy(pool);
-        return pen__fail(error, PEN_E_MEMORY, "cannot start %d threads: %s; pass fewer (--threads)", n, strerror(failed));
+        return pen__fail(error, PEN_E_MEMORY, "cannot start %d threads: %s; pass fewer (--threads)", n,
+                         strerror(failed));
     }
     ctx->pool = pool;
     return PEN_OK;
@@ -139,7 +140,8 @@ static pen_status pool_create(pen_context *ctx, pen_error *error)
 static pen_status run_alone(pen_context *ctx, int64_t n, pen__shard_fn fn, void *arg, pen_error *error)
 {
     for (int64_t shard = 0; shard < n; shard++) {
-        if (atomic_load_explicit(&ctx->cancelled, memory_order_relaxed)) return pen__fail(error, PEN_E_CANCELLED, "cancelled");
+        if (atomic_load_explicit(&ctx->cancelled, memory_order_relaxed))
+            return pen__fail(error, PEN_E_CANCELLED, "cancelled");
         PEN_TRY(fn(arg, shard, 0, error));
     }
     return PEN_OK;

@@ -16,11 +16,12 @@ typedef pen_status (*pen__shard_fn)(void *arg, int64_t shard, int worker, pen_er
 int pen__workers(const pen_context *ctx);
 
 /* Runs shards 0..n-1. After a failure no new shard starts; the failure of the lowest failed shard is returned. Runs in
- * the calling thread alone, as worker 0, when called from inside a shard: nested work brings its own scratch. Does not report progress by itself; stops with
- * PEN_E_CANCELLED when the context was cancelled. */
+ * the calling thread alone, as worker 0, when called from inside a shard: nested work brings its own scratch. Does not
+ * report progress by itself; stops with PEN_E_CANCELLED when the context was cancelled. */
 pen_status pen__parallel(pen_context *ctx, int64_t n, pen__shard_fn fn, void *arg, pen_error *error);
 
-/* n cut into shards of about `grain`: their number, and the first element of shard s (begin of shard s+1 is its end). */
+/* n cut into shards of about `grain`: their number, and the first element of shard s (begin of shard s+1 is its
+ * end). */
 static inline int64_t pen__shards(int64_t n, int64_t grain) { return n <= 0 ? 0 : (n + grain - 1) / grain; }
 static inline int64_t pen__shard_begin(int64_t n, int64_t n_shards, int64_t s)
 {

@@ -1,7 +1,7 @@
 /* Dealing users and items into blocks, and rounds over the grid. Dealing costs O(events), about a tenth of an epoch.
  *
- * Blocks get equal numbers of users and of events: those with about as many events are shuffled among themselves in groups
- * of some times G and dealt out one by one. */
+ * Blocks get equal numbers of users and of events: those with about as many events are shuffled among themselves in
+ * groups of some times G and dealt out one by one. */
 #include "data/grid.h"
 
 #include <string.h>
@@ -20,7 +20,8 @@ enum {
 static int32_t side_for(int64_t n_events, int32_t n_users, int32_t n_items)
 {
     int32_t side = 1;
-    while (2 * side <= MAX_SIDE && n_events / (4 * side * side) >= BLOCK_EVENTS && n_users >= 8 * side && n_items >= 8 * side)
+    while (2 * side <= MAX_SIDE && n_events / (4 * side * side) >= BLOCK_EVENTS && n_users >= 8 * side &&
+           n_items >= 8 * side)
         side *= 2;
     return side;
 }
@@ -66,7 +67,8 @@ static void order_by_count(const int64_t *count, int32_t n, int32_t *order)
 }
 
 /* Deals n things out: to[thing] is its block, and begin and list are the blocks' contents in rising order. */
-static void deal(const int32_t *order, int32_t n, int32_t side, pen__rng rng, int32_t *to, int32_t *begin, int32_t *list)
+static void deal(const int32_t *order, int32_t n, int32_t side, pen__rng rng, int32_t *to, int32_t *begin,
+                 int32_t *list)
 {
     int32_t group[GROUP * MAX_SIDE], size = GROUP * side;
     memset(begin, 0, ((size_t)side + 1) * sizeof *begin);
@@ -94,7 +96,8 @@ static pen_status regroup(void *arg, int64_t shard, int worker, pen_error *error
     pen__grid *grid = arg;
     const pen__rows *rows = grid->rows;
     int64_t n_shards = pen__shards(grid->n_users, ROW_GRAIN), side = grid->side;
-    for (int64_t u = pen__shard_begin(grid->n_users, n_shards, shard); u < pen__shard_begin(grid->n_users, n_shards, shard + 1); u++) {
+    for (int64_t u = pen__shard_begin(grid->n_users, n_shards, shard);
+         u < pen__shard_begin(grid->n_users, n_shards, shard + 1); u++) {
         uint32_t *part = grid->part + u * (side + 1), at[MAX_SIDE];
         int64_t begin = rows->begin[u], end = rows->begin[u + 1];
         memset(part, 0, ((size_t)side + 1) * sizeof *part);
@@ -114,8 +117,8 @@ static pen_status regroup(void *arg, int64_t shard, int worker, pen_error *error
 
 pen_status pen__grid_deal(pen__grid *grid, uint64_t index, pen_error *error)
 {
-    deal(grid->item_order, grid->n_items, grid->side, pen__rng_begin(grid->seed, PEN_STREAM_SHUFFLE, 2 * index + 1), grid->deal_to,
-         grid->item_begin, grid->item);
+    deal(grid->item_order, grid->n_items, grid->side, pen__rng_begin(grid->seed, PEN_STREAM_SHUFFLE, 2 * index + 1),
+         grid->deal_to, grid->item_begin, grid->item);
     for (int32_t i = 0; i < grid->n_items; i++) grid->item_block[i] = (uint8_t)grid->deal_to[i];
     return pen__parallel(grid->ctx, pen__shards(grid->n_users, ROW_GRAIN), regroup, grid, error);
 }
@@ -137,19 +140,21 @@ static pen_status order_and_deal(pen__grid *grid, pen_error *error)
     return pen__grid_deal(grid, 0, error);
 }
 
-pen_status pen__grid_new(pen_context *ctx, const pen__rows *rows, int32_t n_items, bool values, uint64_t seed, pen__grid **out,
-                         pen_error *error)
+pen_status pen__grid_new(pen_context *ctx, const pen__rows *rows, int32_t n_items, bool values, uint64_t seed,
+                         pen__grid **out, pen_error *error)
 {
     pen_status status = PEN_OK;
     pen__grid *grid;
     *out = NULL;
-    PEN_CHECK(rows->n_rows <= INT32_MAX, PEN_E_LIMIT, "%lld users are more than the types allow", (long long)rows->n_rows);
+    PEN_CHECK(rows->n_rows <= INT32_MAX, PEN_E_LIMIT, "%lld users are more than the types allow",
+              (long long)rows->n_rows);
     PEN_TRY(PEN_NEW_ZERO(ctx, grid, 1));
     int64_t n_events = rows->begin[rows->n_rows];
     int32_t n_users = (int32_t)rows->n_rows, side = side_for(n_events, n_users, n_items);
     *grid = (pen__grid){.ctx = ctx, .rows = rows, .seed = seed, .n_users = n_users, .n_items = n_items, .side = side};
     for (int32_t u = 0; u < n_users; u++)
-        PEN_CHECK_DONE(rows->begin[u + 1] - rows->begin[u] <= UINT32_MAX, PEN_E_LIMIT, "a user has more than 2^32 events");
+        PEN_CHECK_DONE(rows->begin[u + 1] - rows->begin[u] <= UINT32_MAX, PEN_E_LIMIT,
+                       "a user has more than 2^32 events");
     PEN_TRY_DONE(PEN_NEW_ZERO(ctx, grid->user_begin, side + 1));
     PEN_TRY_DONE(PEN_NEW_ZERO(ctx, grid->item_begin, side + 1));
     PEN_TRY_DONE(PEN_NEW(ctx, grid->user, n_users));
@@ -173,8 +178,8 @@ done:
 void pen__grid_free(pen__grid *grid)
 {
     if (!grid) return;
-    void *blocks[] = {grid->user_begin, grid->item_begin, grid->user, grid->item, grid->user_order, grid->item_order,
-                      grid->deal_to, grid->item_block, grid->part, grid->column, grid->value, grid->loss};
+    void *blocks[] = {grid->user_begin, grid->item_begin, grid->user, grid->item,   grid->user_order, grid->item_order,
+                      grid->deal_to,    grid->item_block, grid->part, grid->column, grid->value,      grid->loss};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) pen__free(grid->ctx, blocks[i]);
     pen__free(grid->ctx, grid);
 }

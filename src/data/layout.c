@@ -284,8 +284,8 @@ static pen_status find_column(const sample *s, const row *header, const row *fir
         return PEN_OK;
     }
     PEN_CHECK(header->n, PEN_E_UNKNOWN,
-              "%s '%s': '%s' has no header line; name the column by its number, 1 to %d (or pass --header)", option, asked,
-               s->name, first->n);
+              "%s '%s': '%s' has no header line; name the column by its number, 1 to %d (or pass --header)", option,
+              asked, s->name, first->n);
     char names[400];
     name_columns(header, names, sizeof names);
     int32_t nearest = -1;
@@ -295,9 +295,10 @@ static pen_status find_column(const sample *s, const row *header, const row *fir
         if (distance < least) least = distance, nearest = c;
     }
     if (nearest >= 0)
-        return pen__fail(error, PEN_E_UNKNOWN, "%s '%s': '%s' has no such column; did you mean '%.*s'? It has %s", option,
-                         asked, s->name, (int)header->cell[nearest].length, header->cell[nearest].text, names);
-    return pen__fail(error, PEN_E_UNKNOWN, "%s '%s': '%s' has no such column; it has %s", option, asked, s->name, names);
+        return pen__fail(error, PEN_E_UNKNOWN, "%s '%s': '%s' has no such column; did you mean '%.*s'? It has %s",
+                         option, asked, s->name, (int)header->cell[nearest].length, header->cell[nearest].text, names);
+    return pen__fail(error, PEN_E_UNKNOWN, "%s '%s': '%s' has no such column; it has %s", option, asked, s->name,
+                     names);
 }
 
 static pen_status check_names(const sample *s, const row *header, pen_error *error)
@@ -405,7 +406,8 @@ static pen_status assign_roles(const sample *s, pen__layout *layout, const row *
         if (layout->column[role] >= 0) continue;
         PEN_CHECK(!none[role], PEN_E_ARGUMENT, "%s \"\": a log needs its users and items", options[role]);
         if (header->n && first->n > 1) return list_header(s, header, role, error);
-        PEN_CHECK(first->n > 1, PEN_E_INPUT, "%s:%lld: the line is one column, so there is none for the %s; is the delimiter right (--delimiter)?",
+        PEN_CHECK(first->n > 1, PEN_E_INPUT,
+                  "%s:%lld: the line is one column, so there is none for the %s; is the delimiter right (--delimiter)?",
                   s->name, (long long)s->first_line, pen__role_word(role));
         return pen__fail(error, PEN_E_INPUT, "%s:%lld: no column is left for the %s; pass %s NUMBER", s->name,
                          (long long)s->first_line, pen__role_word(role), options[role]);

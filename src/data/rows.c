@@ -207,11 +207,12 @@ pen_status pen__rows_fault(pen__rows *rows, int fault, const pen__span *field, c
                                  pen__role_word(role));
     case PEN_ROW_VALUE: return tell_value(rows, cell, record, at);
     case PEN_ROW_TIME:
-        return pen__rows_fail_at(rows, record, at,
-                                 "time \"%s\" is not in %s%s; correct it or pass --time-format "
-                                 "seconds|milliseconds|microseconds|nanoseconds|iso8601 (--time-column \"\" reads none)",
-                                 shown(cell, buffer, sizeof buffer), pen__time_units[layout->time_unit],
-                                 layout->time_guessed ? " as the first rows are" : "");
+        return pen__rows_fail_at(
+            rows, record, at,
+            "time \"%s\" is not in %s%s; correct it or pass --time-format "
+            "seconds|milliseconds|microseconds|nanoseconds|iso8601 (--time-column \"\" reads none)",
+            shown(cell, buffer, sizeof buffer), pen__time_units[layout->time_unit],
+            layout->time_guessed ? " as the first rows are" : "");
     case PEN_ROW_ID: return tell_id(rows, cell, record, at);
     case PEN_ROW_FEW:
         return pen__rows_fail_at(rows, record, at, "the row has %d column%s; the %s has %d, and column %d is needed",

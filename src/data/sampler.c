@@ -9,8 +9,10 @@ void pen__alias_build(double *weight, int32_t n, int32_t *scratch, pen__alias *t
     for (int32_t i = 0; i < n; i++) {
         weight[i] = sum > 0 ? weight[i] * n / sum : 1;
         table[i] = (pen__alias){UINT32_MAX, i};
-        if (weight[i] < 1) scratch[n_light++] = i;
-        else scratch[--n_heavy] = i;
+        if (weight[i] < 1)
+            scratch[n_light++] = i;
+        else
+            scratch[--n_heavy] = i;
     }
     while (n_light > 0 && n_heavy < n) {
         int32_t light = scratch[--n_light], heavy = scratch[n_heavy];

@@ -1,5 +1,5 @@
-/* Draws from a weighted set in constant time: Walker's alias tables (Vose: "A linear algorithm for generating random numbers
- * with a given distribution", 1991). A table costs 8 bytes an entry and O(n) to make. */
+/* Draws from a weighted set in constant time: Walker's alias tables (Vose: "A linear algorithm for generating random
+ * numbers with a given distribution", 1991). A table costs 8 bytes an entry and O(n) to make. */
 #ifndef PEN_DATA_SAMPLER_H
 #define PEN_DATA_SAMPLER_H
 

@@ -37,8 +37,8 @@ static void put_column(pen__container_writer *w, const char *prefix, int32_t c, 
     }
 }
 
-pen_status pen__columns_put(pen_context *ctx, pen__container_writer *w, const char *prefix, const pen__column *column, int32_t n,
-                            pen_error *error)
+pen_status pen__columns_put(pen_context *ctx, pen__container_writer *w, const char *prefix, const pen__column *column,
+                            int32_t n, pen_error *error)
 {
     pen__text list = {.ctx = ctx};
     pen__text_puts(&list, "[");
@@ -69,7 +69,8 @@ static pen_status get_numbers(const pen__container *c, const char *name, pen__co
     return PEN_OK;
 }
 
-static pen_status get_arrays(const pen__container *c, const char *prefix, int32_t at, pen__column *column, pen_error *error)
+static pen_status get_arrays(const pen__container *c, const char *prefix, int32_t at, pen__column *column,
+                             pen_error *error)
 {
     char name[128];
     if (column->type == PEN_COLUMN_NUMBER || column->type == PEN_COLUMN_VECTOR) {
@@ -77,7 +78,8 @@ static pen_status get_arrays(const pen__container *c, const char *prefix, int32_
         return get_numbers(c, name, column, error);
     }
     part(name, sizeof name, prefix, at, "words");
-    PEN_TRY(pen__container_strings(c, name, column->type == PEN_COLUMN_TEXT ? column->rows : PEN__ANY, true, &column->words, error));
+    PEN_TRY(pen__container_strings(c, name, column->type == PEN_COLUMN_TEXT ? column->rows : PEN__ANY, true,
+                                   &column->words, error));
     if (column->type == PEN_COLUMN_TEXT) return PEN_OK;
     int64_t codes = column->rows;
     if (column->type == PEN_COLUMN_CATEGORIES) {
@@ -90,24 +92,27 @@ static pen_status get_arrays(const pen__container *c, const char *prefix, int32_
     return pen__container_ids(c, name, 1, &codes, least, (int32_t)column->words.n, &column->code, error);
 }
 
-static pen_status get_column(const pen__container *c, pen_context *ctx, const char *prefix, int32_t at, json_t *item, int64_t rows,
-                             pen__column *column, pen_error *error)
+static pen_status get_column(const pen__container *c, pen_context *ctx, const char *prefix, int32_t at, json_t *item,
+                             int64_t rows, pen__column *column, pen_error *error)
 {
-    const char *name = json_string_value(json_object_get(item, "name")), *type = json_string_value(json_object_get(item, "type"));
+    const char *name = json_string_value(json_object_get(item, "name")),
+               *type = json_string_value(json_object_get(item, "type"));
     json_int_t width = json_integer_value(json_object_get(item, "width"));
     *column = (pen__column){.rows = rows, .words = {.ctx = ctx}};
-    if (!name || !type || width < 0 || width > MAX_WIDTH) return pen__container_unsound(c, error, "metadata '%s' is not a list of columns", prefix);
+    if (!name || !type || width < 0 || width > MAX_WIDTH)
+        return pen__container_unsound(c, error, "metadata '%s' is not a list of columns", prefix);
     for (int t = PEN_COLUMN_CATEGORY; t <= PEN_COLUMN_VECTOR; t++)
         if (!strcmp(type, type_name[t])) column->type = t;
-    if (!column->type) return pen__container_unsound(c, error, "metadata '%s' has a column of unknown type '%.40s'", prefix, type);
+    if (!column->type)
+        return pen__container_unsound(c, error, "metadata '%s' has a column of unknown type '%.40s'", prefix, type);
     column->width = (int32_t)width;
     column->name = pen__strndup(ctx, name, strlen(name));
     PEN_CHECK(column->name, PEN_E_MEMORY, "out of memory reading a table");
     return get_arrays(c, prefix, at, column, error);
 }
 
-pen_status pen__columns_get(const pen__container *c, pen_context *ctx, const char *prefix, int64_t rows, pen__column **column, int32_t *n,
-                            pen_error *error)
+pen_status pen__columns_get(const pen__container *c, pen_context *ctx, const char *prefix, int64_t rows,
+                            pen__column **column, int32_t *n, pen_error *error)
 {
     const char *meta = pen__container_meta(c, prefix);
     *column = NULL;
@@ -147,7 +152,8 @@ void pen__columns_free(pen_context *ctx, pen__column *column, int32_t n, int bor
     pen__free(ctx, column);
 }
 
-pen_status pen__table_put(pen_context *ctx, pen__container_writer *w, const char *prefix, const pen__table *table, pen_error *error)
+pen_status pen__table_put(pen_context *ctx, pen__container_writer *w, const char *prefix, const pen__table *table,
+                          pen_error *error)
 {
     char key[96];
     if (!table->rows) return PEN_OK;
@@ -156,7 +162,8 @@ pen_status pen__table_put(pen_context *ctx, pen__container_writer *w, const char
     return pen__columns_put(ctx, w, prefix, table->column, table->n_columns, error);
 }
 
-pen_status pen__table_get(const pen__container *c, pen_context *ctx, const char *prefix, int64_t rows, pen__table *table, pen_error *error)
+pen_status pen__table_get(const pen__container *c, pen_context *ctx, const char *prefix, int64_t rows,
+                          pen__table *table, pen_error *error)
 {
     char key[96];
     int64_t title;

@@ -88,8 +88,8 @@ static pen_status build_history(building *b, int64_t n_shards, pen_error *error)
     return pen__parallel(t->ctx, n_shards, history_shard, b, error);
 }
 
-/* What a ranking history has without its being liked (see pen__log_liking) is left out of `liked`; where there is nothing of the
- * kind, liked->begin stays NULL: the history serves. */
+/* What a ranking history has without its being liked (see pen__log_liking) is left out of `liked`; where there is
+ * nothing of the kind, liked->begin stays NULL: the history serves. */
 pen_status pen__rows_liked(pen_context *ctx, const pen__rows *history, pen__rows *liked, pen_error *error)
 {
     int64_t n = history->begin ? history->begin[history->n_rows] : 0, kept = 0;

@@ -229,7 +229,8 @@ static void judge_reading(verdict *v, const pen__findings *f)
             skipped);
     if (blank)
         say(v, WARNING,
-            "%lld of them have no user or no item.\nGuests, perhaps: a session's id in their place would keep what they did.",
+            "%lld of them have no user or no item.\nGuests, perhaps: a session's id in their place would keep what "
+            "they did.",
             blank);
     json_decref(notes);
 }

@@ -1,8 +1,9 @@
 /* Intra-list diversity and calibration, from one column of categories.
  *
  * Diversity: Ziegler et al., "Improving recommendation lists through topic diversification", 2005, with the Jaccard
- * similarity. Calibration: Steck, "Calibrated recommendations", 2018: p(g) = mean over the history of 1 / |categories of i|
- * for each category g of i, q(g) the same over the list, and KL(p || (1 - alpha) q + alpha p). Cost: the square of the cutoff.
+ * similarity. Calibration: Steck, "Calibrated recommendations", 2018: p(g) = mean over the history of 1 / |categories
+ * of i| for each category g of i, q(g) the same over the list, and KL(p || (1 - alpha) q + alpha p). Cost: the square
+ * of the cutoff.
  */
 #include "eval/categories.h"
 
@@ -89,8 +90,8 @@ static bool shares(const pen__categories *categories, const int32_t *item, int64
     return described > 0;
 }
 
-double pen__calibration(const pen__categories *categories, const int32_t *history, int64_t n_history, const int32_t *list,
-                        int64_t n_list, double *scratch)
+double pen__calibration(const pen__categories *categories, const int32_t *history, int64_t n_history,
+                        const int32_t *list, int64_t n_list, double *scratch)
 {
     static const double alpha = 0.01;
     double *p = scratch, *q = scratch + categories->n_words, divergence = 0;

@@ -1,5 +1,6 @@
-/* Evaluation: cases are ranked (or rated) in chunks; of a chunk's lists only each case's values and the counts of how often
- * items were shown are kept. Cases of a chunk are measured in parallel, each by itself; sums over cases run in their order.
+/* Evaluation: cases are ranked (or rated) in chunks; of a chunk's lists only each case's values and the counts of how
+ * often items were shown are kept. Cases of a chunk are measured in parallel, each by itself; sums over cases run in
+ * their order.
  *
  * Memory: a list, the excluded items and the targets of a few thousand cases, and n_metrics doubles for each case.
  */
@@ -19,10 +20,10 @@
 enum { CHUNK = 8192, CHUNK_LISTS = 1 << 22, GRAIN = 64 };
 
 typedef struct scratch {
-    int64_t *target;    /* item << 32 | entry, of the case with the most targets */
-    int32_t *place;     /* as many */
-    double *share;      /* calibration, 2 x n_words */
-    double *rating;     /* as many as targets */
+    int64_t *target; /* item << 32 | entry, of the case with the most targets */
+    int32_t *place;  /* as many */
+    double *share;   /* calibration, 2 x n_words */
+    double *rating;  /* as many as targets */
     void *model;
     bool ready;
 } scratch;
@@ -35,7 +36,7 @@ typedef struct evaluation {
     int32_t list_length; /* the largest cutoff */
     bool want_places;    /* some metric asks beyond it */
     pen__categories categories;
-    float *information; /* n_items, bits; NULL where not asked */
+    float *information;              /* n_items, bits; NULL where not asked */
     int64_t *shown[PEN_MAX_METRICS]; /* n_items, of coverage and Gini */
     int64_t lists[PEN_MAX_METRICS];
     int64_t most_targets;
@@ -51,7 +52,7 @@ typedef struct evaluation {
 
 static int64_t row_length(const pen__rows *rows, int64_t r) { return rows->begin[r + 1] - rows->begin[r]; }
 
-/* ---- one case ----------------------------------------------------------------------------------------------------------- */
+/* ---- one case ---------------------------------------------------------------------------------------------------- */
 
 static int by_value(const void *a, const void *b)
 {
@@ -73,14 +74,18 @@ static int64_t distinct_targets(const pen__rows *targets, int64_t c, int64_t *ta
     for (int64_t t = 0; t < n; t++) {
         int32_t item = targets->column[begin + t];
         place[t] = 0;
-        if (item < 0) ++*unknown;
-        else target[kept++] = (int64_t)item << 32 | t;
+        if (item < 0)
+            ++*unknown;
+        else
+            target[kept++] = (int64_t)item << 32 | t;
     }
     qsort(target, (size_t)kept, sizeof *target, by_value);
     int64_t distinct = 0;
     for (int64_t i = 0; i < kept; i++) {
-        if (distinct && target[distinct - 1] >> 32 == target[i] >> 32) place[target[i] & 0xFFFFFFFF] = -1;
-        else target[distinct++] = target[i];
+        if (distinct && target[distinct - 1] >> 32 == target[i] >> 32)
+            place[target[i] & 0xFFFFFFFF] = -1;
+        else
+            target[distinct++] = target[i];
     }
     return distinct;
 }
@@ -92,8 +97,10 @@ static void places_in_list(const int64_t *target, int64_t n_target, const int32_
         int64_t low = 0, high = n_target;
         while (low < high) {
             int64_t middle = low + (high - low) / 2;
-            if (target[middle] >> 32 < list[j]) low = middle + 1;
-            else high = middle;
+            if (target[middle] >> 32 < list[j])
+                low = middle + 1;
+            else
+                high = middle;
         }
         if (low == n_target || target[low] >> 32 != list[j]) continue;
         int32_t *at = &place[target[low] & 0xFFFFFFFF];
@@ -108,7 +115,8 @@ static double information_of(const evaluation *ev, const int32_t *list, int64_t 
     return n ? sum / (double)n : NAN;
 }
 
-static double list_metric(const evaluation *ev, const pen__metric *metric, int64_t c, const int32_t *list, int64_t n, scratch *s)
+static double list_metric(const evaluation *ev, const pen__metric *metric, int64_t c, const int32_t *list, int64_t n,
+                          scratch *s)
 {
     const pen__rows *history = ev->cases->liked.begin ? &ev->cases->liked : &ev->cases->history;
     if (n > metric->cutoff) n = metric->cutoff;
@@ -116,16 +124,16 @@ static double list_metric(const evaluation *ev, const pen__metric *metric, int64
     case PEN_METRIC_NOVELTY: return information_of(ev, list, n);
     case PEN_METRIC_DIVERSITY: return ev->categories.column ? pen__diversity(&ev->categories, list, n) : NAN;
     case PEN_METRIC_CALIBRATION:
-        return ev->categories.column ? pen__calibration(&ev->categories, history->column + history->begin[c], row_length(history, c),
-                                                        list, n, s->share)
+        return ev->categories.column ? pen__calibration(&ev->categories, history->column + history->begin[c],
+                                                        row_length(history, c), list, n, s->share)
                                      : NAN;
     default: return NAN;
     }
 }
 
 /* Values of case c from its list, and from `given` places of its targets where there are any. */
-static void measure(const evaluation *ev, int64_t c, const int32_t *list, int64_t n, const int64_t *given, int64_t n_ranked,
-                    scratch *s)
+static void measure(const evaluation *ev, int64_t c, const int32_t *list, int64_t n, const int64_t *given,
+                    int64_t n_ranked, scratch *s)
 {
     pen__scores *out = ev->out;
     const pen__rows *targets = &ev->cases->target;
@@ -143,11 +151,12 @@ static void measure(const evaluation *ev, int64_t c, const int32_t *list, int64_
     for (int32_t m = 0; m < out->n_metrics; m++) {
         const pen__metric *metric = &out->metric[m];
         bool of_places = pen__metric_needs(metric->kind) == PEN_NEEDS_PLACES;
-        out->value[m * out->n_cases + c] = of_places ? pen__metric_of_places(metric, &places) : list_metric(ev, metric, c, list, n, s);
+        out->value[m * out->n_cases + c] =
+            of_places ? pen__metric_of_places(metric, &places) : list_metric(ev, metric, c, list, n, s);
     }
 }
 
-/* ---- scratch and sums ---------------------------------------------------------------------------------------------------- */
+/* ---- scratch and sums -------------------------------------------------------------------------------------------- */
 
 static void scratch_free(pen_context *ctx, scratch *s)
 {
@@ -204,7 +213,7 @@ static void sum_up(evaluation *ev)
     }
 }
 
-/* ---- set-up ----------------------------------------------------------------------------------------------------------------- */
+/* ---- set-up ------------------------------------------------------------------------------------------------------ */
 
 static pen_status list_information(evaluation *ev, pen_error *error)
 {
@@ -230,24 +239,29 @@ static pen_status prepare_metric(evaluation *ev, int32_t m, pen_error *error)
     if (categories && !ev->categories.column) {
         ev->categories = pen__categories_of(ev->train);
         if (!ev->categories.column)
-            pen__say(ev->out->ctx, PEN_LOG_WARNING, "%s has no value: the item table has no column of categories", metric->name);
+            pen__say(ev->out->ctx, PEN_LOG_WARNING, "%s has no value: the item table has no column of categories",
+                     metric->name);
     }
     if (metric->kind == PEN_METRIC_NOVELTY && !ev->information) return list_information(ev, error);
     return PEN_OK;
 }
 
-static pen_status evaluation_begin(evaluation *ev, const pen__metric *metric, int32_t n_metrics, int32_t task, pen_error *error)
+static pen_status evaluation_begin(evaluation *ev, const pen__metric *metric, int32_t n_metrics, int32_t task,
+                                   pen_error *error)
 {
     pen__scores *out = ev->out;
     const pen__cases *cases = ev->cases;
     pen_context *ctx = cases->ctx;
-    *out = (pen__scores){.ctx = ctx, .n_metrics = n_metrics, .n_cases = cases->n, .sampled = cases->candidate.begin != NULL};
+    *out = (pen__scores){
+        .ctx = ctx, .n_metrics = n_metrics, .n_cases = cases->n, .sampled = cases->candidate.begin != NULL};
     memcpy(out->metric, metric, (size_t)n_metrics * sizeof *metric);
     PEN_TRY(PEN_NEW(ctx, out->value, n_metrics * cases->n));
     PEN_TRY(PEN_NEW_ZERO(ctx, out->weight, cases->n));
     int64_t n_targets = cases->n ? cases->target.begin[cases->n] : 0;
-    if (task == PEN_TASK_RANK) PEN_TRY(PEN_NEW_ZERO(ctx, out->place, n_targets));
-    else PEN_TRY(PEN_NEW_ZERO(ctx, out->rating, n_targets));
+    if (task == PEN_TASK_RANK)
+        PEN_TRY(PEN_NEW_ZERO(ctx, out->place, n_targets));
+    else
+        PEN_TRY(PEN_NEW_ZERO(ctx, out->rating, n_targets));
     for (int64_t c = 0; c < cases->n; c++)
         if (row_length(&cases->target, c) > ev->most_targets) ev->most_targets = row_length(&cases->target, c);
     for (int32_t m = 0; m < n_metrics; m++) PEN_TRY(prepare_metric(ev, m, error));
@@ -269,7 +283,7 @@ static void evaluation_end(evaluation *ev)
     pen__free(ctx, ev->place);
 }
 
-/* ---- ranking ------------------------------------------------------------------------------------------------------------------ */
+/* ---- ranking ----------------------------------------------------------------------------------------------------- */
 
 static uint64_t tie_key_of(const pen__train *train, int32_t data_user)
 {
@@ -282,8 +296,11 @@ static pen__user user_of(const pen__cases *cases, int64_t c)
 {
     const pen__rows *history = cases->liked.begin ? &cases->liked : &cases->history;
     int64_t begin = history->begin[c];
-    return (pen__user){.number = cases->user[c], .n = row_length(history, c), .item = history->column + begin,
-                       .value = history->value ? history->value + begin : NULL, .time = history->time ? history->time + begin : NULL};
+    return (pen__user){.number = cases->user[c],
+                       .n = row_length(history, c),
+                       .item = history->column + begin,
+                       .value = history->value ? history->value + begin : NULL,
+                       .time = history->time ? history->time + begin : NULL};
 }
 
 static void ask_case(evaluation *ev, int64_t i, int64_t c)
@@ -291,8 +308,10 @@ static void ask_case(evaluation *ev, int64_t i, int64_t c)
     const pen__cases *cases = ev->cases;
     const pen__rows *history = &cases->history, *target = &cases->target;
     pen__ask *ask = &ev->ask[i];
-    *ask = (pen__ask){.user = user_of(cases, c), .tie_key = tie_key_of(ev->train, cases->data_user[c]),
-                      .target = target->column + target->begin[c], .n_target = row_length(target, c)};
+    *ask = (pen__ask){.user = user_of(cases, c),
+                      .tie_key = tie_key_of(ev->train, cases->data_user[c]),
+                      .target = target->column + target->begin[c],
+                      .n_target = row_length(target, c)};
     if (!cases->keep_seen) {
         int32_t *seen = ev->exclude + (history->begin[c] - history->begin[ev->begin]);
         int64_t n = row_length(history, c);
@@ -312,7 +331,8 @@ static pen_status ask_shard(void *arg, int64_t shard, int worker, pen_error *err
 {
     evaluation *ev = arg;
     (void)worker, (void)error;
-    int64_t begin = pen__shard_begin(ev->n, ev->n_shards, shard), end = pen__shard_begin(ev->n, ev->n_shards, shard + 1);
+    int64_t begin = pen__shard_begin(ev->n, ev->n_shards, shard),
+            end = pen__shard_begin(ev->n, ev->n_shards, shard + 1);
     for (int64_t i = begin; i < end; i++) ask_case(ev, i, ev->begin + i);
     return PEN_OK;
 }
@@ -322,7 +342,8 @@ static pen_status measure_shard(void *arg, int64_t shard, int worker, pen_error 
     evaluation *ev = arg;
     scratch *s = &ev->scratch[worker];
     PEN_TRY(scratch_ready(ev, s, error));
-    int64_t begin = pen__shard_begin(ev->n, ev->n_shards, shard), end = pen__shard_begin(ev->n, ev->n_shards, shard + 1);
+    int64_t begin = pen__shard_begin(ev->n, ev->n_shards, shard),
+            end = pen__shard_begin(ev->n, ev->n_shards, shard + 1);
     for (int64_t i = begin; i < end; i++) {
         const pen__answer *answer = &ev->answer[i];
         measure(ev, ev->begin + i, answer->item, answer->n, answer->place, answer->n_ranked, s);
@@ -386,7 +407,7 @@ done:
     return status;
 }
 
-/* ---- rating ------------------------------------------------------------------------------------------------------------------- */
+/* ---- rating ------------------------------------------------------------------------------------------------------ */
 
 static void measure_ratings(const evaluation *ev, int64_t c, const double *rating, const float *truth, int64_t n)
 {
@@ -411,7 +432,8 @@ static pen_status rate_shard(void *arg, int64_t shard, int worker, pen_error *er
     scratch *s = &ev->scratch[worker];
     PEN_TRY(scratch_ready(ev, s, error));
     const pen__rows *target = &ev->cases->target;
-    int64_t begin = pen__shard_begin(ev->n, ev->n_shards, shard), end = pen__shard_begin(ev->n, ev->n_shards, shard + 1);
+    int64_t begin = pen__shard_begin(ev->n, ev->n_shards, shard),
+            end = pen__shard_begin(ev->n, ev->n_shards, shard + 1);
     for (int64_t c = ev->begin + begin; c < ev->begin + end; c++) {
         int64_t at = target->begin[c], n = row_length(target, c);
         pen__user user = user_of(ev->cases, c);
@@ -435,7 +457,7 @@ static pen_status rate_cases(evaluation *ev, pen_error *error)
     return PEN_OK;
 }
 
-/* ---- the two ways in ------------------------------------------------------------------------------------------------------------ */
+/* ---- the two ways in --------------------------------------------------------------------------------------------- */
 
 static pen_status evaluation_finish(evaluation *ev, pen_status status, int32_t bootstrap, uint64_t seed, double began,
                                     pen_error *error)
@@ -451,8 +473,9 @@ static pen_status evaluation_finish(evaluation *ev, pen_status status, int32_t b
     return status;
 }
 
-pen_status pen__evaluate(const pen_model *model, const pen__cases *cases, const pen__train *train, const pen__metric *metric,
-                         int32_t n_metrics, int32_t task, int32_t bootstrap, uint64_t seed, pen__scores *out, pen_error *error)
+pen_status pen__evaluate(const pen_model *model, const pen__cases *cases, const pen__train *train,
+                         const pen__metric *metric, int32_t n_metrics, int32_t task, int32_t bootstrap, uint64_t seed,
+                         pen__scores *out, pen_error *error)
 {
     double began = pen__now();
     evaluation ev = {.model = model, .cases = cases, .train = train, .out = out};
@@ -472,7 +495,8 @@ static pen_status list_shard(void *arg, int64_t shard, int worker, pen_error *er
     evaluation *ev = job->ev;
     scratch *s = &ev->scratch[worker];
     PEN_TRY(scratch_ready(ev, s, error));
-    int64_t begin = pen__shard_begin(ev->n, ev->n_shards, shard), end = pen__shard_begin(ev->n, ev->n_shards, shard + 1);
+    int64_t begin = pen__shard_begin(ev->n, ev->n_shards, shard),
+            end = pen__shard_begin(ev->n, ev->n_shards, shard + 1);
     for (int64_t c = begin; c < end; c++)
         measure(ev, c, job->list->column + job->list->begin[c], row_length(job->list, c), NULL, 0, s);
     return PEN_OK;
@@ -484,7 +508,8 @@ static pen_status measure_lists(evaluation *ev, const pen__rows *list, pen_error
               (long long)ev->cases->n);
     for (int32_t m = 0; m < ev->out->n_metrics; m++) {
         int32_t kind = ev->out->metric[m].kind;
-        PEN_CHECK(kind != PEN_METRIC_AUC, PEN_E_UNSUPPORTED, "auc needs the places of all items, which lists do not tell");
+        PEN_CHECK(kind != PEN_METRIC_AUC, PEN_E_UNSUPPORTED,
+                  "auc needs the places of all items, which lists do not tell");
         PEN_CHECK(pen__metric_needs(kind) != PEN_NEEDS_RATINGS, PEN_E_UNSUPPORTED, "%s does not measure lists",
                   ev->out->metric[m].name);
     }
@@ -496,8 +521,9 @@ static pen_status measure_lists(evaluation *ev, const pen__rows *list, pen_error
     return PEN_OK;
 }
 
-pen_status pen__evaluate_lists(const pen__rows *list, const pen__cases *cases, const pen__train *train, const pen__metric *metric,
-                               int32_t n_metrics, int32_t bootstrap, uint64_t seed, pen__scores *out, pen_error *error)
+pen_status pen__evaluate_lists(const pen__rows *list, const pen__cases *cases, const pen__train *train,
+                               const pen__metric *metric, int32_t n_metrics, int32_t bootstrap, uint64_t seed,
+                               pen__scores *out, pen_error *error)
 {
     double began = pen__now();
     evaluation ev = {.cases = cases, .train = train, .out = out};

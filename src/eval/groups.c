@@ -1,7 +1,7 @@
 /* Metrics of groups: by activity of the user, by popularity of the target, by whether training knew the user.
  *
- * A group's values are gathered into scores of their own, which are summed and resampled like those of everybody. Cost: a copy
- * of the values, and for popularity the places of the group's targets once more.
+ * A group's values are gathered into scores of their own, which are summed and resampled like those of everybody. Cost:
+ * a copy of the values, and for popularity the places of the group's targets once more.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -25,8 +25,10 @@ typedef struct grouping {
 
 static void put_number(pen__text *out, double x)
 {
-    if (isfinite(x)) pen__text_printf(out, "%.9g", x);
-    else pen__text_puts(out, "null");
+    if (isfinite(x))
+        pen__text_printf(out, "%.9g", x);
+    else
+        pen__text_puts(out, "null");
 }
 
 static void put_scores(const pen__scores *scores, const grouping *g, int32_t group, pen__text *out)
@@ -55,7 +57,8 @@ static pen_status part_new(const pen__scores *all, int by_target, pen__scores *p
     *part = (pen__scores){.ctx = all->ctx, .n_cases = all->n_cases, .sampled = all->sampled};
     for (int32_t m = 0; m < all->n_metrics; m++) {
         int32_t needs = pen__metric_needs(all->metric[m].kind);
-        int fits = needs == PEN_NEEDS_RATINGS || (needs == PEN_NEEDS_PLACES && (!by_target || all->metric[m].kind != PEN_METRIC_AUC)) ||
+        int fits = needs == PEN_NEEDS_RATINGS ||
+                   (needs == PEN_NEEDS_PLACES && (!by_target || all->metric[m].kind != PEN_METRIC_AUC)) ||
                    (needs == PEN_NEEDS_LIST && !by_target);
         if (fits) part->metric[part->n_metrics++] = all->metric[m];
     }
@@ -71,7 +74,7 @@ static pen_status part_finish(pen__scores *part, const grouping *g, int32_t grou
     return PEN_OK;
 }
 
-/* ---- groups of cases --------------------------------------------------------------------------------------------------- */
+/* ---- groups of cases --------------------------------------------------------------------------------------------- */
 
 static void gather_cases(const pen__scores *all, const grouping *g, int32_t group, pen__scores *part)
 {
@@ -106,9 +109,13 @@ static int by_count(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static int64_t history_length(const pen__cases *cases, int64_t c) { return cases->history.begin[c + 1] - cases->history.begin[c]; }
+static int64_t history_length(const pen__cases *cases, int64_t c)
+{
+    return cases->history.begin[c + 1] - cases->history.begin[c];
+}
 
-static pen_status put_activity(const pen__scores *scores, const pen__cases *cases, int8_t *of, pen__text *out, pen_error *error)
+static pen_status put_activity(const pen__scores *scores, const pen__cases *cases, int8_t *of, pen__text *out,
+                               pen_error *error)
 {
     grouping g = {.name = {"few", "some", "many"}, .n = 3, .has_bounds = 1, .of = of, .n_of = cases->n};
     int64_t n = cases->n, cut[2] = {0, 0}, *length = NULL;
@@ -127,14 +134,16 @@ static pen_status put_activity(const pen__scores *scores, const pen__cases *case
     return put_case_groups(scores, &g, out, error);
 }
 
-static pen_status put_cold(const pen__scores *scores, const pen__cases *cases, int8_t *of, pen__text *out, pen_error *error)
+static pen_status put_cold(const pen__scores *scores, const pen__cases *cases, int8_t *of, pen__text *out,
+                           pen_error *error)
 {
     grouping g = {.name = {"known", "folded-in", "unknown"}, .n = 3, .of = of, .n_of = cases->n};
-    for (int64_t c = 0; c < cases->n; c++) of[c] = (int8_t)(cases->user[c] >= 0 ? 0 : history_length(cases, c) > 0 ? 1 : 2);
+    for (int64_t c = 0; c < cases->n; c++)
+        of[c] = (int8_t)(cases->user[c] >= 0 ? 0 : history_length(cases, c) > 0 ? 1 : 2);
     return put_case_groups(scores, &g, out, error);
 }
 
-/* ---- groups of targets -------------------------------------------------------------------------------------------------- */
+/* ---- groups of targets ------------------------------------------------------------------------------------------- */
 
 static int by_place(const void *a, const void *b)
 {
@@ -142,8 +151,8 @@ static int by_place(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void gather_places(const pen__scores *all, const pen__cases *cases, const grouping *g, int32_t group, int64_t c, int32_t *place,
-                          pen__scores *part)
+static void gather_places(const pen__scores *all, const pen__cases *cases, const grouping *g, int32_t group, int64_t c,
+                          int32_t *place, pen__scores *part)
 {
     pen__places places = {.place = place};
     for (int64_t t = cases->target.begin[c]; t < cases->target.begin[c + 1]; t++) {
@@ -153,7 +162,8 @@ static void gather_places(const pen__scores *all, const pen__cases *cases, const
     }
     qsort(place, (size_t)places.n, sizeof *place, by_place);
     part->weight[c] = (double)places.n_targets;
-    for (int32_t m = 0; m < part->n_metrics; m++) part->value[m * part->n_cases + c] = pen__metric_of_places(&part->metric[m], &places);
+    for (int32_t m = 0; m < part->n_metrics; m++)
+        part->value[m * part->n_cases + c] = pen__metric_of_places(&part->metric[m], &places);
 }
 
 static void gather_ratings(const pen__scores *all, const pen__cases *cases, const grouping *g, int32_t group, int64_t c,
@@ -169,10 +179,12 @@ static void gather_ratings(const pen__scores *all, const pen__cases *cases, cons
     }
     part->weight[c] = n;
     for (int32_t m = 0; m < part->n_metrics; m++)
-        part->value[m * part->n_cases + c] = n > 0 ? (part->metric[m].kind == PEN_METRIC_RMSE ? squared : absolute) / n : NAN;
+        part->value[m * part->n_cases + c] =
+            n > 0 ? (part->metric[m].kind == PEN_METRIC_RMSE ? squared : absolute) / n : NAN;
 }
 
-static pen_status put_target_groups(const pen__scores *all, const pen__cases *cases, const grouping *g, pen__text *out, pen_error *error)
+static pen_status put_target_groups(const pen__scores *all, const pen__cases *cases, const grouping *g, pen__text *out,
+                                    pen_error *error)
 {
     int32_t *place = NULL;
     int64_t most = 0;
@@ -186,8 +198,10 @@ static pen_status put_target_groups(const pen__scores *all, const pen__cases *ca
         pen__scores part = {0};
         status = part_new(all, 1, &part, error);
         for (int64_t c = 0; c < cases->n && status == PEN_OK; c++) {
-            if (all->place) gather_places(all, cases, g, group, c, place, &part);
-            else gather_ratings(all, cases, g, group, c, &part);
+            if (all->place)
+                gather_places(all, cases, g, group, c, place, &part);
+            else
+                gather_ratings(all, cases, g, group, c, &part);
         }
         if (status == PEN_OK) status = part_finish(&part, g, group, out, error);
         pen__scores_free(&part);
@@ -196,7 +210,8 @@ static pen_status put_target_groups(const pen__scores *all, const pen__cases *ca
     return status;
 }
 
-/* The counts at which the head and the torso end: items from the most popular down, until a third and two thirds of the events. */
+/* The counts at which the head and the torso end: items from the most popular down, until a third and two thirds of the
+ * events. */
 static pen_status popularity_cuts(const pen__train *train, int64_t cut[2], pen_error *error)
 {
     int64_t n = train->n_items, total = 0, sum = 0, *count = NULL;
@@ -213,8 +228,8 @@ static pen_status popularity_cuts(const pen__train *train, int64_t cut[2], pen_e
     return PEN_OK;
 }
 
-static pen_status put_popularity(const pen__scores *scores, const pen__cases *cases, const pen__train *train, int8_t *of,
-                                 pen__text *out, pen_error *error)
+static pen_status put_popularity(const pen__scores *scores, const pen__cases *cases, const pen__train *train,
+                                 int8_t *of, pen__text *out, pen_error *error)
 {
     int64_t n = cases->n ? cases->target.begin[cases->n] : 0, cut[2];
     grouping g = {.name = {"head", "torso", "tail", "new"}, .n = 4, .has_bounds = 1, .of = of, .n_of = n};
@@ -231,18 +246,19 @@ static pen_status put_popularity(const pen__scores *scores, const pen__cases *ca
     return put_target_groups(scores, cases, &g, out, error);
 }
 
-/* ---- names ------------------------------------------------------------------------------------------------------------------ */
+/* ---- names ------------------------------------------------------------------------------------------------------- */
 
-static pen_status put_one(const pen__scores *scores, const pen__cases *cases, const pen__train *train, pen__span name, int8_t *of,
-                          pen__text *out, pen_error *error)
+static pen_status put_one(const pen__scores *scores, const pen__cases *cases, const pen__train *train, pen__span name,
+                          int8_t *of, pen__text *out, pen_error *error)
 {
     static const char *const names[] = {"activity", "popularity", "cold"};
     int which = 0;
     while (which < 3 && !pen__span_is(name, names[which])) which++;
     if (which == 3) {
         int nearest = pen__nearest_name(name, names, 3, sizeof names[0]);
-        return pen__fail(error, PEN_E_UNKNOWN, "there are no groups by '%.*s'; there are activity, popularity, cold%s%s%s",
-                         (int)name.length, name.text, nearest < 0 ? "" : "; did you mean '", nearest < 0 ? "" : names[nearest],
+        return pen__fail(error, PEN_E_UNKNOWN,
+                         "there are no groups by '%.*s'; there are activity, popularity, cold%s%s%s", (int)name.length,
+                         name.text, nearest < 0 ? "" : "; did you mean '", nearest < 0 ? "" : names[nearest],
                          nearest < 0 ? "" : "'?");
     }
     pen__text_printf(out, "\"%s\": [", names[which]);
@@ -253,8 +269,8 @@ static pen_status put_one(const pen__scores *scores, const pen__cases *cases, co
     return PEN_OK;
 }
 
-pen_status pen__groups(const pen__scores *scores, const pen__cases *cases, const pen__train *train, const char *groups, pen__text *out,
-                       pen_error *error)
+pen_status pen__groups(const pen__scores *scores, const pen__cases *cases, const pen__train *train, const char *groups,
+                       pen__text *out, pen_error *error)
 {
     int64_t n_targets = cases->n ? cases->target.begin[cases->n] : 0;
     int8_t *of = NULL;
@@ -271,6 +287,7 @@ pen_status pen__groups(const pen__scores *scores, const pen__cases *cases, const
     }
     pen__text_puts(out, "}");
     pen__free(scores->ctx, of);
-    if (status == PEN_OK && out->failed) status = pen__fail(error, PEN_E_MEMORY, "out of memory for the report of groups");
+    if (status == PEN_OK && out->failed)
+        status = pen__fail(error, PEN_E_MEMORY, "out of memory for the report of groups");
     return status;
 }

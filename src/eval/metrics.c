@@ -1,7 +1,7 @@
 /* Metrics of rankings from the places of the targets, and the table of their names.
  *
- * A case has T targets; p_1 < p_2 < ... are the places of those that are ranked (1 is the best), k the cutoff, and hits are
- * places up to k. docs/metrics.md has each formula with the other conventions in use. Cost: the number of places.
+ * A case has T targets; p_1 < p_2 < ... are the places of those that are ranked (1 is the best), k the cutoff, and hits
+ * are places up to k. docs/metrics.md has each formula with the other conventions in use. Cost: the number of places.
  */
 #include "eval/metrics.h"
 
@@ -48,7 +48,7 @@ static const row *row_of_kind(int32_t kind)
 
 int32_t pen__metric_needs(int32_t kind) { return row_of_kind(kind)->needs; }
 
-/* ---- formulas ------------------------------------------------------------------------------------------------------- */
+/* ---- formulas ---------------------------------------------------------------------------------------------------- */
 
 static double gain(int64_t place) { return 1 / log2((double)place + 1); }
 
@@ -116,23 +116,25 @@ double pen__gini(int64_t *shown, int64_t n)
     return sum > 0 ? weighted / ((double)n * sum) : NAN;
 }
 
-/* ---- names ------------------------------------------------------------------------------------------------------------ */
+/* ---- names ------------------------------------------------------------------------------------------------------- */
 
 static pen_status parse_name(pen__span name, int32_t task, const row **found, pen_error *error)
 {
     for (size_t i = 0; i < N_ROWS; i++) {
         if (!pen__span_is(name, table[i].name)) continue;
         *found = &table[i];
-        PEN_CHECK(table[i].task == task, PEN_E_ARGUMENT, "the metric '%s' measures %s, but the task is %s", table[i].name,
-                  table[i].task == PEN_TASK_RANK ? "rankings" : "ratings", task == PEN_TASK_RANK ? "ranking" : "rating (--task rate)");
+        PEN_CHECK(table[i].task == task, PEN_E_ARGUMENT, "the metric '%s' measures %s, but the task is %s",
+                  table[i].name, table[i].task == PEN_TASK_RANK ? "rankings" : "ratings",
+                  task == PEN_TASK_RANK ? "ranking" : "rating (--task rate)");
         return PEN_OK;
     }
     int nearest = pen__nearest_name(name, &table[0].name, N_ROWS, sizeof table[0]);
     if (nearest >= 0)
-        return pen__fail(error, PEN_E_UNKNOWN, "there is no metric '%.*s'; did you mean '%s'?", (int)name.length, name.text,
-                         table[nearest].name);
+        return pen__fail(error, PEN_E_UNKNOWN, "there is no metric '%.*s'; did you mean '%s'?", (int)name.length,
+                         name.text, table[nearest].name);
     return pen__fail(error, PEN_E_UNKNOWN,
-                     "there is no metric '%.*s'; there are ndcg, recall, recall_capped, precision, hit, map, mrr, auc, coverage, gini, "
+                     "there is no metric '%.*s'; there are ndcg, recall, recall_capped, precision, hit, map, mrr, auc, "
+                     "coverage, gini, "
                      "novelty, diversity, calibration; and rmse, mae for ratings",
                      (int)name.length, name.text);
 }
@@ -146,14 +148,18 @@ static pen_status parse_one(pen__span word, int32_t task, pen__metric *out, pen_
     int64_t cutoff = 0;
     if (at) {
         pen__span number = {at + 1, word.length - name.length - 1};
-        PEN_CHECK(r->cutoff != CUTOFF_NEVER, PEN_E_ARGUMENT, "the metric '%s' has no cutoff: write '%s'", r->name, r->name);
+        PEN_CHECK(r->cutoff != CUTOFF_NEVER, PEN_E_ARGUMENT, "the metric '%s' has no cutoff: write '%s'", r->name,
+                  r->name);
         PEN_CHECK(pen__parse_int64(number, &cutoff) && cutoff >= 1 && cutoff <= MAX_CUTOFF, PEN_E_ARGUMENT,
                   "the cutoff of '%.*s' must be a whole number from 1 to %d", (int)word.length, word.text, MAX_CUTOFF);
     }
-    PEN_CHECK(at || r->cutoff != CUTOFF_MUST, PEN_E_ARGUMENT, "the metric '%s' needs a cutoff: '%s@10'", r->name, r->name);
+    PEN_CHECK(at || r->cutoff != CUTOFF_MUST, PEN_E_ARGUMENT, "the metric '%s' needs a cutoff: '%s@10'", r->name,
+              r->name);
     *out = (pen__metric){.kind = r->kind, .cutoff = (int32_t)cutoff};
-    if (cutoff) snprintf(out->name, sizeof out->name, "%s@%d", row_of_kind(r->kind)->name, (int)cutoff);
-    else snprintf(out->name, sizeof out->name, "%s", row_of_kind(r->kind)->name);
+    if (cutoff)
+        snprintf(out->name, sizeof out->name, "%s@%d", row_of_kind(r->kind)->name, (int)cutoff);
+    else
+        snprintf(out->name, sizeof out->name, "%s", row_of_kind(r->kind)->name);
     return PEN_OK;
 }
 
@@ -164,14 +170,16 @@ static bool have(const pen__metric *metric, int32_t n, const pen__metric *one)
     return false;
 }
 
-pen_status pen__metrics_parse(const char *list, int32_t task, pen__metric out[PEN_MAX_METRICS], int32_t *n, pen_error *error)
+pen_status pen__metrics_parse(const char *list, int32_t task, pen__metric out[PEN_MAX_METRICS], int32_t *n,
+                              pen_error *error)
 {
     if (!list) list = task == PEN_TASK_RATE ? "rmse,mae" : "ndcg@10,recall@20,coverage@10";
     *n = 0;
     for (const char *at = list;;) {
         size_t length = strcspn(at, ",");
         pen__span word = pen__span_trim((pen__span){at, length});
-        PEN_CHECK(word.length, PEN_E_ARGUMENT, "the list of metrics '%s' has an empty name; write 'ndcg@10,recall@20'", list);
+        PEN_CHECK(word.length, PEN_E_ARGUMENT, "the list of metrics '%s' has an empty name; write 'ndcg@10,recall@20'",
+                  list);
         pen__metric one;
         PEN_TRY(parse_one(word, task, &one, error));
         if (!have(out, *n, &one)) {

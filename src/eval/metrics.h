@@ -8,10 +8,10 @@
 
 /* What a metric is made of. */
 enum pen__metric_needs {
-    PEN_NEEDS_PLACES = 1,  /* the places of a case's targets */
-    PEN_NEEDS_LIST = 2,    /* the case's list, targets or not */
-    PEN_NEEDS_LISTS = 3,   /* all lists together: no value of one case */
-    PEN_NEEDS_RATINGS = 4  /* predicted ratings */
+    PEN_NEEDS_PLACES = 1, /* the places of a case's targets */
+    PEN_NEEDS_LIST = 2,   /* the case's list, targets or not */
+    PEN_NEEDS_LISTS = 3,  /* all lists together: no value of one case */
+    PEN_NEEDS_RATINGS = 4 /* predicted ratings */
 };
 
 /* The needs of a kind. */

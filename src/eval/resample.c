@@ -1,10 +1,10 @@
 /* The bootstrap with Poisson(1) weights (Hanley and MacGibbon, "Creating non-parametric bootstrap samples using Poisson
  * frequencies", 2006): case c stands w times in a resample, and the same w serve all series, so that one pass of random
- * numbers is enough for all metrics. Resamples of the classic kind have exactly n cases, these n on average; a metric is a
- * ratio of two sums, so the difference vanishes as n grows.
+ * numbers is enough for all metrics. Resamples of the classic kind have exactly n cases, these n on average; a metric
+ * is a ratio of two sums, so the difference vanishes as n grows.
  *
- * A weight is drawn from 16 bits of a counter's hash; its probabilities are within 2^-16 of Poisson's. Cost: a quarter of a
- * hash and one multiply-add a series for each case and resample.
+ * A weight is drawn from 16 bits of a counter's hash; its probabilities are within 2^-16 of Poisson's. Cost: a quarter
+ * of a hash and one multiply-add a series for each case and resample.
  */
 #include "eval/resample.h"
 

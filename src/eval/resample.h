@@ -22,7 +22,8 @@ typedef struct pen__resampling {
 /* sums[s * resamples + r]: the sum of series s in resample r. The same bits for any number of threads. */
 pen_status pen__resample(const pen__resampling *of, int32_t resamples, uint64_t seed, double *sums, pen_error *error);
 
-/* The 2.5 and 97.5 percentiles (between neighbours by straight line) of n values, which are sorted; NaNs are left out. */
+/* The 2.5 and 97.5 percentiles (between neighbours by straight line) of n values, which are sorted; NaNs are left
+ * out. */
 void pen__percentiles(double *value, int32_t n, double *low, double *high);
 
 #endif

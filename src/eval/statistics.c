@@ -1,10 +1,10 @@
 /* Intervals of metrics and paired comparisons of two models over the same cases.
  *
- * Intervals: percentile bootstrap (resample.c). Tests: paired randomisation (Fisher; Smucker, Allan and Carterette, "A comparison of
- * statistical significance tests for information retrieval evaluation", 2007): were the models alike, each case's difference
- * could as well have the other sign; p is the share of random signs that give a sum as far from 0. Sums of eight cases at a
- * time come from a table of their 256 patterns of signs, so that a test costs resamples x cases / 8 look-ups. Several tests:
- * Holm, "A simple sequentially rejective multiple test procedure", 1979.
+ * Intervals: percentile bootstrap (resample.c). Tests: paired randomisation (Fisher; Smucker, Allan and Carterette, "A
+ * comparison of statistical significance tests for information retrieval evaluation", 2007): were the models alike,
+ * each case's difference could as well have the other sign; p is the share of random signs that give a sum as far from
+ * 0. Sums of eight cases at a time come from a table of their 256 patterns of signs, so that a test costs resamples x
+ * cases / 8 look-ups. Several tests: Holm, "A simple sequentially rejective multiple test procedure", 1979.
  */
 #include "eval/statistics.h"
 
@@ -42,7 +42,7 @@ void pen__scores_sum(pen__scores *scores)
     }
 }
 
-/* ---- intervals ------------------------------------------------------------------------------------------------------ */
+/* ---- intervals --------------------------------------------------------------------------------------------------- */
 
 /* Series 2 m and 2 m + 1: weighted values and weights of metric m. */
 static void fill_metrics(const void *arg, int64_t begin, int64_t n, double *out)
@@ -78,7 +78,7 @@ pen_status pen__intervals(pen__scores *scores, int32_t resamples, uint64_t seed,
     return status;
 }
 
-/* ---- paired comparisons ------------------------------------------------------------------------------------------------ */
+/* ---- paired comparisons ------------------------------------------------------------------------------------------ */
 
 typedef struct comparison {
     const pen__scores *a, *b;
@@ -144,7 +144,8 @@ static pen_status flip_shard(void *arg, int64_t shard, int worker, pen_error *er
 {
     const comparison *c = arg;
     (void)worker, (void)error;
-    int32_t begin = (int32_t)shard * FLIP_GRAIN, end = begin + FLIP_GRAIN < c->resamples ? begin + FLIP_GRAIN : c->resamples;
+    int32_t begin = (int32_t)shard * FLIP_GRAIN,
+            end = begin + FLIP_GRAIN < c->resamples ? begin + FLIP_GRAIN : c->resamples;
     int64_t n = c->a->n_cases;
     double table[8][256];
     for (int32_t r = begin; r < end; r++) c->sums[r] = 0;
@@ -163,7 +164,8 @@ static pen_status flip_shard(void *arg, int64_t shard, int worker, pen_error *er
     return PEN_OK;
 }
 
-/* Two-sided p; rounding must not make a sum that is as far look nearer. The sample itself counts as one resample, so that p is never
+/* Two-sided p; rounding must not make a sum that is as far look nearer. The sample itself counts as one resample, so
+ * that p is never
  * 0. */
 static pen_status randomise(const comparison *c, double observed, double absolute, double *p, pen_error *error)
 {
@@ -174,11 +176,11 @@ static pen_status randomise(const comparison *c, double observed, double absolut
     return PEN_OK;
 }
 
-pen_status pen__paired_test(const pen__scores *a, const pen__scores *b, int32_t m, int32_t resamples, uint64_t seed, pen__paired *out,
-                            pen_error *error)
+pen_status pen__paired_test(const pen__scores *a, const pen__scores *b, int32_t m, int32_t resamples, uint64_t seed,
+                            pen__paired *out, pen_error *error)
 {
-    PEN_CHECK(a->n_cases == b->n_cases && m < a->n_metrics && m < b->n_metrics && a->metric[m].kind == b->metric[m].kind &&
-                  a->metric[m].cutoff == b->metric[m].cutoff,
+    PEN_CHECK(a->n_cases == b->n_cases && m < a->n_metrics && m < b->n_metrics &&
+                  a->metric[m].kind == b->metric[m].kind && a->metric[m].cutoff == b->metric[m].cutoff,
               PEN_E_ARGUMENT, "a paired test needs the same cases and the same metric on both sides");
     *out = (pen__paired){NAN, NAN, NAN, NAN, NAN};
     pen_status status = PEN_OK;
@@ -207,8 +209,8 @@ done:
     return status;
 }
 
-/* The smallest p times the number of tests, the next times one less, and so on; never less than the one before. Tests without a p
- * do not count. Few tests: by looking for the next smallest. */
+/* The smallest p times the number of tests, the next times one less, and so on; never less than the one before. Tests
+ * without a p do not count. Few tests: by looking for the next smallest. */
 void pen__holm(pen__paired *tests, int32_t n)
 {
     int32_t left = 0;

@@ -1,6 +1,7 @@
-/* The kernels of kern/deep.h for one instruction set: LANES reals in a vector, FILL the name of the function that fills the table.
- * GCC's and clang's vector extensions give each set its own instructions; products and sums are contracted to FMA where there
- * is one. Tails go through a buffer of one vector, so that a number's bits do not depend on where in a run it stands. */
+/* The kernels of kern/deep.h for one instruction set: LANES reals in a vector, FILL the name of the function that fills
+ * the table. GCC's and clang's vector extensions give each set its own instructions; products and sums are contracted
+ * to FMA where there is one. Tails go through a buffer of one vector, so that a number's bits do not depend on where in
+ * a run it stands. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -53,26 +54,27 @@ INLINE pen__real total(vec v)
     return lane[0];
 }
 
-/* FOR_EACH runs a block over vectors of [0, n), `k` the place: whole vectors with LOAD = load, then the rest with zeros behind. */
-#define FOR_EACH(n, ...)                                                                   \
-    do {                                                                                   \
-        int64_t k = 0;                                                                     \
-        for (; k + LANES <= (n); k += LANES) {                                             \
-            enum { PART = 0 };                                                             \
-            const int64_t left = LANES;                                                    \
-            (void)left;                                                                    \
-            __VA_ARGS__                                                                    \
-        }                                                                                  \
-        if (k < (n)) {                                                                     \
-            enum { PART = 1 };                                                             \
-            const int64_t left = (n) - k;                                                  \
-            __VA_ARGS__                                                                    \
-        }                                                                                  \
+/* FOR_EACH runs a block over vectors of [0, n), `k` the place: whole vectors with LOAD = load, then the rest with zeros
+ * behind. */
+#define FOR_EACH(n, ...)                       \
+    do {                                       \
+        int64_t k = 0;                         \
+        for (; k + LANES <= (n); k += LANES) { \
+            enum { PART = 0 };                 \
+            const int64_t left = LANES;        \
+            (void)left;                        \
+            __VA_ARGS__                        \
+        }                                      \
+        if (k < (n)) {                         \
+            enum { PART = 1 };                 \
+            const int64_t left = (n)-k;        \
+            __VA_ARGS__                        \
+        }                                      \
     } while (0)
 #define LOAD(x) (PART ? load_part((x) + k, left) : load((x) + k))
 #define STORE(y, v) (PART ? store_part((y) + k, (v), left) : store((y) + k, (v)))
 
-/* ---- functions ------------------------------------------------------------------------------------------------------------ */
+/* ---- functions --------------------------------------------------------------------------------------------------- */
 
 #ifdef PEN_REAL_DOUBLE
 INLINE vec vec_exp(vec x)
@@ -130,30 +132,39 @@ INLINE vec vec_tanh(vec x)
 INLINE vec vec_act(vec x, pen__activation act)
 {
     switch (act) {
-        case PEN_ACT_RELU: return larger(x, splat(0));
-        case PEN_ACT_SIGMOID: return vec_sigmoid(x);
-        case PEN_ACT_TANH: return vec_tanh(x);
-        case PEN_ACT_ELU: return choose(x > splat(0), x, vec_exp(x) - 1);
-        default: return x;
+    case PEN_ACT_RELU: return larger(x, splat(0));
+    case PEN_ACT_SIGMOID: return vec_sigmoid(x);
+    case PEN_ACT_TANH: return vec_tanh(x);
+    case PEN_ACT_ELU: return choose(x > splat(0), x, vec_exp(x) - 1);
+    default: return x;
     }
 }
 
 INLINE vec vec_slope(vec y, pen__activation act)
 {
     switch (act) {
-        case PEN_ACT_RELU: return choose(y > splat(0), splat(1), splat(0));
-        case PEN_ACT_SIGMOID: return y * (splat(1) - y);
-        case PEN_ACT_TANH: return splat(1) - y * y;
-        case PEN_ACT_ELU: return choose(y > splat(0), splat(1), y + 1);
-        default: return splat(1);
+    case PEN_ACT_RELU: return choose(y > splat(0), splat(1), splat(0));
+    case PEN_ACT_SIGMOID: return y * (splat(1) - y);
+    case PEN_ACT_TANH: return splat(1) - y * y;
+    case PEN_ACT_ELU: return choose(y > splat(0), splat(1), y + 1);
+    default: return splat(1);
     }
 }
 
-/* ---- runs of numbers -------------------------------------------------------------------------------------------------------- */
+/* ---- runs of numbers --------------------------------------------------------------------------------------------- */
 
-static void add(pen__real *y, const pen__real *x, int64_t n) { FOR_EACH(n, { STORE(y, LOAD(y) + LOAD(x)); }); }
-static void axpy(pen__real *y, pen__real a, const pen__real *x, int64_t n) { FOR_EACH(n, { STORE(y, LOAD(y) + a * LOAD(x)); }); }
-static void scale(pen__real *y, pen__real a, int64_t n) { FOR_EACH(n, { STORE(y, a * LOAD(y)); }); }
+static void add(pen__real *y, const pen__real *x, int64_t n)
+{
+    FOR_EACH(n, { STORE(y, LOAD(y) + LOAD(x)); });
+}
+static void axpy(pen__real *y, pen__real a, const pen__real *x, int64_t n)
+{
+    FOR_EACH(n, { STORE(y, LOAD(y) + a * LOAD(x)); });
+}
+static void scale(pen__real *y, pen__real a, int64_t n)
+{
+    FOR_EACH(n, { STORE(y, a * LOAD(y)); });
+}
 
 static void mul(pen__real *y, const pen__real *a, const pen__real *b, int64_t n, bool adds)
 {
@@ -208,22 +219,23 @@ INLINE void bias_act_rows(pen__real *y, const pen__real *bias, int64_t rows, int
 static void bias_act(pen__real *y, const pen__real *bias, int64_t rows, int64_t width, pen__activation act)
 {
     switch (act) {
-        case PEN_ACT_RELU: bias_act_rows(y, bias, rows, width, PEN_ACT_RELU); return;
-        case PEN_ACT_SIGMOID: bias_act_rows(y, bias, rows, width, PEN_ACT_SIGMOID); return;
-        case PEN_ACT_TANH: bias_act_rows(y, bias, rows, width, PEN_ACT_TANH); return;
-        case PEN_ACT_ELU: bias_act_rows(y, bias, rows, width, PEN_ACT_ELU); return;
-        default: if (bias) bias_act_rows(y, bias, rows, width, PEN_ACT_NONE);
+    case PEN_ACT_RELU: bias_act_rows(y, bias, rows, width, PEN_ACT_RELU); return;
+    case PEN_ACT_SIGMOID: bias_act_rows(y, bias, rows, width, PEN_ACT_SIGMOID); return;
+    case PEN_ACT_TANH: bias_act_rows(y, bias, rows, width, PEN_ACT_TANH); return;
+    case PEN_ACT_ELU: bias_act_rows(y, bias, rows, width, PEN_ACT_ELU); return;
+    default:
+        if (bias) bias_act_rows(y, bias, rows, width, PEN_ACT_NONE);
     }
 }
 
 static void act_back(pen__real *dy, const pen__real *y, int64_t n, pen__activation act)
 {
     switch (act) {
-        case PEN_ACT_RELU: FOR_EACH(n, { STORE(dy, choose(LOAD(y) > splat(0), LOAD(dy), splat(0))); }); return;
-        case PEN_ACT_SIGMOID: FOR_EACH(n, { STORE(dy, LOAD(dy) * vec_slope(LOAD(y), PEN_ACT_SIGMOID)); }); return;
-        case PEN_ACT_TANH: FOR_EACH(n, { STORE(dy, LOAD(dy) * vec_slope(LOAD(y), PEN_ACT_TANH)); }); return;
-        case PEN_ACT_ELU: FOR_EACH(n, { STORE(dy, LOAD(dy) * vec_slope(LOAD(y), PEN_ACT_ELU)); }); return;
-        default: return;
+    case PEN_ACT_RELU: FOR_EACH(n, { STORE(dy, choose(LOAD(y) > splat(0), LOAD(dy), splat(0))); }); return;
+    case PEN_ACT_SIGMOID: FOR_EACH(n, { STORE(dy, LOAD(dy) * vec_slope(LOAD(y), PEN_ACT_SIGMOID)); }); return;
+    case PEN_ACT_TANH: FOR_EACH(n, { STORE(dy, LOAD(dy) * vec_slope(LOAD(y), PEN_ACT_TANH)); }); return;
+    case PEN_ACT_ELU: FOR_EACH(n, { STORE(dy, LOAD(dy) * vec_slope(LOAD(y), PEN_ACT_ELU)); }); return;
+    default: return;
     }
 }
 
@@ -232,7 +244,8 @@ static void column_sum(pen__real *y, const pen__real *x, int64_t rows, int64_t w
     for (int64_t at = 0; at < width; at += 4 * LANES) { /* a strip of columns stays in registers */
         int64_t strip = width - at < 4 * LANES ? width - at : 4 * LANES;
         if (strip == 4 * LANES) {
-            vec s0 = load(y + at), s1 = load(y + at + LANES), s2 = load(y + at + 2 * LANES), s3 = load(y + at + 3 * LANES);
+            vec s0 = load(y + at), s1 = load(y + at + LANES), s2 = load(y + at + 2 * LANES),
+                s3 = load(y + at + 3 * LANES);
             for (int64_t r = 0; r < rows; r++) {
                 const pen__real *row = x + r * width + at;
                 s0 += load(row), s1 += load(row + LANES), s2 += load(row + 2 * LANES), s3 += load(row + 3 * LANES);
@@ -244,9 +257,18 @@ static void column_sum(pen__real *y, const pen__real *x, int64_t rows, int64_t w
     }
 }
 
-static void exp_run(pen__real *y, const pen__real *x, int64_t n) { FOR_EACH(n, { STORE(y, vec_exp(LOAD(x))); }); }
-static void sigmoid_run(pen__real *y, const pen__real *x, int64_t n) { FOR_EACH(n, { STORE(y, vec_sigmoid(LOAD(x))); }); }
-static void tanh_run(pen__real *y, const pen__real *x, int64_t n) { FOR_EACH(n, { STORE(y, vec_tanh(LOAD(x))); }); }
+static void exp_run(pen__real *y, const pen__real *x, int64_t n)
+{
+    FOR_EACH(n, { STORE(y, vec_exp(LOAD(x))); });
+}
+static void sigmoid_run(pen__real *y, const pen__real *x, int64_t n)
+{
+    FOR_EACH(n, { STORE(y, vec_sigmoid(LOAD(x))); });
+}
+static void tanh_run(pen__real *y, const pen__real *x, int64_t n)
+{
+    FOR_EACH(n, { STORE(y, vec_tanh(LOAD(x))); });
+}
 
 static pen__real exp_sum(pen__real *y, const pen__real *x, pen__real shift, int64_t n)
 {
@@ -271,8 +293,8 @@ static void softmax_back(pen__real *d, const pen__real *p, pen__real shift, int6
     FOR_EACH(n, { STORE(d, LOAD(p) * (LOAD(d) - shift)); });
 }
 
-/* log(1 + e^x) = max(x, 0) + log(1 + e^-|x|); the second's argument is at most 2, so that dozens of them are multiplied before one
- * logarithm is taken. */
+/* log(1 + e^x) = max(x, 0) + log(1 + e^-|x|); the second's argument is at most 2, so that dozens of them are multiplied
+ * before one logarithm is taken. */
 static pen__real softplus_sum(pen__real *y, const pen__real *x, pen__real shift, int64_t n)
 {
     enum { FACTORS = 60 }; /* 2^60 is far from overflow */
@@ -299,10 +321,10 @@ static pen__real softplus_sum(pen__real *y, const pen__real *x, pen__real shift,
     return sum + total(positive);
 }
 
-/* ---- layer norm --------------------------------------------------------------------------------------------------------------- */
+/* ---- layer norm -------------------------------------------------------------------------------------------------- */
 
-static void norm(pen__real *y, pen__real *stats, const pen__real *x, const pen__real *gain, const pen__real *bias, int64_t rows,
-                 int64_t width, pen__real epsilon)
+static void norm(pen__real *y, pen__real *stats, const pen__real *x, const pen__real *gain, const pen__real *bias,
+                 int64_t rows, int64_t width, pen__real epsilon)
 {
     for (int64_t r = 0; r < rows; r++, x += width, y += width) {
         pen__real mean = sum(x, width) / (pen__real)width, square = 0;
@@ -342,13 +364,14 @@ static void norm_back(pen__real *dx, pen__real *d_gain, pen__real *d_bias, const
     }
 }
 
-/* ---- gated recurrent unit ------------------------------------------------------------------------------------------------------ */
+/* ---- gated recurrent unit ---------------------------------------------------------------------------------------- */
 
-static void gru(pen__real *y, pen__real *h, pen__real *gates, const pen__real *product, const pen__real *bias_ih, const pen__real *bias_hh,
-                int64_t width)
+static void gru(pen__real *y, pen__real *h, pen__real *gates, const pen__real *product, const pen__real *bias_ih,
+                const pen__real *bias_hh, int64_t width)
 {
     pen__real *gr = gates, *gz = gr + width, *gn = gz + width, *gs = gn + width;
-    const pen__real *br = bias_ih, *bz = br + width, *bn = bz + width, *cr = bias_hh, *cz = cr + width, *cs = cz + width;
+    const pen__real *br = bias_ih, *bz = br + width, *bn = bz + width, *cr = bias_hh, *cz = cr + width,
+                    *cs = cz + width;
     const pen__real *pr = product, *pz = product ? pr + width : NULL, *ps = product ? pz + width : NULL;
     FOR_EACH(width, {
         vec r = LOAD(gr) + (LOAD(br) + LOAD(cr)), z = LOAD(gz) + (LOAD(bz) + LOAD(cz)), s = LOAD(cs), old = {0};
@@ -364,7 +387,8 @@ static void gru(pen__real *y, pen__real *h, pen__real *gates, const pen__real *p
     });
 }
 
-static void gru_back(pen__real *dh, pen__real *gates, pen__real *product, const pen__real *dy, const pen__real *h, int64_t width)
+static void gru_back(pen__real *dh, pen__real *gates, pen__real *product, const pen__real *dy, const pen__real *h,
+                     int64_t width)
 {
     pen__real *gr = gates, *gz = gr + width, *gn = gz + width, *gs = gn + width;
     pen__real *pr = product, *pz = pr + width, *ps = pz + width;
@@ -384,7 +408,7 @@ static void gru_back(pen__real *dh, pen__real *gates, pen__real *product, const 
     });
 }
 
-/* ---- dropout -------------------------------------------------------------------------------------------------------------------- */
+/* ---- dropout ----------------------------------------------------------------------------------------------------- */
 
 typedef uint32_t uvec __attribute__((vector_size(LANES * sizeof(uint32_t))));
 
@@ -407,7 +431,8 @@ INLINE vec kept_of(vec x, uvec bits, uint32_t least, pen__real gain)
     return (vec)((ivec)(x * gain) & mask);
 }
 
-static void dropout(pen__real *y, const pen__real *x, int64_t rows, int64_t width, uint64_t key, int64_t first, pen__real rate, bool adds)
+static void dropout(pen__real *y, const pen__real *x, int64_t rows, int64_t width, uint64_t key, int64_t first,
+                    pen__real rate, bool adds)
 {
     const uint32_t golden = 0x9E3779B9u, least = (uint32_t)((double)rate * 4294967296.0);
     const pen__real gain = 1 / (1 - rate);
@@ -430,7 +455,7 @@ static void dropout(pen__real *y, const pen__real *x, int64_t rows, int64_t widt
     }
 }
 
-/* ---- optimisers -------------------------------------------------------------------------------------------------------------------- */
+/* ---- optimisers -------------------------------------------------------------------------------------------------- */
 
 INLINE vec vec_sqrt(vec x)
 {

@@ -1,6 +1,6 @@
 /* e^x in float, the same steps at every level: n = round(x / ln 2) by adding and taking away 1.5 * 2^23, r = x - n ln 2
- * in two parts, a polynomial of degree 6 in r on [-ln 2 / 2, ln 2 / 2] (the coefficients of Cephes' expf), and 2^n in two
- * halves so that neither leaves the normal range. */
+ * in two parts, a polynomial of degree 6 in r on [-ln 2 / 2, ln 2 / 2] (the coefficients of Cephes' expf), and 2^n in
+ * two halves so that neither leaves the normal range. */
 #ifndef PEN_KERN_EXP_CONSTANTS_H
 #define PEN_KERN_EXP_CONSTANTS_H
 

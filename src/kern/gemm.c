@@ -66,8 +66,8 @@ void pen__gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, pen__real alph
 const char *pen__gemm_name(void) { return "built-in"; }
 #endif
 
-void pen__gemm_fixed(bool ta, bool tb, int64_t m, int64_t n, int64_t k, pen__real alpha, const pen__real *a, int64_t lda,
-                     const pen__real *b, int64_t ldb, pen__real beta, pen__real *c, int64_t ldc)
+void pen__gemm_fixed(bool ta, bool tb, int64_t m, int64_t n, int64_t k, pen__real alpha, const pen__real *a,
+                     int64_t lda, const pen__real *b, int64_t ldb, pen__real beta, pen__real *c, int64_t ldc)
 {
     ours()(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }

@@ -1,7 +1,8 @@
 /* Matrix products with AVX2 and FMA: tiles of 6 x 16, 12 of the 16 registers.
  *
- * A file for an instruction set defines VN reals in a vector vf, load, store, broadcast, fused multiply-add, vturn (TURN
- * reals from each of VN rows, transposed), and the sizes of the tile (MR x NV vectors) and of the packed rows (MC). */
+ * A file for an instruction set defines VN reals in a vector vf, load, store, broadcast, fused multiply-add, vturn
+ * (TURN reals from each of VN rows, transposed), and the sizes of the tile (MR x NV vectors) and of the packed rows
+ * (MC). */
 #include <immintrin.h>
 #include <string.h>
 
@@ -20,7 +21,8 @@ static inline void vturn(const float *from, int64_t row, float *to, int64_t step
 {
     vf x[4];
     for (int r = 0; r < 4; r++)
-        x[r] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(from + r * row)), _mm_loadu_ps(from + (r + 4) * row), 1);
+        x[r] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(from + r * row)),
+                                    _mm_loadu_ps(from + (r + 4) * row), 1);
     vf ab = _mm256_unpacklo_ps(x[0], x[1]), cd = _mm256_unpacklo_ps(x[2], x[3]);
     vf AB = _mm256_unpackhi_ps(x[0], x[1]), CD = _mm256_unpackhi_ps(x[2], x[3]);
     vstore(to, _mm256_shuffle_ps(ab, cd, 0x44));
@@ -31,8 +33,8 @@ static inline void vturn(const float *from, int64_t row, float *to, int64_t step
 
 #include "kern/gemm_tmpl.h"
 
-void pen__gemm_avx2(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, const float *b,
-                    int64_t ldb, float beta, float *c, int64_t ldc)
+void pen__gemm_avx2(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda,
+                    const float *b, int64_t ldb, float beta, float *c, int64_t ldc)
 {
     multiply(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }

@@ -32,8 +32,8 @@ static inline void vturn(const float *from, int64_t row, float *to, int64_t step
 
 #include "kern/gemm_tmpl.h"
 
-void pen__gemm_avx512(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, const float *b,
-                      int64_t ldb, float beta, float *c, int64_t ldc)
+void pen__gemm_avx512(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda,
+                      const float *b, int64_t ldb, float beta, float *c, int64_t ldc)
 {
     multiply(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }

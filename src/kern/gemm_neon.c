@@ -15,7 +15,8 @@ static inline vf vfma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
 /* to[p * step + r] = from[r * row + p], p < 4, r < 4 */
 static inline void vturn(const float *from, int64_t row, float *to, int64_t step)
 {
-    float32x4x2_t low = vtrnq_f32(vload(from), vload(from + row)), high = vtrnq_f32(vload(from + 2 * row), vload(from + 3 * row));
+    float32x4x2_t low = vtrnq_f32(vload(from), vload(from + row)),
+                  high = vtrnq_f32(vload(from + 2 * row), vload(from + 3 * row));
     vstore(to, vcombine_f32(vget_low_f32(low.val[0]), vget_low_f32(high.val[0])));
     vstore(to + step, vcombine_f32(vget_low_f32(low.val[1]), vget_low_f32(high.val[1])));
     vstore(to + 2 * step, vcombine_f32(vget_high_f32(low.val[0]), vget_high_f32(high.val[0])));
@@ -24,8 +25,8 @@ static inline void vturn(const float *from, int64_t row, float *to, int64_t step
 
 #include "kern/gemm_tmpl.h"
 
-void pen__gemm_neon(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, const float *b,
-                    int64_t ldb, float beta, float *c, int64_t ldc)
+void pen__gemm_neon(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda,
+                    const float *b, int64_t ldb, float beta, float *c, int64_t ldc)
 {
     multiply(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }

@@ -1,6 +1,6 @@
-/* oneDNN's sgemm, kept to the calling thread. oneDNN asks OpenMP how many threads the caller may have; that number belongs to
- * the calling thread alone, is set to one here and put back, so that neither our workers nor the host program's threads see
- * anything of it. */
+/* oneDNN's sgemm, kept to the calling thread. oneDNN asks OpenMP how many threads the caller may have; that number
+ * belongs to the calling thread alone, is set to one here and put back, so that neither our workers nor the host
+ * program's threads see anything of it. */
 #include <dnnl.h>
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
-/* Matrix products for any machine, in float or double: tiles of 4 x 2 vectors of 16 bytes as the compiler's vector type, which
- * it maps to what the platform's floor has. Products and sums are rounded apart. See gemm_avx2.c. */
+/* Matrix products for any machine, in float or double: tiles of 4 x 2 vectors of 16 bytes as the compiler's vector
+ * type, which it maps to what the platform's floor has. Products and sums are rounded apart. See gemm_avx2.c. */
 #include <string.h>
 
 #include "kern/gemm_levels.h"
@@ -21,8 +21,8 @@ static inline void vturn(const pen__real *from, int64_t row, pen__real *to, int6
 
 #include "kern/gemm_tmpl.h"
 
-void pen__gemm_scalar(bool ta, bool tb, int64_t m, int64_t n, int64_t k, pen__real alpha, const pen__real *a, int64_t lda,
-                      const pen__real *b, int64_t ldb, pen__real beta, pen__real *c, int64_t ldc)
+void pen__gemm_scalar(bool ta, bool tb, int64_t m, int64_t n, int64_t k, pen__real alpha, const pen__real *a,
+                      int64_t lda, const pen__real *b, int64_t ldb, pen__real beta, pen__real *c, int64_t ldc)
 {
     multiply(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }

@@ -1,9 +1,10 @@
 /* The portable matrix product, for the instruction set whose file includes this (gemm_avx2.c says what it must define).
  *
- * After Goto and van de Geijn (2008) and BLIS, with less packing: C is cut into tiles of MR x NR elements that stay in registers
- * for a block of KC terms. op(B)'s columns are packed NR at a time into a panel (KC, NR) that fits the first-level cache; rows of
- * A are read where they are, broadcast, unless they lie the other way (then MC of them are packed, k-major). A product whose C
- * is narrow is computed as C' = op(B)' op(A)', so that vectors run along the longer side.
+ * After Goto and van de Geijn (2008) and BLIS, with less packing: C is cut into tiles of MR x NR elements that stay in
+ * registers for a block of KC terms. op(B)'s columns are packed NR at a time into a panel (KC, NR) that fits the
+ * first-level cache; rows of A are read where they are, broadcast, unless they lie the other way (then MC of them are
+ * packed, k-major). A product whose C is narrow is computed as C' = op(B)' op(A)', so that vectors run along the longer
+ * side.
  *
  * An element's steps depend on k alone: one chain of multiply-adds for each block. Cost: 2 m n k operations and m / MC
  * copies of B (k n). */
@@ -31,7 +32,8 @@ static inline vf blend(const target *c, vf x, vf old)
     return vset(c->alpha) * x;
 }
 
-/* A tile that is cut off at the right or whose columns are not neighbours: through a row of its own, by the same steps. */
+/* A tile that is cut off at the right or whose columns are not neighbours: through a row of its own, by the same
+ * steps. */
 static void store_row(const target *c, const vf *acc, int64_t i, int64_t j, int64_t width)
 {
     real old[NR] = {0};
@@ -42,8 +44,9 @@ static void store_row(const target *c, const vf *acc, int64_t i, int64_t j, int6
 }
 
 /* mr rows of A from a (steps a_row down, a_step along k) times a packed panel. */
-static inline __attribute__((always_inline)) void tile(const int mr, int64_t k, const real *a, int64_t a_row, int64_t a_step,
-                                                       const real *panel, const target *c, int64_t i, int64_t j, int64_t width)
+static inline __attribute__((always_inline)) void tile(const int mr, int64_t k, const real *a, int64_t a_row,
+                                                       int64_t a_step, const real *panel, const target *c, int64_t i,
+                                                       int64_t j, int64_t width)
 {
     vf acc[MR][NV];
 #pragma GCC unroll 16
@@ -77,9 +80,9 @@ static inline __attribute__((always_inline)) void tile(const int mr, int64_t k, 
 }
 
 /* rows (m, at most MC) of A against one panel; steps are constants where they can be, for the compiler's addresses. */
-static inline __attribute__((always_inline)) void tiles(int64_t m, int64_t k, const real *a, int64_t a_row, int64_t a_step,
-                                                        int64_t a_block, const real *panel, const target *c, int64_t i,
-                                                        int64_t j, int64_t width)
+static inline __attribute__((always_inline)) void tiles(int64_t m, int64_t k, const real *a, int64_t a_row,
+                                                        int64_t a_step, int64_t a_block, const real *panel,
+                                                        const target *c, int64_t i, int64_t j, int64_t width)
 {
     int64_t r = 0;
     for (; r + MR <= m; r += MR) tile(MR, k, a + r / MR * a_block, a_row, a_step, panel, c, i + r, j, width);
@@ -88,14 +91,16 @@ static inline __attribute__((always_inline)) void tiles(int64_t m, int64_t k, co
     switch (m - r) {
 #define REST(count) \
     case count: tile(count < MR ? count : MR, k, a, a_row, a_step, panel, c, i, j, width); break;
+        /* clang-format off */
         REST(1) REST(2) REST(3) REST(4) REST(5) REST(6) REST(7) REST(8) REST(9) REST(10) REST(11) REST(12) REST(13)
+        /* clang-format on */
 #undef REST
-    default: break;
+            default : break;
     }
 }
 
-static void tiles_direct(int64_t m, int64_t k, const real *a, int64_t lda, const real *panel, const target *c, int64_t i,
-                         int64_t j, int64_t width)
+static void tiles_direct(int64_t m, int64_t k, const real *a, int64_t lda, const real *panel, const target *c,
+                         int64_t i, int64_t j, int64_t width)
 {
     tiles(m, k, a, lda, 1, lda * MR, panel, c, i, j, width);
 }
@@ -170,8 +175,8 @@ static void scale(int64_t m, int64_t n, real beta, real *c, int64_t ldc)
         for (int64_t j = 0; j < n; j++) c[i * ldc + j] = beta == 0 ? 0 : beta * c[i * ldc + j];
 }
 
-static void multiply(bool ta, bool tb, int64_t m, int64_t n, int64_t k, real alpha, const real *a, int64_t lda, const real *b,
-                     int64_t ldb, real beta, real *c, int64_t ldc)
+static void multiply(bool ta, bool tb, int64_t m, int64_t n, int64_t k, real alpha, const real *a, int64_t lda,
+                     const real *b, int64_t ldb, real beta, real *c, int64_t ldc)
 {
     if (m <= 0 || n <= 0) return;
     if (k <= 0) {

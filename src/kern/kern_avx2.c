@@ -28,7 +28,10 @@ static inline float vsum(vf v)
     return _mm_cvtss_f32(_mm_add_ss(s, _mm_shuffle_ps(s, s, 1)));
 }
 
-static inline uint64_t vmask_not_less(vf x, vf t) { return (uint64_t)_mm256_movemask_ps(_mm256_cmp_ps(x, t, _CMP_NLT_UQ)); }
+static inline uint64_t vmask_not_less(vf x, vf t)
+{
+    return (uint64_t)_mm256_movemask_ps(_mm256_cmp_ps(x, t, _CMP_NLT_UQ));
+}
 
 /* Not 0 where a lane of the four has !(x < t). */
 static inline uint64_t vany_not_less(vf a, vf b, vf c, vf d, vf t)
@@ -43,7 +46,8 @@ static inline void vtranspose4(const float *const *from, int64_t at, float *to)
 {
     vf row[4];
     for (int r = 0; r < 4; r++)
-        row[r] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(from[r] + at)), _mm_loadu_ps(from[r + 4] + at), 1);
+        row[r] =
+            _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(from[r] + at)), _mm_loadu_ps(from[r + 4] + at), 1);
     vf ab = _mm256_unpacklo_ps(row[0], row[1]), cd = _mm256_unpacklo_ps(row[2], row[3]);
     vf AB = _mm256_unpackhi_ps(row[0], row[1]), CD = _mm256_unpackhi_ps(row[2], row[3]);
     vstore(to, _mm256_shuffle_ps(ab, cd, 0x44));

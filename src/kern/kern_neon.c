@@ -26,7 +26,8 @@ static inline uint64_t vmask_not_less(vf x, vf t)
 
 static inline uint64_t vany_not_less(vf a, vf b, vf c, vf d, vf t)
 {
-    uint32x4_t less = vandq_u32(vandq_u32(vcltq_f32(a, t), vcltq_f32(b, t)), vandq_u32(vcltq_f32(c, t), vcltq_f32(d, t)));
+    uint32x4_t less =
+        vandq_u32(vandq_u32(vcltq_f32(a, t), vcltq_f32(b, t)), vandq_u32(vcltq_f32(c, t), vcltq_f32(d, t)));
     return ~vminvq_u32(less) & 0xFFFFFFFFu;
 }
 

@@ -17,21 +17,22 @@ static float score(const float *panels, int64_t d, const float *user, int64_t st
     return sum;
 }
 
-static void score_one(const float *panels, int64_t d, int64_t n_panels, const float *user, const float *bias, float *out)
+static void score_one(const float *panels, int64_t d, int64_t n_panels, const float *user, const float *bias,
+                      float *out)
 {
     for (int64_t i = 0; i < n_panels * PEN_PANEL; i++) out[i] = score(panels, d, user, 1, bias, i);
 }
 
-static void score_tile(const float *panels, int64_t d, int64_t n_panels, const float *users, const float *bias, float *out,
-                       int64_t stride)
+static void score_tile(const float *panels, int64_t d, int64_t n_panels, const float *users, const float *bias,
+                       float *out, int64_t stride)
 {
     for (int t = 0; t < TILE_USERS; t++)
         for (int64_t i = 0; i < n_panels * PEN_PANEL; i++)
             out[t * stride + i] = score(panels, d, users + t, TILE_USERS, bias, i);
 }
 
-static void score_items(const float *panels, int64_t d, const float *user, const float *bias, const int32_t *items, int64_t n,
-                        float *out)
+static void score_items(const float *panels, int64_t d, const float *user, const float *bias, const int32_t *items,
+                        int64_t n, float *out)
 {
     for (int64_t j = 0; j < n; j++) out[j] = score(panels, d, user, 1, bias, items[j]);
 }

@@ -5,8 +5,8 @@
 #include "kern/kern_fill.h"
 
 /* One run of rows on its own, then added: the same grouping of sums as the other levels. */
-static void add_run(float *a, float *b, int64_t d, const float *table, int64_t stride, const int32_t *rows, int64_t first,
-                    const float *w, float w_all, const float *v, float v_all, int64_t n)
+static void add_run(float *a, float *b, int64_t d, const float *table, int64_t stride, const int32_t *rows,
+                    int64_t first, const float *w, float w_all, const float *v, float v_all, int64_t n)
 {
     const int64_t ld = pen__matrix_stride(d);
     for (int64_t i = 0; i < d; i++) {
@@ -20,17 +20,20 @@ static void add_run(float *a, float *b, int64_t d, const float *table, int64_t s
             a[i * ld + j] += sum;
         }
         if (!b) continue;
-        for (int64_t t = 0; t < n; t++) right += (v ? v[first + t] : v_all) * table[(rows ? rows[first + t] : first + t) * stride + i];
+        for (int64_t t = 0; t < n; t++)
+            right += (v ? v[first + t] : v_all) * table[(rows ? rows[first + t] : first + t) * stride + i];
         b[i] += right;
     }
 }
 
-static void add_outer(float *a, float *b, int64_t d, const float *table, int64_t stride, const int32_t *rows, const float *w,
-                      float w_all, const float *v, float v_all, int64_t n, int64_t after, float *scratch)
+static void add_outer(float *a, float *b, int64_t d, const float *table, int64_t stride, const int32_t *rows,
+                      const float *w, float w_all, const float *v, float v_all, int64_t n, int64_t after,
+                      float *scratch)
 {
     (void)scratch, (void)after;
     for (int64_t at = 0; at < n; at += PEN_OUTER_ROWS)
-        add_run(a, b, d, table, stride, rows, at, w, w_all, v, v_all, n - at < PEN_OUTER_ROWS ? n - at : PEN_OUTER_ROWS);
+        add_run(a, b, d, table, stride, rows, at, w, w_all, v, v_all,
+                n - at < PEN_OUTER_ROWS ? n - at : PEN_OUTER_ROWS);
 }
 
 static bool cholesky(float *a, int64_t d)

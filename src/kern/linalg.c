@@ -1,10 +1,10 @@
-/* The half sweep: A of each row is the shared base plus the rank-k update of its events; as many systems as a vector has
- * lanes are collected and solved side by side, for d up to LANES_MOST, where their scratch (lanes * d^2 / 2 floats) stays in
- * the second-level cache; larger ones are solved one by one by the blocked Cholesky. Which way depends on d and the level
- * alone.
+/* The half sweep: A of each row is the shared base plus the rank-k update of its events; as many systems as a vector
+ * has lanes are collected and solved side by side, for d up to LANES_MOST, where their scratch (lanes * d^2 / 2 floats)
+ * stays in the second-level cache; larger ones are solved one by one by the blocked Cholesky. Which way depends on d
+ * and the level alone.
  *
- * Cost per event d^2 fused multiply-adds (half of them saved by symmetry), per row d^3 / 6 (Hu, Koren, Volinsky: "Collaborative
- * Filtering for Implicit Feedback Datasets", 2008). */
+ * Cost per event d^2 fused multiply-adds (half of them saved by symmetry), per row d^3 / 6 (Hu, Koren, Volinsky:
+ * "Collaborative Filtering for Implicit Feedback Datasets", 2008). */
 #include "kern/linalg.h"
 
 #include <string.h>
@@ -29,12 +29,14 @@ static pen_status gram_shard(void *arg, int64_t shard, int worker, pen_error *er
     (void)error;
     const gram *g = arg;
     int64_t begin = pen__shard_begin(g->n, g->n_shards, shard), end = pen__shard_begin(g->n, g->n_shards, shard + 1);
-    pen__kern()->add_outer(g->parts + shard * pen__matrix_floats(g->d), NULL, g->d, g->table + begin * g->stride, g->stride, NULL,
-                           NULL, 1.0f, NULL, 0.0f, end - begin, 0, g->scratch + (size_t)worker * outer_scratch(g->d));
+    pen__kern()->add_outer(g->parts + shard * pen__matrix_floats(g->d), NULL, g->d, g->table + begin * g->stride,
+                           g->stride, NULL, NULL, 1.0f, NULL, 0.0f, end - begin, 0,
+                           g->scratch + (size_t)worker * outer_scratch(g->d));
     return PEN_OK;
 }
 
-pen_status pen__gram(pen_context *ctx, const float *table, int64_t n, int64_t d, int64_t stride, float *out, pen_error *error)
+pen_status pen__gram(pen_context *ctx, const float *table, int64_t n, int64_t d, int64_t stride, float *out,
+                     pen_error *error)
 {
     pen_status status = PEN_OK;
     int64_t shards = pen__shards(n, GRAM_GRAIN), floats = pen__matrix_floats(d);
@@ -53,7 +55,8 @@ done:
 
 /* ---- rows ---- */
 
-/* Scratch of a thread, cut into its uses: lanes matrices, packed lanes, rows of add_outer, lanes right sides and their copies. */
+/* Scratch of a thread, cut into its uses: lanes matrices, packed lanes, rows of add_outer, lanes right sides and their
+ * copies. */
 size_t pen__normal_scratch(int64_t d)
 {
     size_t pad = (size_t)pen__matrix_pad(d), matrix = (size_t)pen__matrix_floats(d);
@@ -72,7 +75,9 @@ static desk lay_out(int64_t d, float *scratch)
     size_t lanes = d <= LANES_MOST ? PEN_MAX_LANES : 1;
     desk t = {.kern = pen__kern(), .a = scratch};
     t.packed = t.a + lanes * (size_t)pen__matrix_floats(d);
-    t.outer = t.packed + (d <= LANES_MOST ? PEN_MAX_LANES * (size_t)(pen__matrix_pad(d) * (pen__matrix_pad(d) + 8) / 2 + 2 * pen__matrix_pad(d)) : 0);
+    t.outer = t.packed + (d <= LANES_MOST ? PEN_MAX_LANES * (size_t)(pen__matrix_pad(d) * (pen__matrix_pad(d) + 8) / 2 +
+                                                                     2 * pen__matrix_pad(d))
+                                          : 0);
     t.b = t.outer + outer_scratch(d);
     t.right = t.b + lanes * (size_t)pen__matrix_pad(d);
     return t;

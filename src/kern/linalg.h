@@ -1,7 +1,7 @@
 /* Regularised least squares for many rows that share a table: the half sweep of alternating least squares.
  *
- * Matrices lie as kern/kern.h says (pen__matrix_stride, pen__matrix_floats). Results depend on the data and the level alone,
- * never on the number of threads or on how rows are cut into calls.
+ * Matrices lie as kern/kern.h says (pen__matrix_stride, pen__matrix_floats). Results depend on the data and the level
+ * alone, never on the number of threads or on how rows are cut into calls.
  */
 #ifndef PEN_KERN_LINALG_H
 #define PEN_KERN_LINALG_H
@@ -9,9 +9,10 @@
 #include "kern/kern.h"
 #include "penchant/context.h"
 
-/* out = Q'Q of n rows of d floats (row i at table + i * stride), both d and the columns up to the stride. In parallel over
- * shards whose number depends on n alone, added in their order. out is pen__matrix_floats(d) floats. */
-pen_status pen__gram(pen_context *ctx, const float *table, int64_t n, int64_t d, int64_t stride, float *out, pen_error *error);
+/* out = Q'Q of n rows of d floats (row i at table + i * stride), both d and the columns up to the stride. In parallel
+ * over shards whose number depends on n alone, added in their order. out is pen__matrix_floats(d) floats. */
+pen_status pen__gram(pen_context *ctx, const float *table, int64_t n, int64_t d, int64_t stride, float *out,
+                     pen_error *error);
 
 /* For each row r in [0, n_rows):
  *
@@ -24,12 +25,12 @@ typedef struct pen__normal {
     int64_t stride;
     const int64_t *at; /* (n_rows + 1) */
     const int32_t *cols;
-    const float *w, *v;     /* one for each event; NULL: w_all, v_all for all */
+    const float *w, *v; /* one for each event; NULL: w_all, v_all for all */
     float w_all, v_all;
-    const float *base;   /* a matrix, or NULL: zero */
-    const float *l2;     /* (n_rows), or NULL: l2_all */
+    const float *base; /* a matrix, or NULL: zero */
+    const float *l2;   /* (n_rows), or NULL: l2_all */
     float l2_all;
-    float *out;          /* row r at out + r * out_stride, d floats */
+    float *out; /* row r at out + r * out_stride, d floats */
     int64_t out_stride;
     float *gain; /* (n_rows), gets b_r' out_r: how far the solve brings the squared error down; or NULL */
 } pen__normal;

@@ -36,8 +36,8 @@ static pen_status pack_shard(void *arg, int64_t shard, int worker, pen_error *er
     return PEN_OK;
 }
 
-pen_status pen__panels_pack(pen_context *ctx, const float *rows, int64_t n, int64_t d, int64_t stride, const float *bias,
-                            pen__panels *panels, pen_error *error)
+pen_status pen__panels_pack(pen_context *ctx, const float *rows, int64_t n, int64_t d, int64_t stride,
+                            const float *bias, pen__panels *panels, pen_error *error)
 {
     pen_status status = PEN_OK;
     *panels = (pen__panels){.n = n, .d = d, .n_panels = (n + PEN_PANEL - 1) / PEN_PANEL};

@@ -1,4 +1,5 @@
-/* An item matrix packed for scoring: panels of 16 items, k-major, so that one step of k is one aligned row of 16 floats.
+/* An item matrix packed for scoring: panels of 16 items, k-major, so that one step of k is one aligned row of 16
+ * floats.
  *
  *     data[(i / 16) * d * 16 + k * 16 + i % 16] = Q[i][k]
  *
@@ -16,9 +17,10 @@ typedef struct pen__panels {
     int64_t n, d, n_panels;
 } pen__panels;
 
-/* Packs n rows of d floats (row i at rows + i * stride), and bias (n) if not NULL. In parallel. On failure *panels is empty. */
-pen_status pen__panels_pack(pen_context *ctx, const float *rows, int64_t n, int64_t d, int64_t stride, const float *bias,
-                            pen__panels *panels, pen_error *error);
+/* Packs n rows of d floats (row i at rows + i * stride), and bias (n) if not NULL. In parallel. On failure *panels is
+ * empty. */
+pen_status pen__panels_pack(pen_context *ctx, const float *rows, int64_t n, int64_t d, int64_t stride,
+                            const float *bias, pen__panels *panels, pen_error *error);
 
 /* An empty one ({0}) is allowed; leaves it empty. */
 void pen__panels_free(pen_context *ctx, pen__panels *panels);

@@ -1,5 +1,5 @@
-/* The neural engine's real type: float, or double where PEN_REAL_DOUBLE is defined. Gradient checks compile the engine again
- * with double and scalar kernels; nothing else does. */
+/* The neural engine's real type: float, or double where PEN_REAL_DOUBLE is defined. Gradient checks compile the engine
+ * again with double and scalar kernels; nothing else does. */
 #ifndef PEN_KERN_REAL_H
 #define PEN_KERN_REAL_H
 

@@ -1,8 +1,9 @@
-/* The body of kern/sgd.h for vectors of 8 floats. The file that includes this defines the type V and V_LOAD, V_STORE, V_SET,
- * V_FMA(a, b, c) = a b + c, V_SUM(x) of a variable x, V_SQRT, V_MAX, V_MIN; + - * / are the compiler's.
+/* The body of kern/sgd.h for vectors of 8 floats. The file that includes this defines the type V and V_LOAD, V_STORE,
+ * V_SET, V_FMA(a, b, c) = a b + c, V_SUM(x) of a variable x, V_SQRT, V_MAX, V_MIN; + - * / are the compiler's.
  *
- * The fixed forms are inlined with a constant number of vectors w <= 8, so that the user's row lives in registers during its
- * run: a step then loads and stores the item's row only. Wider rows, L1 and Adagrad take the open form, through memory. */
+ * The fixed forms are inlined with a constant number of vectors w <= 8, so that the user's row lives in registers
+ * during its run: a step then loads and stores the item's row only. Wider rows, L1 and Adagrad take the open form,
+ * through memory. */
 #include <math.h>
 
 #define ALWAYS static inline __attribute__((always_inline))
@@ -26,7 +27,7 @@ ALWAYS float exp_near(float x)
     return y * power.f;
 }
 
-/* ---- ratings ------------------------------------------------------------------------------------------------------- */
+/* ---- ratings ----------------------------------------------------------------------------------------------------- */
 
 ALWAYS double rate_fixed(const pen__sgd_rate *m, float *user, float *user_bias, const int32_t *item, const float *value,
                          int64_t n, const int w)
@@ -81,7 +82,8 @@ static double rate_open(const pen__sgd_rate *m, float *user, float *user_bias, f
         float error = value[e] - m->mean - *user_bias - *item_bias - V_SUM(total);
         float user_rate = m->rate, item_rate = m->rate, user_bias_rate = m->bias_rate, item_bias_rate = m->bias_rate;
         if (m->item_sum) { /* Chin et al. (2015): one sum of mean squared gradients a row */
-            float *item_sum = m->item_sum + 2 * (int64_t)item[e], square = error * error, per = square / (float)m->factors;
+            float *item_sum = m->item_sum + 2 * (int64_t)item[e], square = error * error,
+                  per = square / (float)m->factors;
             user_rate /= sqrtf(user_sum[0]), item_rate /= sqrtf(item_sum[0]);
             user_bias_rate /= sqrtf(user_sum[1]), item_bias_rate /= sqrtf(item_sum[1]);
             user_sum[0] += per * V_SUM(item_square), item_sum[0] += per * V_SUM(user_square);
@@ -121,9 +123,10 @@ static double rate_run(const pen__sgd_rate *m, float *user, float *user_bias, fl
     return rate_open(m, user, user_bias, user_sum, item, value, n);
 }
 
-/* ---- pairs --------------------------------------------------------------------------------------------------------- */
+/* ---- pairs ------------------------------------------------------------------------------------------------------- */
 
-/* 1 - sigmoid(x), the gradient's size; *product *= sigmoid(x). A logarithm is taken of the product of some losses at once. */
+/* 1 - sigmoid(x), the gradient's size; *product *= sigmoid(x). A logarithm is taken of the product of some losses at
+ * once. */
 ALWAYS float pair_gradient(float x, double *product)
 {
     float near = x < -40 ? -40 : x > 40 ? 40 : x; /* a NaN stays one */
@@ -134,8 +137,8 @@ ALWAYS float pair_gradient(float x, double *product)
 
 enum { LOSSES = 16 }; /* e^-40 to the 16th is still a normal double */
 
-ALWAYS double pair_fixed(const pen__sgd_pair *m, float *user, const int32_t *liked, const int32_t *other, const float *weight,
-                         int64_t n, const int w)
+ALWAYS double pair_fixed(const pen__sgd_pair *m, float *user, const int32_t *liked, const int32_t *other,
+                         const float *weight, int64_t n, const int w)
 {
     V p[8], keep_user = V_SET(1.0f - m->rate * m->l2_user), keep_liked = V_SET(1.0f - m->rate * m->l2_liked);
     V keep_other = V_SET(1.0f - m->rate * m->l2_other);
@@ -168,11 +171,11 @@ ALWAYS double pair_fixed(const pen__sgd_pair *m, float *user, const int32_t *lik
 }
 
 /* Adagrad for a vector: h += g^2, and the step rate g / sqrt(h). */
-#define ADAGRAD(x, h, g)                                          \
-    do {                                                          \
-        V sum_ = V_FMA(g, g, V_LOAD(h));                          \
-        V_STORE(h, sum_);                                         \
-        V_STORE(x, V_LOAD(x) + rate * (g) / V_SQRT(sum_));        \
+#define ADAGRAD(x, h, g)                                   \
+    do {                                                   \
+        V sum_ = V_FMA(g, g, V_LOAD(h));                   \
+        V_STORE(h, sum_);                                  \
+        V_STORE(x, V_LOAD(x) + rate * (g) / V_SQRT(sum_)); \
     } while (0)
 
 ALWAYS void bias_adagrad(float *x, float *h, float g, float rate)
@@ -181,8 +184,8 @@ ALWAYS void bias_adagrad(float *x, float *h, float g, float rate)
     *x += rate * g / sqrtf(*h);
 }
 
-static double pair_open(const pen__sgd_pair *m, float *user, float *user_sum, const int32_t *liked, const int32_t *other,
-                        const float *weight, int64_t n)
+static double pair_open(const pen__sgd_pair *m, float *user, float *user_sum, const int32_t *liked,
+                        const int32_t *other, const float *weight, int64_t n)
 {
     V rate = V_SET(m->rate), l2_user = V_SET(m->l2_user), l2_liked = V_SET(m->l2_liked), l2_other = V_SET(m->l2_other);
     double loss = 0, product = 1;
@@ -243,7 +246,8 @@ static void scores(const pen__sgd_pair *m, const float *user, const int32_t *ite
     for (int64_t e = 0; e < n; e++) {
         const float *row = m->item + (int64_t)item[e] * m->width;
         V sum[2] = {V_SET(0), V_SET(0)};
-        for (int64_t k = 0; k < m->width; k += 8) sum[k >> 3 & 1] = V_FMA(V_LOAD(user + k), V_LOAD(row + k), sum[k >> 3 & 1]);
+        for (int64_t k = 0; k < m->width; k += 8)
+            sum[k >> 3 & 1] = V_FMA(V_LOAD(user + k), V_LOAD(row + k), sum[k >> 3 & 1]);
         V total = sum[0] + sum[1];
         out[e] = V_SUM(total) + (m->item_bias ? m->item_bias[item[e]] : 0);
     }

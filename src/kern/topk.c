@@ -1,11 +1,12 @@
 /* Rankings of many users at once.
  *
- * A worker takes a block of up to 96 users, packed by tiles of 6 or 12, and walks through the catalogue in chunks of 256
- * items (fewer where d is large: a chunk stays in the second-level cache, at most 256 KB): a tile's scores of a chunk go to a buffer in the first-level cache (at most 12 KB), excluded items are overwritten
- * there with NaN, and each user's row is compared with its threshold, a vector at a time; the few that reach it go to the user's
- * buffer of the best k. A NaN fails the comparison with any finite threshold, so exclusion costs nothing on the way;
- * whether a NaN was an excluded item or a score is asked only while the threshold cannot tell. Targets' ranks are counted in
- * the same row. The item matrix is read once for a block, the users' block stays in cache.
+ * A worker takes a block of up to 96 users, packed by tiles of 6 or 12, and walks through the catalogue in chunks of
+ * 256 items (fewer where d is large: a chunk stays in the second-level cache, at most 256 KB): a tile's scores of a
+ * chunk go to a buffer in the first-level cache (at most 12 KB), excluded items are overwritten there with NaN, and
+ * each user's row is compared with its threshold, a vector at a time; the few that reach it go to the user's buffer of
+ * the best k. A NaN fails the comparison with any finite threshold, so exclusion costs nothing on the way; whether a
+ * NaN was an excluded item or a score is asked only while the threshold cannot tell. Targets' ranks are counted in the
+ * same row. The item matrix is read once for a block, the users' block stays in cache.
  *
  * Cost: users * items * d fused multiply-adds; the rest is about a tenth of that at d = 64, k = 20. */
 #include "kern/topk.h"
@@ -62,7 +63,8 @@ static void begin_user(const ranking *r, scratch *s, int64_t j, int slot)
     const pen__rank_job *job = r->job;
     ranked *u = &s->users[slot];
     *u = (ranked){.row = job->rows ? job->rows[j] : j};
-    pen__top_begin(&u->top, s->entries + slot * pen__top_room(job->k), job->k, job->keys ? job->keys[j] : (uint64_t)u->row);
+    pen__top_begin(&u->top, s->entries + slot * pen__top_room(job->k), job->k,
+                   job->keys ? job->keys[j] : (uint64_t)u->row);
     if (job->seen_at) {
         u->seen = job->seen + job->seen_at[u->row];
         u->seen_end = job->seen + job->seen_at[u->row + 1];
@@ -146,7 +148,9 @@ static void walk(const ranking *r, scratch *s, int n)
     const pen__panels *items = r->job->items;
     int tile = r->kern->tile_users;
     int32_t found[CHUNK];
-    int64_t fit = CHUNK_FLOATS / (items->d * PEN_PANEL + 1), most = fit < 1 ? 1 : fit < CHUNK_PANELS ? fit : CHUNK_PANELS;
+    int64_t fit = CHUNK_FLOATS / (items->d * PEN_PANEL + 1), most = fit < 1              ? 1
+                                                                    : fit < CHUNK_PANELS ? fit
+                                                                                         : CHUNK_PANELS;
     for (int64_t panel = 0; panel < items->n_panels; panel += most) {
         int64_t n_panels = items->n_panels - panel < most ? items->n_panels - panel : most;
         int64_t first = panel * PEN_PANEL, left = items->n - first;
@@ -154,7 +158,8 @@ static void walk(const ranking *r, scratch *s, int n)
             r->kern->score_tile(items->data + first * items->d, items->d, n_panels, s->vectors + j * items->d,
                                 items->bias ? items->bias + first : NULL, s->chunk, CHUNK);
             for (int t = 0; t < tile && j + t < n; t++)
-                take_row(r, &s->users[j + t], s->chunk + t * CHUNK, (int32_t)first, (int)(left < n_panels * PEN_PANEL ? left : n_panels * PEN_PANEL), found);
+                take_row(r, &s->users[j + t], s->chunk + t * CHUNK, (int32_t)first,
+                         (int)(left < n_panels * PEN_PANEL ? left : n_panels * PEN_PANEL), found);
         }
     }
 }
@@ -199,7 +204,8 @@ pen_status pen__rank_vectors(pen_context *ctx, const pen__rank_job *job, pen_err
     pen_status status = PEN_OK;
     int n_workers = pen__workers(ctx);
     /* Blocks of 96 where there are many users; of one tile where few would leave threads idle. */
-    int64_t grain = job->n_users >= 32 * BLOCK ? BLOCK : (job->n_users / 32 + PEN_MAX_TILE) / PEN_MAX_TILE * PEN_MAX_TILE;
+    int64_t grain =
+        job->n_users >= 32 * BLOCK ? BLOCK : (job->n_users / 32 + PEN_MAX_TILE) / PEN_MAX_TILE * PEN_MAX_TILE;
     ranking r = {ctx, job, pen__kern(), NULL, pen__shards(job->n_users, grain)};
     PEN_TRY_DONE(PEN_NEW_ZERO(ctx, r.scratch, n_workers));
     for (int w = 0; w < n_workers; w++) PEN_TRY_DONE(scratch_create(&r, &r.scratch[w], error));

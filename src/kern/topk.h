@@ -28,8 +28,8 @@ static inline bool pen__ahead(uint64_t user_key, float score_a, int32_t a, float
 }
 
 /* ---- many users by their vectors ------------------------------------------------------------------------------------
- * The j-th user of the job, j in [0, n_users), is row r = rows[j] (j itself where rows is NULL) of `users`, `seen_at` and
- * `target_at`; its results are at j, but those of targets at the targets' own places. */
+ * The j-th user of the job, j in [0, n_users), is row r = rows[j] (j itself where rows is NULL) of `users`, `seen_at`
+ * and `target_at`; its results are at j, but those of targets at the targets' own places. */
 typedef struct pen__rank_job {
     const pen__panels *items;
     const float *users; /* row r at users + r * stride, items->d floats */
@@ -48,15 +48,18 @@ typedef struct pen__rank_job {
 
     const int64_t *target_at; /* NULL: no ranks */
     const int32_t *targets;   /* in [0, n_items), any order */
-    int64_t *better;          /* for each target (also an excluded one): the items that are not excluded and come before it */
+    /* for each target (also an excluded one): the items that are not excluded and come before it */
+    int64_t *better;
 } pen__rank_job;
 
-/* In parallel over blocks of users; scratch of about users-in-a-block * (2 k + 32) * 16 bytes a worker, 96 users in a block. */
+/* In parallel over blocks of users; scratch of about users-in-a-block * (2 k + 32) * 16 bytes a worker, 96 users in a
+ * block. */
 pen_status pen__rank_vectors(pen_context *ctx, const pen__rank_job *job, pen_error *error);
 
-/* ---- one user by a dense vector of scores ------------------------------------------------------------------------------
- * For models that fill n_items scores themselves. In the calling thread; nothing is allocated but a buffer of (2 k + 32) * 16 bytes
- * that the caller brings (pen__top_bytes). */
+/* ---- one user by a dense vector of scores
+ * ------------------------------------------------------------------------------ For models that fill n_items scores
+ * themselves. In the calling thread; nothing is allocated but a buffer of (2 k + 32) * 16 bytes that the caller brings
+ * (pen__top_bytes). */
 typedef struct pen__exclude {
     const int32_t *seen; /* rising */
     int64_t n_seen;
@@ -74,6 +77,7 @@ int32_t pen__top_candidates(const float *scores, const int32_t *candidates, int6
                             const pen__exclude *exclude, int32_t k, void *buffer, int32_t *items, float *top_scores);
 
 /* The number of items that are not excluded and come before `target` (in range). */
-int64_t pen__rank_dense(const float *scores, int64_t n_items, uint64_t user_key, const pen__exclude *exclude, int32_t target);
+int64_t pen__rank_dense(const float *scores, int64_t n_items, uint64_t user_key, const pen__exclude *exclude,
+                        int32_t target);
 
 #endif

@@ -1,6 +1,6 @@
-/* The best k of a stream, for kern/topk*.c: candidates that reach the threshold go into a buffer of 2 k + 32 places; when
- * it is full a quickselect keeps the best k and the threshold rises to the last of them. A stream of n in random order
- * offers about k log2(n / k) candidates, each O(1) on average. */
+/* The best k of a stream, for kern/topk*.c: candidates that reach the threshold go into a buffer of 2 k + 32 places;
+ * when it is full a quickselect keeps the best k and the threshold rises to the last of them. A stream of n in random
+ * order offers about k log2(n / k) candidates, each O(1) on average. */
 #ifndef PEN_KERN_TOPK_BUFFER_H
 #define PEN_KERN_TOPK_BUFFER_H
 

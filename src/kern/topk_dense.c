@@ -124,8 +124,8 @@ enum { CHUNK = 256 };
 #define LEAST_POSITIVE 1e-37f /* no denormal: kernels may take those for 0 */
 
 /* Offers what reaches the threshold (NaN does, unless `numbers`); candidates NULL: the items are 0..n-1. */
-static void offer_all(pen__top *top, const float *scores, const int32_t *candidates, int64_t n, const pen__exclude *exclude,
-                      bool numbers)
+static void offer_all(pen__top *top, const float *scores, const int32_t *candidates, int64_t n,
+                      const pen__exclude *exclude, bool numbers)
 {
     const pen__kernels *kern = pen__kern();
     int32_t found[CHUNK];
@@ -142,8 +142,8 @@ static void offer_all(pen__top *top, const float *scores, const int32_t *candida
 }
 
 /* Neighbourhoods leave most of a catalogue at 0: as long as k items score more, none of those is looked at. */
-static int32_t top_of(const float *scores, const int32_t *candidates, int64_t n, uint64_t key, const pen__exclude *exclude,
-                      int32_t k, void *buffer, int32_t *items, float *top_scores)
+static int32_t top_of(const float *scores, const int32_t *candidates, int64_t n, uint64_t key,
+                      const pen__exclude *exclude, int32_t k, void *buffer, int32_t *items, float *top_scores)
 {
     if (k <= 0) return 0;
     pen__top top;
@@ -170,13 +170,15 @@ int32_t pen__top_candidates(const float *scores, const int32_t *candidates, int6
 }
 
 /* Counts everything, then takes away what is excluded. */
-int64_t pen__rank_dense(const float *scores, int64_t n_items, uint64_t user_key, const pen__exclude *exclude, int32_t target)
+int64_t pen__rank_dense(const float *scores, int64_t n_items, uint64_t user_key, const pen__exclude *exclude,
+                        int32_t target)
 {
     const pen__kernels *kern = pen__kern();
     float score = scores[target];
     int64_t better = 0;
     for (int64_t at = 0; at < n_items; at += CHUNK) {
-        int64_t m = n_items - at < CHUNK ? n_items - at : CHUNK, equal, above = kern->count_above(scores + at, m, score, &equal);
+        int64_t m = n_items - at < CHUNK ? n_items - at : CHUNK, equal,
+                above = kern->count_above(scores + at, m, score, &equal);
         if (equal == 0 && score == score) {
             better += above;
             continue;
@@ -190,7 +192,8 @@ int64_t pen__rank_dense(const float *scores, int64_t n_items, uint64_t user_key,
         int32_t item = exclude->seen[s];
         if (item <= last || item >= n_items) continue;
         last = item;
-        better -= item != target && !pen__denied(exclude->denied, item) && pen__ahead(user_key, scores[item], item, score, target);
+        better -= item != target && !pen__denied(exclude->denied, item) &&
+                  pen__ahead(user_key, scores[item], item, score, target);
     }
     for (int64_t w = 0; exclude->denied && w < (n_items + 63) / 64; w++)
         for (uint64_t bits = exclude->denied[w]; bits; bits &= bits - 1) {

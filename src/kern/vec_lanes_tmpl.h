@@ -1,9 +1,9 @@
-/* VN symmetric systems at once, one in each lane, for the instruction set whose file includes this: the latency of roots,
- * divisions and short rows is paid once for all of them.
+/* VN symmetric systems at once, one in each lane, for the instruction set whose file includes this: the latency of
+ * roots, divisions and short rows is paid once for all of them.
  *
- * U is packed by panels of four columns: panel p holds rows 0 .. 4p + 3, each of 4 vectors, so that both operands of the tile
- * (4 rows x 2 columns, 8 chains for 6 loads) are read in a straight line. Left-looking: a tile takes away everything that
- * the rows above contribute while it is in registers. Cost d^3 / 6 fused multiply-adds of vectors. */
+ * U is packed by panels of four columns: panel p holds rows 0 .. 4p + 3, each of 4 vectors, so that both operands of
+ * the tile (4 rows x 2 columns, 8 chains for 6 loads) are read in a straight line. Left-looking: a tile takes away
+ * everything that the rows above contribute while it is in registers. Cost d^3 / 6 fused multiply-adds of vectors. */
 
 enum { ROW_OF_PANEL = 4 * VN };
 
@@ -17,19 +17,20 @@ static void pack_lanes(const float *const *a, float *const *b, int n, int64_t d,
     for (int s = 0; s < VN; s++) as[s] = a[s < n ? s : 0], bs[s] = b[s < n ? s : 0]; /* empty lanes copy the first */
     for (int64_t p = 0; p < n_panels; p++) {
         float *to = u + panel_at(p);
-        for (int64_t k = 0; k < 4 * p + 4; k++)
-            vtranspose4(as, k * ld + 4 * p, to + k * ROW_OF_PANEL);
+        for (int64_t k = 0; k < 4 * p + 4; k++) vtranspose4(as, k * ld + 4 * p, to + k * ROW_OF_PANEL);
         vtranspose4(bs, 4 * p, y + p * ROW_OF_PANEL);
     }
     float *last = u + panel_at(n_panels - 1);
     for (int64_t j = d; j < 4 * n_panels; j++) {
-        for (int64_t k = 0; k < 4 * n_panels; k++) vstore(last + k * ROW_OF_PANEL + j % 4 * VN, vset(k == j ? 1.0f : 0.0f));
+        for (int64_t k = 0; k < 4 * n_panels; k++)
+            vstore(last + k * ROW_OF_PANEL + j % 4 * VN, vset(k == j ? 1.0f : 0.0f));
         vstore(y + j * VN, vset(0.0f));
     }
 }
 
 /* acc[r][c] of the tile at rows i .. i + 3 and two columns: A less the rows of U above i. */
-static inline __attribute__((always_inline)) void lanes_tile(const float *left, const float *right, int64_t i, vf acc[4][2])
+static inline __attribute__((always_inline)) void lanes_tile(const float *left, const float *right, int64_t i,
+                                                             vf acc[4][2])
 {
 #pragma GCC unroll 4
     for (int r = 0; r < 4; r++)
@@ -46,8 +47,8 @@ static inline __attribute__((always_inline)) void lanes_tile(const float *left, 
     }
 }
 
-/* The 4 x 4 block on the diagonal, rows i of its panel; its diagonal becomes 1 / U[k][k]. Lanes that are not positive definite
- * are cleared in `sound`; what they hold afterwards stays in them. */
+/* The 4 x 4 block on the diagonal, rows i of its panel; its diagonal becomes 1 / U[k][k]. Lanes that are not positive
+ * definite are cleared in `sound`; what they hold afterwards stays in them. */
 static void factor_diagonal(float *panel, int64_t i, vi *sound)
 {
     vf acc[2][4][2];
@@ -128,7 +129,8 @@ static void lanes_backward(const float *u, int64_t n_panels, float *y)
         }
         for (int64_t k = 0; k < 4 * p; k++) {
             const float *row = panel + k * ROW_OF_PANEL;
-            vf near = vfma(vload(row), x[0], vload(row + VN) * x[1]), far = vfma(vload(row + 2 * VN), x[2], vload(row + 3 * VN) * x[3]);
+            vf near = vfma(vload(row), x[0], vload(row + VN) * x[1]),
+               far = vfma(vload(row + 2 * VN), x[2], vload(row + 3 * VN) * x[3]);
             vstore(y + k * VN, vload(y + k * VN) - (near + far));
         }
     }

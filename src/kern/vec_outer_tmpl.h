@@ -1,8 +1,9 @@
 /* Normal equations and Cholesky of one matrix, for the instruction set whose file includes this.
  *
- * Both are made of one register tile: a few rows x 16 columns of A plus scale * sum_j w_j[i] q_j[c], over rows w_j and q_j
- * that lie at a constant distance: packed copies of gathered rows, or the finished rows of U. Only what reaches the diagonal
- * or lies above it is computed, vector by vector: with AVX2 d = 64 takes 2304 products a row for the 2080 that count. */
+ * Both are made of one register tile: a few rows x 16 columns of A plus scale * sum_j w_j[i] q_j[c], over rows w_j and
+ * q_j that lie at a constant distance: packed copies of gathered rows, or the finished rows of U. Only what reaches the
+ * diagonal or lies above it is computed, vector by vector: with AVX2 d = 64 takes 2304 products a row for the 2080 that
+ * count. */
 
 /* Rows of w and q: j-th at w + j * step, q + j * step. */
 typedef struct terms {
@@ -11,8 +12,8 @@ typedef struct terms {
     float scale;
 } terms;
 
-/* Rows that are wanted PEN_OUTER_ROWS later, asked for (into the second-level cache) a few before each tile: all at once they
- * would fill the queue of misses and stop everything. */
+/* Rows that are wanted PEN_OUTER_ROWS later, asked for (into the second-level cache) a few before each tile: all at
+ * once they would fill the queue of misses and stop everything. */
 typedef struct fetch {
     const float *table;
     const int32_t *rows, *end;
@@ -28,9 +29,10 @@ static inline void fetch_some(fetch *f)
     }
 }
 
-/* Rows i .. i + full - 1 of the 16 columns at c, and below them `part` rows whose vectors before v0 lie under the diagonal. */
-static inline __attribute__((always_inline)) void outer_tile(const int full, const int part, const int v0, float *a, int64_t ld,
-                                                             const terms *t, int64_t i, int64_t c)
+/* Rows i .. i + full - 1 of the 16 columns at c, and below them `part` rows whose vectors before v0 lie under the
+ * diagonal. */
+static inline __attribute__((always_inline)) void outer_tile(const int full, const int part, const int v0, float *a,
+                                                             int64_t ld, const terms *t, int64_t i, int64_t c)
 {
     vf acc[16][NV];
 #pragma GCC unroll 16
@@ -120,8 +122,8 @@ typedef struct run {
 } run;
 
 /* nv vectors of columns at c of pack_run. */
-static inline __attribute__((always_inline)) void pack_columns(const int nv, const run *r, int64_t d, int64_t pad, int64_t c,
-                                                               float *copy, float *b)
+static inline __attribute__((always_inline)) void pack_columns(const int nv, const run *r, int64_t d, int64_t pad,
+                                                               int64_t c, float *copy, float *b)
 {
     vf acc[4 * NV];
 #pragma GCC unroll 16
@@ -141,7 +143,8 @@ static inline __attribute__((always_inline)) void pack_columns(const int nv, con
     for (int x = 0; b && x < nv; x++) vstore(b + c + x * VN, vload(b + c + x * VN) + acc[x]);
 }
 
-/* copy_j = scale_j q_j, padded with zeros, and b += sum_j v_j q_j (not where b is NULL), 64 columns of a row at a time. */
+/* copy_j = scale_j q_j, padded with zeros, and b += sum_j v_j q_j (not where b is NULL), 64 columns of a row at a
+ * time. */
 static void pack_run(const run *r, int64_t d, int64_t pad, float *copy, float *b)
 {
     int64_t c = 0;
@@ -150,13 +153,15 @@ static void pack_run(const run *r, int64_t d, int64_t pad, float *copy, float *b
     if (c < d) pack_columns(NV, r, d, pad, c, copy, b);
 }
 
-/* Both sides of a product are scaled by the root of the weight, so that one copy serves for both; where a weight is negative
- * the other side takes the sign, in a second copy. */
-static void add_outer(float *a, float *b, int64_t d, const float *table, int64_t stride, const int32_t *rows, const float *w,
-                      float w_all, const float *v, float v_all, int64_t n, int64_t after, float *scratch)
+/* Both sides of a product are scaled by the root of the weight, so that one copy serves for both; where a weight is
+ * negative the other side takes the sign, in a second copy. */
+static void add_outer(float *a, float *b, int64_t d, const float *table, int64_t stride, const int32_t *rows,
+                      const float *w, float w_all, const float *v, float v_all, int64_t n, int64_t after,
+                      float *scratch)
 {
     const int64_t pad = pen__matrix_pad(d), ld = pen__matrix_stride(d);
-    const int64_t n_runs = (n + PEN_OUTER_ROWS - 1) / PEN_OUTER_ROWS; /* of about the same length: short ones are dear */
+    /* of about the same length: short ones are dear */
+    const int64_t n_runs = (n + PEN_OUTER_ROWS - 1) / PEN_OUTER_ROWS;
     run r;
     for (int64_t done = 0, at = 0; done < n_runs; done++, at += r.n) {
         r.n = (n - at) / (n_runs - done);
@@ -171,8 +176,11 @@ static void add_outer(float *a, float *b, int64_t d, const float *table, int64_t
         pack_run(&r, d, pad, scratch, b);
         float *other = scratch + (negative ? PEN_OUTER_ROWS * pad : 0);
         for (int64_t j = 0; negative && j < r.n; j++)
-            for (int64_t k = 0; k < pad; k++) other[j * pad + k] = w[at + j] < 0.0f ? -scratch[j * pad + k] : scratch[j * pad + k];
-        int64_t next = at + PEN_OUTER_ROWS, ahead = !rows || next > n + after ? 0 : n + after - next < r.n ? n + after - next : r.n;
+            for (int64_t k = 0; k < pad; k++)
+                other[j * pad + k] = w[at + j] < 0.0f ? -scratch[j * pad + k] : scratch[j * pad + k];
+        int64_t next = at + PEN_OUTER_ROWS, ahead = !rows || next > n + after ? 0
+                                                    : n + after - next < r.n  ? n + after - next
+                                                                              : r.n;
         fetch f = {table, rows + next, rows + next + ahead, stride, d};
         terms t = {other, scratch, pad, r.n, w ? 1.0f : w_all};
         for (int64_t c = 0; c < pad; c += 16) outer_to_diagonal(a, ld, &t, 0, c, &f);
@@ -180,8 +188,8 @@ static void add_outer(float *a, float *b, int64_t d, const float *table, int64_t
     }
 }
 
-/* Rows c .. c + n - 1 of U from A less what the rows above contribute: each row takes away those before it in the block, a
- * vector at a time, and is divided by the root of its diagonal. */
+/* Rows c .. c + n - 1 of U from A less what the rows above contribute: each row takes away those before it in the
+ * block, a vector at a time, and is divided by the root of its diagonal. */
 static bool factor_rows(float *a, int64_t ld, int64_t pad, int64_t c, int64_t n)
 {
     for (int64_t k = c; k < c + n; k++) {

@@ -35,18 +35,20 @@ static inline __attribute__((always_inline)) void tile(const int nu, const int n
         for (int c = 0; c < np * NV; c++) vstore(out + u * stride + c * VN, acc[u][c]);
 }
 
-static void score_one(const float *panels, int64_t d, int64_t n_panels, const float *user, const float *bias, float *out)
+static void score_one(const float *panels, int64_t d, int64_t n_panels, const float *user, const float *bias,
+                      float *out)
 {
     const int64_t panel = d * PEN_PANEL;
     int64_t i = 0;
     for (; i + TILE_PANELS <= n_panels; i += TILE_PANELS)
-        tile(1, TILE_PANELS, panels + i * panel, d, user, 1, bias ? bias + i * PEN_PANEL : NULL, out + i * PEN_PANEL, 0);
+        tile(1, TILE_PANELS, panels + i * panel, d, user, 1, bias ? bias + i * PEN_PANEL : NULL, out + i * PEN_PANEL,
+             0);
     for (; i < n_panels; i++)
         tile(1, 1, panels + i * panel, d, user, 1, bias ? bias + i * PEN_PANEL : NULL, out + i * PEN_PANEL, 0);
 }
 
-static void score_tile(const float *panels, int64_t d, int64_t n_panels, const float *users, const float *bias, float *out,
-                       int64_t stride)
+static void score_tile(const float *panels, int64_t d, int64_t n_panels, const float *users, const float *bias,
+                       float *out, int64_t stride)
 {
     for (int64_t i = 0; i < n_panels; i++)
         tile(TILE_USERS, 1, panels + i * d * PEN_PANEL, d, users, TILE_USERS, bias ? bias + i * PEN_PANEL : NULL,
@@ -54,8 +56,8 @@ static void score_tile(const float *panels, int64_t d, int64_t n_panels, const f
 }
 
 /* Scattered items: eight chains at once hide the latency that one alone would wait for. */
-static void score_items(const float *panels, int64_t d, const float *user, const float *bias, const int32_t *items, int64_t n,
-                        float *out)
+static void score_items(const float *panels, int64_t d, const float *user, const float *bias, const int32_t *items,
+                        int64_t n, float *out)
 {
     enum { AT_ONCE = 8 };
     for (int64_t j = 0; j < n; j += AT_ONCE) {

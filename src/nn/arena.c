@@ -1,13 +1,13 @@
-/* Liveness and placement: intervals of time, the largest first, each at the lowest place where nothing that lives at the same time
- * stands. O(nodes^2), once for a plan and its bounds. */
+/* Liveness and placement: intervals of time, the largest first, each at the lowest place where nothing that lives at
+ * the same time stands. O(nodes^2), once for a plan and its bounds. */
 #include "nn/arena.h"
 
 #include "base/memory.h"
 
 typedef struct interval {
-    int64_t *where;       /* gets its place */
-    int64_t size, place;  /* reals */
-    int32_t born, dies;   /* in time: call c is computed at c, its backward at 2 n_calls - 1 - c */
+    int64_t *where;      /* gets its place */
+    int64_t size, place; /* reals */
+    int32_t born, dies;  /* in time: call c is computed at c, its backward at 2 n_calls - 1 - c */
 } interval;
 
 typedef struct layout_work {
@@ -15,8 +15,8 @@ typedef struct layout_work {
     const pen__layout *layout;
     interval *interval;
     int32_t n;
-    int32_t *made;   /* of each node: the call that makes it as out or aux, or -1 */
-    int32_t *last;   /* the last call that reads it and learns, or -1 */
+    int32_t *made; /* of each node: the call that makes it as out or aux, or -1 */
+    int32_t *last; /* the last call that reads it and learns, or -1 */
 } layout_work;
 
 static int64_t node_size(const pen__plan *plan, int32_t node, const int64_t *rows)
@@ -82,7 +82,8 @@ static void value_intervals(layout_work *w, int32_t keep_alive, int32_t also)
             if (met || (until == made && maker->op->backward_after)) dies = 2 * plan->n_calls;
         }
         if (node == keep_alive || node == also) dies = 2 * plan->n_calls;
-        w->interval[w->n++] = (interval){&w->layout->value[node], node_size(plan, node, w->layout->rows), 0, made, dies};
+        w->interval[w->n++] =
+            (interval){&w->layout->value[node], node_size(plan, node, w->layout->rows), 0, made, dies};
     }
 }
 
@@ -90,10 +91,12 @@ static void grad_intervals(layout_work *w)
 {
     const pen__plan *plan = w->plan;
     for (int32_t node = 0; node < plan->n_nodes; node++) {
-        if (!plan->node[node].has_grad || plan->node[node].lookup >= 0 || w->made[node] < 0 || !plan->call[w->made[node]].learns) continue;
+        if (!plan->node[node].has_grad || plan->node[node].lookup >= 0 || w->made[node] < 0 ||
+            !plan->call[w->made[node]].learns)
+            continue;
         int32_t born = w->last[node];
-        w->interval[w->n++] = (interval){&w->layout->grad[node], node_size(plan, node, w->layout->rows), 0, 2 * plan->n_calls - 1 - born,
-                                         2 * plan->n_calls - 1 - w->made[node]};
+        w->interval[w->n++] = (interval){&w->layout->grad[node], node_size(plan, node, w->layout->rows), 0,
+                                         2 * plan->n_calls - 1 - born, 2 * plan->n_calls - 1 - w->made[node]};
     }
 }
 
@@ -108,7 +111,8 @@ static void scratch_of(pen__layout *layout)
     layout->scratch = (layout->scratch + 15) / 16 * 16;
 }
 
-static pen_status layout_new(pen_context *ctx, const pen__plan *plan, const int64_t *rows, pen__layout **out, pen_error *error)
+static pen_status layout_new(pen_context *ctx, const pen__plan *plan, const int64_t *rows, pen__layout **out,
+                             pen_error *error)
 {
     pen__layout *layout = NULL;
     PEN_TRY(PEN_NEW_ZERO(ctx, layout, 1));
@@ -149,7 +153,8 @@ done:
     return status;
 }
 
-pen_status pen__layout_train(pen_context *ctx, const pen__plan *plan, const int64_t *rows, pen__layout **out, pen_error *error)
+pen_status pen__layout_train(pen_context *ctx, const pen__plan *plan, const int64_t *rows, pen__layout **out,
+                             pen_error *error)
 {
     *out = NULL;
     pen_status status = layout_new(ctx, plan, rows, out, error);
@@ -201,7 +206,7 @@ void pen__layout_destroy(pen__layout *layout)
     pen__free(layout->ctx, layout);
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------------------------------ */
+/* ---- answers ----------------------------------------------------------------------------------------------------- */
 
 enum { ALIGN = 64 };
 
@@ -210,7 +215,8 @@ size_t pen__infer_bytes(const pen__layout *layout)
     return (size_t)(layout->arena + layout->scratch) * sizeof(pen__real) + ALIGN;
 }
 
-const pen__real *pen__infer(const pen__layout *layout, void *memory, const pen__batch *batch, pen__real *const *row, int32_t node)
+const pen__real *pen__infer(const pen__layout *layout, void *memory, const pen__batch *batch, pen__real *const *row,
+                            int32_t node)
 {
     const pen__plan *plan = layout->plan;
     uintptr_t at = ((uintptr_t)memory + ALIGN - 1) / ALIGN * ALIGN;

@@ -1,8 +1,8 @@
-/* What an op is, for those who write one. An op is a file in nn/op/ that holds its forward, its backward, its constructor, and
- * ends in its const table.
+/* What an op is, for those who write one. An op is a file in nn/op/ that holds its forward, its backward, its
+ * constructor, and ends in its const table.
  *
- * forward and backward work on one shard of a batch: pen__rows_of says how many rows an extent has there, pen__value and pen__grad
- * give a node's (rows, width) matrix, row-major without gaps. Rules:
+ * forward and backward work on one shard of a batch: pen__rows_of says how many rows an extent has there, pen__value
+ * and pen__grad give a node's (rows, width) matrix, row-major without gaps. Rules:
  *   - backward writes (or, where call->adds has bit k, adds to) the gradient of each input that has one;
  *   - it may destroy the gradient of its own output: nobody reads it afterwards;
  *   - it adds to the gradients of its weights (pen__weight_grad), which begin as zeros in each step;
@@ -10,9 +10,9 @@
  *   - nothing is allocated; scratch is asked for by `scratch` and shared by all ops of a worker;
  *   - randomness comes from pen__call_key and the row's number in the batch, never from the shard or the thread.
  *
- * A global op has forward_after and backward_after: all shards meet between the two halves, and f->all[s] gives any shard's frame. There it
- * may read other shards' values of what `keep` asks for, and of its own out and aux (where backward_after is given they live to the step's
- * end), but never gradients. */
+ * A global op has forward_after and backward_after: all shards meet between the two halves, and f->all[s] gives any
+ * shard's frame. There it may read other shards' values of what `keep` asks for, and of its own out and aux (where
+ * backward_after is given they live to the step's end), but never gradients. */
 #ifndef PEN_NN_OP_H
 #define PEN_NN_OP_H
 
@@ -25,8 +25,8 @@
 
 /* What a step works on: pointers only. Index and real inputs are packed as their extents are. */
 typedef struct pen__batch {
-    int64_t n[PEN_MAX_EXTENTS];              /* rows of each extent */
-    const int32_t *begin[PEN_MAX_EXTENTS];   /* of a child: n[parent] + 1 rising offsets, from 0 */
+    int64_t n[PEN_MAX_EXTENTS];            /* rows of each extent */
+    const int32_t *begin[PEN_MAX_EXTENTS]; /* of a child: n[parent] + 1 rising offsets, from 0 */
     const int32_t *index[PEN_MAX_INPUTS];
     const pen__real *real[PEN_MAX_INPUTS];
 } pen__batch;
@@ -37,28 +37,29 @@ typedef struct pen__frame {
     const struct pen__layout *layout;
     const pen__batch *batch;
     int64_t first[PEN_MAX_EXTENTS], count[PEN_MAX_EXTENTS]; /* its rows of each extent */
-    pen__real *arena;         /* values and gradients */
+    pen__real *arena;                                       /* values and gradients */
     pen__real *scratch;
-    pen__real *dense_grad;    /* (plan->n_dense), or NULL when answering */
+    pen__real *dense_grad;         /* (plan->n_dense), or NULL when answering */
     pen__real *const *lookup_grad; /* of each ROW and BAG lookup (rows of the batch, width); NULL when answering */
     pen__real *const *table_grad;  /* of each table with `dense`, this shard's (rows, width) block; else NULL */
-    pen__real *const *table_row; /* of each table, the one row that stands for all its indices (a user being solved for); NULL: none */
-    struct pen__frame *all;   /* every shard's frame */
+    /* of each table, the one row that stands for all its indices (a user being solved for); NULL: none */
+    pen__real *const *table_row;
+    struct pen__frame *all; /* every shard's frame */
     int32_t shard, n_shards;
-    bool training;            /* dropout and batch statistics; false when answering */
-    bool fixed;               /* products in fixed order (pen__gemm_fixed): answers */
+    bool training; /* dropout and batch statistics; false when answering */
+    bool fixed;    /* products in fixed order (pen__gemm_fixed): answers */
     uint64_t seed, step;
-    double loss;              /* what losses have added */
-    double extra[4];          /* what global ops sum up over shards */
+    double loss;     /* what losses have added */
+    double extra[4]; /* what global ops sum up over shards */
 } pen__frame;
 
-enum { PEN_KEEP_OUT = 1 << 30 };   /* in `keep`: backward reads the output; bit k: it reads input k */
+enum { PEN_KEEP_OUT = 1 << 30 }; /* in `keep`: backward reads the output; bit k: it reads input k */
 
 typedef struct pen__op {
     const char *name;
     void (*forward)(pen__frame *f, const pen__call *call);
-    void (*backward)(pen__frame *f, const pen__call *call);       /* NULL: nothing flows back */
-    void (*forward_after)(pen__frame *f, const pen__call *call);  /* global: after all shards have met */
+    void (*backward)(pen__frame *f, const pen__call *call);      /* NULL: nothing flows back */
+    void (*forward_after)(pen__frame *f, const pen__call *call); /* global: after all shards have met */
     void (*backward_after)(pen__frame *f, const pen__call *call);
     uint32_t keep;
     /* Reals of scratch for a shard of rows[extent] rows; NULL: none. */
@@ -78,7 +79,7 @@ typedef struct pen__layout {
     bool training;
 } pen__layout;
 
-/* ---- reading a frame --------------------------------------------------------------------------------------------------- */
+/* ---- reading a frame --------------------------------------------------------------------------------------------- */
 
 static inline int64_t pen__rows_of(const pen__frame *f, int32_t node) { return f->count[f->plan->node[node].extent]; }
 static inline int32_t pen__width_of(const pen__frame *f, int32_t node) { return f->plan->node[node].width; }
@@ -118,8 +119,14 @@ static inline bool pen__flows_back(const pen__plan *plan, const pen__call *call)
 
 static inline bool pen__adds(const pen__call *call, int k) { return call->adds >> k & 1; }
 
-static inline const pen__real *pen__weight_data(const pen__frame *f, int32_t weight) { return f->plan->weight[weight].data; }
-static inline pen__real *pen__weight_grad(const pen__frame *f, int32_t weight) { return f->dense_grad + f->plan->weight[weight].at; }
+static inline const pen__real *pen__weight_data(const pen__frame *f, int32_t weight)
+{
+    return f->plan->weight[weight].data;
+}
+static inline pen__real *pen__weight_grad(const pen__frame *f, int32_t weight)
+{
+    return f->dense_grad + f->plan->weight[weight].at;
+}
 
 /* Row `index` (>= 0) of a table, or the row that stands in for it. */
 static inline const pen__real *pen__table_row(const pen__frame *f, int32_t table, int32_t index)
@@ -148,8 +155,8 @@ static inline uint64_t pen__call_key(const pen__frame *f, const pen__call *call)
 
 /* C = alpha op(A) op(B) + beta C: in fixed order for answers, else the fastest. */
 static inline void pen__product(const pen__frame *f, bool ta, bool tb, int64_t m, int64_t n, int64_t k, pen__real alpha,
-                                const pen__real *a, int64_t lda, const pen__real *b, int64_t ldb, pen__real beta, pen__real *c,
-                                int64_t ldc)
+                                const pen__real *a, int64_t lda, const pen__real *b, int64_t ldb, pen__real beta,
+                                pen__real *c, int64_t ldc)
 {
     if (f->fixed)
         pen__gemm_fixed(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
@@ -157,7 +164,7 @@ static inline void pen__product(const pen__frame *f, bool ta, bool tb, int64_t m
         pen__gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
-/* ---- appending (for constructors) ---------------------------------------------------------------------------------------- */
+/* ---- appending (for constructors) -------------------------------------------------------------------------------- */
 
 /* Keeps the first failure; returns -1. */
 int32_t pen__plan_fail(pen__plan *plan, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -165,7 +172,8 @@ int32_t pen__plan_fail(pen__plan *plan, const char *format, ...) __attribute__((
 /* Whether the plan is sound and `node` is one of its nodes (else the failure is kept). */
 bool pen__plan_has(pen__plan *plan, int32_t node, const char *who);
 
-/* A new node (its number, or -1) and a call (NULL on failure), with -1 in every field that holds a number of something. */
+/* A new node (its number, or -1) and a call (NULL on failure), with -1 in every field that holds a number of
+ * something. */
 int32_t pen__plan_node(pen__plan *plan, int32_t extent, int32_t width, bool has_grad);
 pen__call *pen__plan_call(pen__plan *plan, const pen__op *op, const int32_t *in, int32_t n_in, int32_t out);
 int32_t pen__plan_lookup(pen__plan *plan, pen__lookup lookup);

@@ -1,5 +1,5 @@
-/* Which kernel an optimiser's step is, and its rate. Kingma, Ba: "Adam" (ICLR 2015); Loshchilov, Hutter: "Decoupled weight decay
- * regularization" (ICLR 2019); Duchi, Hazan, Singer: "Adaptive subgradient methods" (JMLR 2011). */
+/* Which kernel an optimiser's step is, and its rate. Kingma, Ba: "Adam" (ICLR 2015); Loshchilov, Hutter: "Decoupled
+ * weight decay regularization" (ICLR 2019); Duchi, Hazan, Singer: "Adaptive subgradient methods" (JMLR 2011). */
 #include "nn/optimiser.h"
 
 #include <math.h>
@@ -22,9 +22,14 @@ pen__update pen__update_at(const pen__learning *l, uint64_t t, bool decays)
         correct2 = 1 / sqrt(1 - pow(l->beta2, (double)t + 1));
     }
     bool apart = l->kind == PEN_OPT_ADAMW;
-    return (pen__update){.rate = (pen__real)(rate / correct1), .beta1 = (pen__real)l->beta1, .beta2 = (pen__real)l->beta2,
-                         .epsilon = (pen__real)l->epsilon, .correct2 = (pen__real)correct2, .l1 = (pen__real)(decays ? l->l1 : 0),
-                         .l2 = (pen__real)(decays && !apart ? l->l2 : 0), .shrink = (pen__real)(decays && apart ? rate * l->l2 : 0)};
+    return (pen__update){.rate = (pen__real)(rate / correct1),
+                         .beta1 = (pen__real)l->beta1,
+                         .beta2 = (pen__real)l->beta2,
+                         .epsilon = (pen__real)l->epsilon,
+                         .correct2 = (pen__real)correct2,
+                         .l1 = (pen__real)(decays ? l->l1 : 0),
+                         .l2 = (pen__real)(decays && !apart ? l->l2 : 0),
+                         .shrink = (pen__real)(decays && apart ? rate * l->l2 : 0)};
 }
 
 /* One number remembered for the whole row: the mean of its squared gradients, summed up over steps. */
@@ -37,17 +42,18 @@ static void rowwise(const pen__update *u, pen__real *w, pen__real *v, const pen_
     deep->sgd(w, g, n, &step);
 }
 
-void pen__optimise(pen__optimiser kind, const pen__update *u, pen__real *w, pen__real *first, pen__real *second, const pen__real *g,
-                   int64_t n)
+void pen__optimise(pen__optimiser kind, const pen__update *u, pen__real *w, pen__real *first, pen__real *second,
+                   const pen__real *g, int64_t n)
 {
     const pen__deep *deep = pen__deep_kern();
     switch (kind) {
-        case PEN_OPT_SGD: deep->sgd(w, g, n, u); return;
-        case PEN_OPT_MOMENTUM: deep->momentum(w, first, g, n, u); return;
-        case PEN_OPT_NESTEROV: deep->nesterov(w, first, g, n, u); return;
-        case PEN_OPT_ADAGRAD: deep->adagrad(w, first, g, n, u); return;
-        case PEN_OPT_ROWWISE_ADAGRAD: rowwise(u, w, first, g, n); return;
-        case PEN_OPT_RMSPROP: deep->rmsprop(w, first, g, n, u); return;
-        case PEN_OPT_ADAM: case PEN_OPT_ADAMW: deep->adam(w, first, second, g, n, u); return;
+    case PEN_OPT_SGD: deep->sgd(w, g, n, u); return;
+    case PEN_OPT_MOMENTUM: deep->momentum(w, first, g, n, u); return;
+    case PEN_OPT_NESTEROV: deep->nesterov(w, first, g, n, u); return;
+    case PEN_OPT_ADAGRAD: deep->adagrad(w, first, g, n, u); return;
+    case PEN_OPT_ROWWISE_ADAGRAD: rowwise(u, w, first, g, n); return;
+    case PEN_OPT_RMSPROP: deep->rmsprop(w, first, g, n, u); return;
+    case PEN_OPT_ADAM:
+    case PEN_OPT_ADAMW: deep->adam(w, first, second, g, n, u); return;
     }
 }

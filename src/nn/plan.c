@@ -52,7 +52,8 @@ static bool room(pen__plan *plan, void *array, size_t *cap, int32_t n, size_t si
 
 bool pen__plan_has(pen__plan *plan, int32_t node, const char *who)
 {
-    if (plan->status == PEN_OK && (node < 0 || node >= plan->n_nodes)) pen__plan_fail(plan, "%s reads node %d of %d", who, node, plan->n_nodes);
+    if (plan->status == PEN_OK && (node < 0 || node >= plan->n_nodes))
+        pen__plan_fail(plan, "%s reads node %d of %d", who, node, plan->n_nodes);
     return plan->status == PEN_OK;
 }
 
@@ -82,7 +83,8 @@ int32_t pen__extent_child(pen__plan *plan, int32_t parent, const char *name)
 
 int32_t pen__extent_shared(pen__plan *plan, const char *name) { return extent_add(plan, -1, true, name); }
 
-static int32_t input_add(pen__plan *plan, pen__input *inputs, int32_t *n, int32_t extent, int32_t width, const char *name)
+static int32_t input_add(pen__plan *plan, pen__input *inputs, int32_t *n, int32_t extent, int32_t width,
+                         const char *name)
 {
     if (!has_extent(plan, extent, name)) return -1;
     if (*n == PEN_MAX_INPUTS) return pen__plan_fail(plan, "more than %d inputs", PEN_MAX_INPUTS);
@@ -123,7 +125,8 @@ int32_t pen__plan_weight(pen__plan *plan, const char *name, int64_t rows, int64_
 int32_t pen__plan_table(pen__plan *plan, const char *name, int64_t rows, int32_t width, pen__init init)
 {
     if (!room(plan, &plan->table, &plan->tables_cap, plan->n_tables, sizeof *plan->table)) return -1;
-    if (rows < 1 || rows > INT32_MAX || width < 1) return pen__plan_fail(plan, "table '%s' is %lld x %d", name, (long long)rows, width);
+    if (rows < 1 || rows > INT32_MAX || width < 1)
+        return pen__plan_fail(plan, "table '%s' is %lld x %d", name, (long long)rows, width);
     for (int32_t t = 0; t < plan->n_tables; t++)
         if (!strcmp(plan->table[t].name, name)) return pen__plan_fail(plan, "two tables are called '%s'", name);
     pen__embedding *table = &plan->table[plan->n_tables];
@@ -135,7 +138,8 @@ int32_t pen__plan_table(pen__plan *plan, const char *name, int64_t rows, int32_t
 int32_t pen__plan_lookup(pen__plan *plan, pen__lookup lookup)
 {
     if (!room(plan, &plan->lookup, &plan->lookups_cap, plan->n_lookups, sizeof *plan->lookup)) return -1;
-    if (lookup.table < 0 || lookup.table >= plan->n_tables) return pen__plan_fail(plan, "a lookup in table %d of %d", lookup.table, plan->n_tables);
+    if (lookup.table < 0 || lookup.table >= plan->n_tables)
+        return pen__plan_fail(plan, "a lookup in table %d of %d", lookup.table, plan->n_tables);
     if (lookup.kind != PEN_LOOKUP_DENSE && (lookup.index < 0 || lookup.index >= plan->n_index))
         return pen__plan_fail(plan, "a lookup by input %d of %d", lookup.index, plan->n_index);
     if (lookup.kind == PEN_LOOKUP_DENSE) plan->table[lookup.table].dense = true;
@@ -146,7 +150,8 @@ int32_t pen__plan_lookup(pen__plan *plan, pen__lookup lookup)
 int32_t pen__plan_node(pen__plan *plan, int32_t extent, int32_t width, bool has_grad)
 {
     if (!room(plan, &plan->node, &plan->nodes_cap, plan->n_nodes, sizeof *plan->node)) return -1;
-    plan->node[plan->n_nodes] = (pen__node){.extent = extent, .width = width, .input = -1, .lookup = -1, .has_grad = has_grad};
+    plan->node[plan->n_nodes] =
+        (pen__node){.extent = extent, .width = width, .input = -1, .lookup = -1, .has_grad = has_grad};
     return plan->n_nodes++;
 }
 
@@ -165,8 +170,9 @@ pen__call *pen__plan_call(pen__plan *plan, const struct pen__op *op, const int32
     return call;
 }
 
-/* Backward runs the calls in reverse: the last reader of a node is the first to write its gradient, the others add to it. A node
- * read twice by one call is written at the first place and added to at the next. What no loss stands on has no backward. */
+/* Backward runs the calls in reverse: the last reader of a node is the first to write its gradient, the others add to
+ * it. A node read twice by one call is written at the first place and added to at the next. What no loss stands on has
+ * no backward. */
 static void settle_backward(pen__plan *plan, bool *written)
 {
     memset(written, 0, (size_t)plan->n_nodes * sizeof *written);
@@ -197,7 +203,8 @@ pen_status pen__plan_end(pen__plan *plan, pen_error *error)
 
 void pen__init_fill(pen__init init, const char *name, uint64_t seed, int64_t rows, int64_t cols, pen__real *data)
 {
-    uint64_t hash = 14695981039346656037u; /* FNV-1a of the name: a parameter begins the same wherever it stands in the plan */
+    /* FNV-1a of the name: a parameter begins the same wherever it stands in the plan */
+    uint64_t hash = 14695981039346656037u;
     for (const char *c = name; *c; c++) hash = (hash ^ (uint8_t)*c) * 1099511628211u;
     double spread = init.scale;
     if (init.kind == PEN_INIT_XAVIER) spread *= sqrt(6 / ((double)rows + (double)cols));
@@ -207,10 +214,12 @@ void pen__init_fill(pen__init init, const char *name, uint64_t seed, int64_t row
         for (int64_t c = 0; c < cols; c++) {
             double x = 0;
             switch (init.kind) {
-                case PEN_INIT_ZERO: break;
-                case PEN_INIT_ONE: x = 1; break;
-                case PEN_INIT_NORMAL: case PEN_INIT_HE: x = spread * pen__rng_normal(&rng); break;
-                case PEN_INIT_UNIFORM: case PEN_INIT_XAVIER: x = spread * (2 * pen__rng_uniform(&rng) - 1); break;
+            case PEN_INIT_ZERO: break;
+            case PEN_INIT_ONE: x = 1; break;
+            case PEN_INIT_NORMAL:
+            case PEN_INIT_HE: x = spread * pen__rng_normal(&rng); break;
+            case PEN_INIT_UNIFORM:
+            case PEN_INIT_XAVIER: x = spread * (2 * pen__rng_uniform(&rng) - 1); break;
             }
             data[r * cols + c] = (pen__real)x;
         }

@@ -9,15 +9,16 @@
  *     pen__loss_pointwise(plan, PEN_LOSS_LOGISTIC, pen__dot(plan, p, q), label, -1);
  *     pen__plan_end(plan, error);
  *
- * Constructors infer shapes and append; append order is the order of computing, and backward runs it in reverse. A node is a
- * matrix: its width is static, its rows belong to an extent. Extents make batches ragged without padding:
+ * Constructors infer shapes and append; append order is the order of computing, and backward runs it in reverse. A node
+ * is a matrix: its width is static, its rows belong to an extent. Extents make batches ragged without padding:
  *   root      the examples of a batch, numbered 0..n-1; data-parallel shards cut it into ranges;
- *   child     0 or more rows for each row of its parent, packed end to end with offsets (a user's events, a session's clicks);
+ *   child     0 or more rows for each row of its parent, packed end to end with offsets (a session's clicks);
  *   shared    rows that belong to the whole batch and are never cut (shared negatives).
  * Embedding tables are not nodes: lookups (gather, bag) read their rows, and only the rows touched are learned.
  *
- * A constructor that fails returns -1, the plan keeps the first failure, and everything after it returns -1 too: a model's build
- * reads straight through and pen__plan_end says what was wrong. Not thread-safe while it is built, immutable afterwards. */
+ * A constructor that fails returns -1, the plan keeps the first failure, and everything after it returns -1 too: a
+ * model's build reads straight through and pen__plan_end says what was wrong. Not thread-safe while it is built,
+ * immutable afterwards. */
 #ifndef PEN_NN_PLAN_H
 #define PEN_NN_PLAN_H
 
@@ -30,22 +31,23 @@
 #include "penchant/context.h"
 
 enum {
-    PEN_ROOT = 0,          /* the extent of a batch's examples */
-    PEN_EACH_SHARD = -1,   /* instead of an extent, of an op's `aux`: one row in each shard */
+    PEN_ROOT = 0,        /* the extent of a batch's examples */
+    PEN_EACH_SHARD = -1, /* instead of an extent, of an op's `aux`: one row in each shard */
     PEN_MAX_EXTENTS = 8,
-    PEN_MAX_INPUTS = 32,   /* index inputs, and as many real ones */
-    PEN_MAX_IN = 6,        /* nodes that one op reads */
+    PEN_MAX_INPUTS = 32, /* index inputs, and as many real ones */
+    PEN_MAX_IN = 6,      /* nodes that one op reads */
     PEN_MAX_OP_WEIGHTS = 6,
     PEN_MAX_SHARDS = 16
 };
 
 /* How a weight or a table begins. Deterministic from (seed, name's hash, element). */
 typedef enum pen__init_kind {
-    PEN_INIT_ZERO, PEN_INIT_ONE,
-    PEN_INIT_NORMAL,   /* N(0, scale) */
-    PEN_INIT_UNIFORM,  /* U(-scale, scale) */
-    PEN_INIT_XAVIER,   /* U(-s, s), s = scale sqrt(6 / (rows + cols)) */
-    PEN_INIT_HE        /* N(0, scale sqrt(2 / cols)) */
+    PEN_INIT_ZERO,
+    PEN_INIT_ONE,
+    PEN_INIT_NORMAL,  /* N(0, scale) */
+    PEN_INIT_UNIFORM, /* U(-scale, scale) */
+    PEN_INIT_XAVIER,  /* U(-s, s), s = scale sqrt(6 / (rows + cols)) */
+    PEN_INIT_HE       /* N(0, scale sqrt(2 / cols)) */
 } pen__init_kind;
 
 typedef struct pen__init {
@@ -58,9 +60,9 @@ typedef struct pen__weight {
     char name[48];
     int64_t rows, cols, at;
     pen__init init;
-    bool decays;       /* regularisation applies (not to biases and norms) */
-    double follows;    /* not 0: no gradient moves it; its "gradient" is where a step moves it, this part of the way */
-    pen__real *data;   /* (rows, cols), borrowed from the model's tensor: see pen__plan_weight_set */
+    bool decays;     /* regularisation applies (not to biases and norms) */
+    double follows;  /* not 0: no gradient moves it; its "gradient" is where a step moves it, this part of the way */
+    pen__real *data; /* (rows, cols), borrowed from the model's tensor: see pen__plan_weight_set */
 } pen__weight;
 
 /* An embedding table, (rows, width). `dense` where some op gives a gradient for every row (full softmax). */
@@ -75,14 +77,14 @@ typedef struct pen__embedding {
 
 typedef enum pen__lookup_kind { PEN_LOOKUP_ROW, PEN_LOOKUP_BAG, PEN_LOOKUP_DENSE } pen__lookup_kind;
 
-/* One use of a table. ROW: a row of the output for each index. BAG: a row for each row of `extent`, the index input's parent.
- * DENSE: an op reads all of the table and gives each shard's gradient as a (rows, width) block. */
+/* One use of a table. ROW: a row of the output for each index. BAG: a row for each row of `extent`, the index input's
+ * parent. DENSE: an op reads all of the table and gives each shard's gradient as a (rows, width) block. */
 typedef struct pen__lookup {
     pen__lookup_kind kind;
-    int32_t table, index;  /* index: the index input; -1 for DENSE */
-    int32_t extent;        /* of the output's rows, and of the gradient's */
-    int32_t weight;        /* BAG: a real input of width 1 on the index input's extent, or -1 */
-    int32_t mode;          /* BAG: a pen__pool */
+    int32_t table, index; /* index: the index input; -1 for DENSE */
+    int32_t extent;       /* of the output's rows, and of the gradient's */
+    int32_t weight;       /* BAG: a real input of width 1 on the index input's extent, or -1 */
+    int32_t mode;         /* BAG: a pen__pool */
 } pen__lookup;
 
 typedef struct pen__input {
@@ -92,7 +94,7 @@ typedef struct pen__input {
 
 typedef struct pen__extent {
     char name[32];
-    int32_t parent;  /* -1: root or shared */
+    int32_t parent; /* -1: root or shared */
     bool shared;
 } pen__extent;
 
@@ -101,30 +103,30 @@ struct pen__op;
 /* A matrix that an op makes, or a real input. */
 typedef struct pen__node {
     int32_t extent, width;
-    int32_t input;     /* the real input that it is, or -1 */
-    int32_t lookup;    /* the lookup whose output it is (its gradient is kept for the whole batch), or -1 */
-    bool has_grad;     /* false: a constant */
+    int32_t input;  /* the real input that it is, or -1 */
+    int32_t lookup; /* the lookup whose output it is (its gradient is kept for the whole batch), or -1 */
+    bool has_grad;  /* false: a constant */
 } pen__node;
 
 /* One appended op. What `i` and `f` mean is the op's own. */
 typedef struct pen__call {
     const struct pen__op *op;
     int32_t in[PEN_MAX_IN], n_in;
-    int32_t out;       /* -1: a loss */
-    int32_t aux;       /* a node without a gradient that carries what backward needs, or -1 */
+    int32_t out; /* -1: a loss */
+    int32_t aux; /* a node without a gradient that carries what backward needs, or -1 */
     int32_t weight[PEN_MAX_OP_WEIGHTS];
-    int32_t index[4];  /* index inputs */
+    int32_t index[4]; /* index inputs */
     int32_t lookup;
     int32_t i[8];
     double f[4];
-    int32_t number;    /* its place in the plan: keys its randomness */
-    uint32_t adds;     /* bit k: in backward a later call has already written in[k]'s gradient: add to it */
-    bool learns;       /* a loss stands on it; others are computed for answers alone */
+    int32_t number; /* its place in the plan: keys its randomness */
+    uint32_t adds;  /* bit k: in backward a later call has already written in[k]'s gradient: add to it */
+    bool learns;    /* a loss stands on it; others are computed for answers alone */
 } pen__call;
 
 typedef struct pen__plan {
     pen_context *ctx;
-    pen_status status;  /* of the first constructor that failed */
+    pen_status status; /* of the first constructor that failed */
     pen_error error;
     int32_t n_extents, n_index, n_real, n_weights, n_tables, n_lookups, n_nodes, n_calls;
     size_t weights_cap, tables_cap, lookups_cap, nodes_cap, calls_cap;
@@ -135,19 +137,20 @@ typedef struct pen__plan {
     pen__lookup *lookup;
     pen__node *node;
     pen__call *call;
-    int64_t n_dense;    /* reals in the block of dense gradients */
-    bool has_global;    /* some op meets other shards: every shard keeps its own activations */
+    int64_t n_dense; /* reals in the block of dense gradients */
+    bool has_global; /* some op meets other shards: every shard keeps its own activations */
 } pen__plan;
 
-/* ---- life ---------------------------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------------------------- */
 
 pen_status pen__plan_create(pen_context *ctx, pen__plan **plan, pen_error *error);
 
-/* The first failure of a constructor, if any; afterwards the plan is immutable but for its weights' and tables' data. */
+/* The first failure of a constructor, if any; afterwards the plan is immutable but for its weights' and tables'
+ * data. */
 pen_status pen__plan_end(pen__plan *plan, pen_error *error);
 void pen__plan_destroy(pen__plan *plan);
 
-/* ---- parts --------------------------------------------------------------------------------------------------------- */
+/* ---- parts ------------------------------------------------------------------------------------------------------- */
 
 int32_t pen__extent_child(pen__plan *plan, int32_t parent, const char *name);
 int32_t pen__extent_shared(pen__plan *plan, const char *name);
@@ -163,8 +166,14 @@ int32_t pen__plan_weight(pen__plan *plan, const char *name, int64_t rows, int64_
 int32_t pen__plan_table(pen__plan *plan, const char *name, int64_t rows, int32_t width, pen__init init);
 
 /* Where the numbers are. Borrowed: they must live as long as the plan is used. */
-static inline void pen__plan_weight_set(pen__plan *plan, int32_t weight, pen__real *data) { plan->weight[weight].data = data; }
-static inline void pen__plan_table_set(pen__plan *plan, int32_t table, pen__real *data) { plan->table[table].data = data; }
+static inline void pen__plan_weight_set(pen__plan *plan, int32_t weight, pen__real *data)
+{
+    plan->weight[weight].data = data;
+}
+static inline void pen__plan_table_set(pen__plan *plan, int32_t table, pen__real *data)
+{
+    plan->table[table].data = data;
+}
 
 /* Fills `data` (rows, cols) as `init` says. */
 void pen__init_fill(pen__init init, const char *name, uint64_t seed, int64_t rows, int64_t cols, pen__real *data);

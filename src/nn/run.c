@@ -1,7 +1,7 @@
 /* Steps of training. Frames, arenas and gradient blocks are made when the run is bound; a step only fills them.
  *
- * Arenas: one a worker, since a shard's activations are done with when its backward is; with global ops one a shard, for
- * shards meet between regions. Cost of a step beside the ops: reading n_shards blocks of dense gradients once. */
+ * Arenas: one a worker, since a shard's activations are done with when its backward is; with global ops one a shard,
+ * for shards meet between regions. Cost of a step beside the ops: reading n_shards blocks of dense gradients once. */
 #include "nn/run.h"
 
 #include <math.h>
@@ -16,14 +16,14 @@ struct pen__run {
     pen__run_options o;
     pen__layout *layout;
     int32_t n_workers, n_arenas, n_globals;
-    int32_t global[MAX_GLOBALS];               /* numbers of the calls where shards meet */
+    int32_t global[MAX_GLOBALS]; /* numbers of the calls where shards meet */
     int64_t shard_rows[PEN_MAX_EXTENTS], batch_rows[PEN_MAX_EXTENTS];
-    pen__real *arenas, *scratches;             /* (n_arenas, arena), (n_workers, scratch) */
-    pen__real *dense;                          /* (n_shards bound, n_dense) */
-    pen__real *total;                          /* (n_dense): summed up */
-    pen__real **lookup_grad;                   /* (n_lookups) */
+    pen__real *arenas, *scratches; /* (n_arenas, arena), (n_workers, scratch) */
+    pen__real *dense;              /* (n_shards bound, n_dense) */
+    pen__real *total;              /* (n_dense): summed up */
+    pen__real **lookup_grad;       /* (n_lookups) */
     pen__real *table_grad[PEN_MAX_SHARDS][PEN_MAX_TABLES];
-    pen__real *row;                            /* (n_workers, widest table): a row's gradient */
+    pen__real *row; /* (n_workers, widest table): a row's gradient */
     int64_t widest;
     pen__frame frame[PEN_MAX_SHARDS];
 
@@ -33,14 +33,15 @@ struct pen__run {
     const pen__beside *beside;
     int32_t n_shards, region;
     pen__update decaying, plain, of_tables;
-    pen__real clip;                            /* what the gradient is multiplied by */
-    double *squares;                           /* of each update run, in order */
+    pen__real clip;  /* what the gradient is multiplied by */
+    double *squares; /* of each update run, in order */
     size_t squares_cap;
 };
 
-/* ---- life ---------------------------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------------------------- */
 
-pen_status pen__run_create(pen_context *ctx, const pen__plan *plan, const pen__run_options *options, pen__run **out, pen_error *error)
+pen_status pen__run_create(pen_context *ctx, const pen__plan *plan, const pen__run_options *options, pen__run **out,
+                           pen_error *error)
 {
     pen__run *run = NULL;
     *out = NULL;
@@ -85,7 +86,7 @@ void pen__run_destroy(pen__run *run)
     pen__free(run->ctx, run);
 }
 
-/* ---- bounds ---------------------------------------------------------------------------------------------------------- */
+/* ---- bounds ------------------------------------------------------------------------------------------------------ */
 
 int32_t pen__run_shards(const pen__run *run, int64_t n)
 {
@@ -94,7 +95,8 @@ int32_t pen__run_shards(const pen__run *run, int64_t n)
 }
 
 /* The rows of each extent that shard s has. */
-static void cut(const pen__plan *plan, const pen__batch *batch, int32_t n_shards, int32_t s, int64_t *first, int64_t *count)
+static void cut(const pen__plan *plan, const pen__batch *batch, int32_t n_shards, int32_t s, int64_t *first,
+                int64_t *count)
 {
     for (int32_t e = 0; e < plan->n_extents; e++) {
         int32_t parent = plan->extent[e].parent;
@@ -142,7 +144,8 @@ static pen_status bind_gradients(pen__run *run, pen_error *error)
         const pen__lookup *lookup = &plan->lookup[k];
         if (lookup->kind == PEN_LOOKUP_DENSE) continue;
         int64_t copies = plan->extent[lookup->extent].shared ? n_shards : 1;
-        PEN_TRY(renew(run->ctx, &run->lookup_grad[k], copies * run->batch_rows[lookup->extent] * plan->table[lookup->table].width, error));
+        PEN_TRY(renew(run->ctx, &run->lookup_grad[k],
+                      copies * run->batch_rows[lookup->extent] * plan->table[lookup->table].width, error));
     }
     for (int32_t s = 0; s < n_shards; s++)
         for (int32_t t = 0; t < plan->n_tables; t++)
@@ -180,7 +183,8 @@ uint64_t pen__run_bytes(const pen__run *run)
     const pen__plan *plan = run->plan;
     if (!run->layout) return 0;
     int32_t n_shards = pen__run_shards(run, run->batch_rows[PEN_ROOT]);
-    int64_t n = run->n_arenas * run->layout->arena + run->n_workers * run->layout->scratch + (n_shards + 1) * plan->n_dense;
+    int64_t n =
+        run->n_arenas * run->layout->arena + run->n_workers * run->layout->scratch + (n_shards + 1) * plan->n_dense;
     for (int32_t k = 0; k < plan->n_lookups; k++) {
         const pen__lookup *lookup = &plan->lookup[k];
         int64_t width = plan->table[lookup->table].width;
@@ -192,7 +196,7 @@ uint64_t pen__run_bytes(const pen__run *run)
     return (uint64_t)n * sizeof(pen__real);
 }
 
-/* ---- computing ---------------------------------------------------------------------------------------------------------- */
+/* ---- computing --------------------------------------------------------------------------------------------------- */
 
 static void begin_shard(pen__run *run, int32_t s)
 {
@@ -260,9 +264,17 @@ static void set_frames(pen__run *run, uint64_t step)
 {
     for (int32_t s = 0; s < run->n_shards; s++) {
         pen__frame *f = &run->frame[s];
-        *f = (pen__frame){.plan = run->plan, .layout = run->layout, .batch = run->batch, .lookup_grad = run->lookup_grad,
-                          .table_grad = run->table_grad[s], .all = run->frame, .shard = s, .n_shards = run->n_shards, .training = true,
-                          .seed = run->o.seed, .step = step};
+        *f = (pen__frame){.plan = run->plan,
+                          .layout = run->layout,
+                          .batch = run->batch,
+                          .lookup_grad = run->lookup_grad,
+                          .table_grad = run->table_grad[s],
+                          .all = run->frame,
+                          .shard = s,
+                          .n_shards = run->n_shards,
+                          .training = true,
+                          .seed = run->o.seed,
+                          .step = step};
         cut(run->plan, run->batch, run->n_shards, s, f->first, f->count);
     }
 }
@@ -279,17 +291,20 @@ static pen_status compute_all(pen__run *run, uint64_t step, double *loss, pen_er
     return PEN_OK;
 }
 
-/* ---- updating ---------------------------------------------------------------------------------------------------------------- */
+/* ---- updating ---------------------------------------------------------------------------------------------------- */
 
 /* The update's runs: first the dense block's, then each table's rows. */
 typedef struct update_run {
-    int32_t table;      /* -1: the dense block */
-    int64_t from, to;   /* reals, or places in touched rows */
+    int32_t table;    /* -1: the dense block */
+    int64_t from, to; /* reals, or places in touched rows */
 } update_run;
 
 static int64_t dense_runs(const pen__run *run) { return pen__shards(run->plan->n_dense, UPDATE_GRAIN); }
 
-static int64_t rows_touched(const pen__run *run, int32_t t) { return run->plan->table[t].frozen ? 0 : run->touched[t].n; }
+static int64_t rows_touched(const pen__run *run, int32_t t)
+{
+    return run->plan->table[t].frozen ? 0 : run->touched[t].n;
+}
 
 static int64_t update_runs(const pen__run *run)
 {
@@ -301,7 +316,8 @@ static int64_t update_runs(const pen__run *run)
 static update_run update_run_of(const pen__run *run, int64_t task)
 {
     int64_t n = dense_runs(run);
-    if (task < n) return (update_run){-1, task * UPDATE_GRAIN, task + 1 < n ? (task + 1) * UPDATE_GRAIN : run->plan->n_dense};
+    if (task < n)
+        return (update_run){-1, task * UPDATE_GRAIN, task + 1 < n ? (task + 1) * UPDATE_GRAIN : run->plan->n_dense};
     task -= n;
     for (int32_t t = 0;; t++) {
         int64_t rows = rows_touched(run, t);
@@ -330,10 +346,12 @@ static void sum_dense(pen__run *run, int64_t from, int64_t to)
 {
     const pen__deep *deep = pen__deep_kern();
     memcpy(run->total + from, run->dense + from, (size_t)(to - from) * sizeof *run->total);
-    for (int32_t s = 1; s < run->n_shards; s++) deep->add(run->total + from, run->dense + s * run->plan->n_dense + from, to - from);
+    for (int32_t s = 1; s < run->n_shards; s++)
+        deep->add(run->total + from, run->dense + s * run->plan->n_dense + from, to - from);
 }
 
-/* The part of a weight that stands in [from, to) of the dense block, counted from its first number; false: none does. */
+/* The part of a weight that stands in [from, to) of the dense block, counted from its first number; false: none
+ * does. */
 static bool part_within(const pen__weight *weight, int64_t from, int64_t to, int64_t *low, int64_t *high)
 {
     int64_t size = weight->rows * weight->cols;
@@ -359,8 +377,9 @@ static void step_dense(pen__run *run, int64_t from, int64_t to)
         if (by_row) { /* a row is stepped by the run that holds its first number */
             for (int64_t r = 0; r < weight->rows; r++)
                 if (weight->at + r * weight->cols >= from && weight->at + r * weight->cols < to)
-                    pen__optimise(run->o.learning.kind, weight->decays ? &run->decaying : &run->plain, weight->data + r * weight->cols,
-                                  slot[0] + weight->at + r * weight->cols, NULL, run->total + weight->at + r * weight->cols, weight->cols);
+                    pen__optimise(run->o.learning.kind, weight->decays ? &run->decaying : &run->plain,
+                                  weight->data + r * weight->cols, slot[0] + weight->at + r * weight->cols, NULL,
+                                  run->total + weight->at + r * weight->cols, weight->cols);
             continue;
         }
         if (!part_within(weight, from, to, &low, &high)) continue;
@@ -427,8 +446,9 @@ static pen_status update_task(void *arg, int64_t task, int worker, pen_error *er
         int64_t row = touched->row && !table->dense ? touched->row[at] : at;
         row_gradient(run, u.table, at, g);
         if (run->clip != 1) deep->scale(g, run->clip, table->width);
-        pen__optimise(run->o.learning.kind, &run->of_tables, table->data + row * table->width, slot[0] ? slot[0] + row * stride : NULL,
-                      slot[1] ? slot[1] + row * stride : NULL, g, table->width);
+        pen__optimise(run->o.learning.kind, &run->of_tables, table->data + row * table->width,
+                      slot[0] ? slot[0] + row * stride : NULL, slot[1] ? slot[1] + row * stride : NULL, g,
+                      table->width);
     }
     return PEN_OK;
 }
@@ -445,8 +465,8 @@ static pen_status clip_gradient(pen__run *run, int64_t n, double *norm, pen_erro
     return PEN_OK;
 }
 
-pen_status pen__run_step(pen__run *run, const pen__batch *batch, const pen__touched *touched, uint64_t step, const pen__beside *beside,
-                         pen__step_report *report, pen_error *error)
+pen_status pen__run_step(pen__run *run, const pen__batch *batch, const pen__touched *touched, uint64_t step,
+                         const pen__beside *beside, pen__step_report *report, pen_error *error)
 {
     int64_t rows[PEN_MAX_EXTENTS] = {0}, all[PEN_MAX_EXTENTS] = {0};
     pen__run_measure(run, batch, rows, all);
@@ -479,8 +499,8 @@ static pen_status tables_gradients(pen__run *run, pen__real *const *wanted)
     return PEN_OK;
 }
 
-pen_status pen__run_gradients(pen__run *run, const pen__batch *batch, uint64_t step, pen__real *dense, pen__real *const *table,
-                              double *loss, pen_error *error)
+pen_status pen__run_gradients(pen__run *run, const pen__batch *batch, uint64_t step, pen__real *dense,
+                              pen__real *const *table, double *loss, pen_error *error)
 {
     const pen__plan *plan = run->plan;
     pen_status status = PEN_OK;

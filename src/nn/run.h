@@ -1,7 +1,8 @@
-/* Training steps: a batch's shards forward and backward in parallel, gradients summed in shard order, one step of the optimiser.
+/* Training steps: a batch's shards forward and backward in parallel, gradients summed in shard order, one step of the
+ * optimiser.
  *
- * The number of shards depends on the batch alone (its examples over `grain`, at most 16), so that one thread and sixteen
- * give the same bits. A step has two parallel regions (three with clipping, two more for each global op):
+ * The number of shards depends on the batch alone (its examples over `grain`, at most 16), so that one thread and
+ * sixteen give the same bits. A step has two parallel regions (three with clipping, two more for each global op):
  *   compute   every shard's forward and backward; beside it whatever the caller prepares for later steps;
  *   update    the dense block in runs, each table's touched rows in runs: sum the gradients in order, step.
  * Nothing is allocated in a step once the run is bound to bounds that the batches keep. */
@@ -15,15 +16,15 @@
 
 enum { PEN_MAX_TABLES = 16 };
 
-/* The optimiser's memory, borrowed: each NULL where pen__optimiser_slots is smaller. A table's slot has the table's shape (one
- * number a row for rowwise-adagrad), the dense ones plan->n_dense numbers. */
+/* The optimiser's memory, borrowed: each NULL where pen__optimiser_slots is smaller. A table's slot has the table's
+ * shape (one number a row for rowwise-adagrad), the dense ones plan->n_dense numbers. */
 typedef struct pen__slots {
     pen__real *dense[2];
     pen__real *table[PEN_MAX_TABLES][2];
 } pen__slots;
 
 typedef struct pen__run_options {
-    int32_t grain;        /* examples of a shard, > 0 */
+    int32_t grain; /* examples of a shard, > 0 */
     pen__learning learning;
     uint64_t seed;
     pen__slots slots;
@@ -32,12 +33,16 @@ typedef struct pen__run_options {
 typedef struct pen__run pen__run;
 
 /* The plan must be ended and its weights and tables set. */
-pen_status pen__run_create(pen_context *ctx, const pen__plan *plan, const pen__run_options *options, pen__run **out, pen_error *error);
+pen_status pen__run_create(pen_context *ctx, const pen__plan *plan, const pen__run_options *options, pen__run **out,
+                           pen_error *error);
 void pen__run_destroy(pen__run *run);
 
 /* Shards of a batch of n examples, and the first example of shard s (s may be the number of shards). */
 int32_t pen__run_shards(const pen__run *run, int64_t n);
-static inline int64_t pen__run_first(int64_t n, int32_t n_shards, int32_t s) { return pen__shard_begin(n, n_shards, s); }
+static inline int64_t pen__run_first(int64_t n, int32_t n_shards, int32_t s)
+{
+    return pen__shard_begin(n, n_shards, s);
+}
 
 /* Raises *rows to the rows of the largest shard of the batch, and batch_rows to its rows: bounds for pen__run_bind. */
 void pen__run_measure(const pen__run *run, const pen__batch *batch, int64_t *shard_rows, int64_t *batch_rows);
@@ -57,18 +62,19 @@ typedef struct pen__beside {
 
 /* What a step said. */
 typedef struct pen__step_report {
-    double loss;      /* the sum of the plan's losses */
-    double norm;      /* of the whole gradient, where it is clipped; else 0 */
+    double loss; /* the sum of the plan's losses */
+    double norm; /* of the whole gradient, where it is clipped; else 0 */
 } pen__step_report;
 
-/* Step number `step` (from 0) on a batch whose tables' touched rows are `touched` (one for each table, pen__touched_build with
- * pen__run_shards shards). beside may be NULL. After a failure the weights may be between two steps. */
-pen_status pen__run_step(pen__run *run, const pen__batch *batch, const pen__touched *touched, uint64_t step, const pen__beside *beside,
-                         pen__step_report *report, pen_error *error);
+/* Step number `step` (from 0) on a batch whose tables' touched rows are `touched` (one for each table,
+ * pen__touched_build with pen__run_shards shards). beside may be NULL. After a failure the weights may be between two
+ * steps. */
+pen_status pen__run_step(pen__run *run, const pen__batch *batch, const pen__touched *touched, uint64_t step,
+                         const pen__beside *beside, pen__step_report *report, pen_error *error);
 
-/* The same without the step of the optimiser: the summed gradient of the dense block stands in `dense` (n_dense), that of each table
- * in table[t] (all its rows; NULL: not wanted). For proofs and for people who look inside. */
-pen_status pen__run_gradients(pen__run *run, const pen__batch *batch, uint64_t step, pen__real *dense, pen__real *const *table,
-                              double *loss, pen_error *error);
+/* The same without the step of the optimiser: the summed gradient of the dense block stands in `dense` (n_dense), that
+ * of each table in table[t] (all its rows; NULL: not wanted). For proofs and for people who look inside. */
+pen_status pen__run_gradients(pen__run *run, const pen__batch *batch, uint64_t step, pen__real *dense,
+                              pen__real *const *table, double *loss, pen_error *error);
 
 #endif

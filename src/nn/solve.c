@@ -1,5 +1,5 @@
-/* Fold-in for networks with user embeddings: the user's own rows are learned, the network stays as it is. One shard, no dropout, in
- * fixed order. Cost: forward and backward of the batch, a step. */
+/* Fold-in for networks with user embeddings: the user's own rows are learned, the network stays as it is. One shard, no
+ * dropout, in fixed order. Cost: forward and backward of the batch, a step. */
 #include "nn/arena.h"
 #include "nn/optimiser.h"
 
@@ -24,7 +24,8 @@ static int64_t slot_reals(const pen__plan *plan)
 
 size_t pen__solve_bytes(const pen__layout *layout)
 {
-    int64_t n = layout->arena + layout->scratch + layout->plan->n_dense + lookup_reals(layout) + slot_reals(layout->plan);
+    int64_t n =
+        layout->arena + layout->scratch + layout->plan->n_dense + lookup_reals(layout) + slot_reals(layout->plan);
     return (size_t)n * sizeof(pen__real) + (size_t)layout->plan->n_lookups * sizeof(pen__real *) + 2 * ALIGN;
 }
 
@@ -34,11 +35,12 @@ static void row_gradient(const pen__frame *f, int32_t table, pen__real *g)
     int64_t width = f->plan->table[table].width;
     memset(g, 0, (size_t)width * sizeof *g);
     for (int32_t k = 0; k < f->plan->n_lookups; k++)
-        if (f->plan->lookup[k].table == table) pen__deep_kern()->column_sum(g, f->lookup_grad[k], f->count[f->plan->lookup[k].extent], width);
+        if (f->plan->lookup[k].table == table)
+            pen__deep_kern()->column_sum(g, f->lookup_grad[k], f->count[f->plan->lookup[k].extent], width);
 }
 
-void pen__solve(const pen__layout *layout, void *memory, pen__batch *batch, pen__real *const *row, int32_t n_steps, double rate, double l2,
-                void (*refill)(void *arg, int32_t step), void *arg)
+void pen__solve(const pen__layout *layout, void *memory, pen__batch *batch, pen__real *const *row, int32_t n_steps,
+                double rate, double l2, void (*refill)(void *arg, int32_t step), void *arg)
 {
     const pen__plan *plan = layout->plan;
     pen__frame f = {.plan = plan, .layout = layout, .batch = batch, .n_shards = 1, .fixed = true, .table_row = row};
@@ -55,7 +57,8 @@ void pen__solve(const pen__layout *layout, void *memory, pen__batch *batch, pen_
     memset(slots, 0, (size_t)slot_reals(plan) * sizeof *slots);
     f.lookup_grad = lookup;
     f.all = &f;
-    pen__learning learning = {.kind = PEN_OPT_ADAM, .rate = rate, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .l2 = l2};
+    pen__learning learning = {
+        .kind = PEN_OPT_ADAM, .rate = rate, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .l2 = l2};
     for (int32_t step = 0; step < n_steps; step++) {
         if (refill) refill(arg, step);
         for (int32_t e = 0; e < plan->n_extents; e++) f.count[e] = batch->n[e];
@@ -63,7 +66,8 @@ void pen__solve(const pen__layout *layout, void *memory, pen__batch *batch, pen_
         for (int32_t c = 0; c < plan->n_calls; c++)
             if (layout->needed[c]) plan->call[c].op->forward(&f, &plan->call[c]);
         for (int32_t c = plan->n_calls - 1; c >= 0; c--)
-            if (layout->needed[c] && pen__flows_back(plan, &plan->call[c])) plan->call[c].op->backward(&f, &plan->call[c]);
+            if (layout->needed[c] && pen__flows_back(plan, &plan->call[c]))
+                plan->call[c].op->backward(&f, &plan->call[c]);
         pen__update update = pen__update_at(&learning, (uint64_t)step, true);
         pen__real *slot = slots;
         for (int32_t t = 0; t < plan->n_tables; t++) {

@@ -33,10 +33,13 @@ static inline void visit_lookup(const visit *v, int32_t number, visit_fn fn, voi
         const int32_t *begin = v->batch->begin[extent];
         for (int64_t r = 0; r < v->batch->n[lookup->extent]; r++)
             for (int32_t i = begin[r]; i < begin[r + 1]; i++)
-                if (index[i] >= 0) fn(arg, index[i], (pen__source){number, (int32_t)r, bag_weight(v, lookup, i, begin[r + 1] - begin[r])});
+                if (index[i] >= 0)
+                    fn(arg, index[i],
+                       (pen__source){number, (int32_t)r, bag_weight(v, lookup, i, begin[r + 1] - begin[r])});
         return;
     }
-    int32_t copies = v->plan->extent[extent].shared ? v->n_shards : 1; /* each shard has its own gradients of shared rows */
+    /* each shard has its own gradients of shared rows */
+    int32_t copies = v->plan->extent[extent].shared ? v->n_shards : 1;
     for (int32_t s = 0; s < copies; s++)
         for (int64_t i = 0; i < n; i++)
             if (index[i] >= 0) fn(arg, index[i], (pen__source){number, (int32_t)(s * n + i), 1});
@@ -89,8 +92,8 @@ static void visit_table(const visit *v, int32_t table, visit_fn fn, void *arg)
         if (v->plan->lookup[k].table == table) visit_lookup(v, k, fn, arg);
 }
 
-pen_status pen__touched_build(pen__touched *t, const pen__plan *plan, int32_t table, const pen__batch *batch, int32_t n_shards,
-                              int32_t *slot, pen_error *error)
+pen_status pen__touched_build(pen__touched *t, const pen__plan *plan, int32_t table, const pen__batch *batch,
+                              int32_t n_shards, int32_t *slot, pen_error *error)
 {
     visit v = {plan, batch, n_shards};
     numbering a = {t, slot, plan->table[table].dense};

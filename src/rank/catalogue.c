@@ -15,8 +15,8 @@ static pen_status copy_bytes(pen_context *ctx, void *out, const void *from, size
     return PEN_OK;
 }
 
-static pen_status pick_categories(pen_context *ctx, const pen__column *from, const int32_t *number, int64_t n, pen__column *out,
-                                  pen_error *error)
+static pen_status pick_categories(pen_context *ctx, const pen__column *from, const int32_t *number, int64_t n,
+                                  pen__column *out, pen_error *error)
 {
     int64_t *begin, total = 0;
     int32_t *code;
@@ -34,28 +34,31 @@ static pen_status pick_categories(pen_context *ctx, const pen__column *from, con
     return PEN_OK;
 }
 
-static pen_status pick_numbers(pen_context *ctx, const pen__column *from, const int32_t *number, int64_t n, pen__column *out,
-                               pen_error *error)
+static pen_status pick_numbers(pen_context *ctx, const pen__column *from, const int32_t *number, int64_t n,
+                               pen__column *out, pen_error *error)
 {
     size_t width = from->type == PEN_COLUMN_VECTOR ? (size_t)from->width : 1;
     float *copy;
     PEN_TRY(PEN_NEW(ctx, copy, (size_t)n * width));
     out->number = copy;
-    for (int64_t i = 0; i < n; i++) memcpy(copy + (size_t)i * width, from->number + (size_t)number[i] * width, width * sizeof *copy);
+    for (int64_t i = 0; i < n; i++)
+        memcpy(copy + (size_t)i * width, from->number + (size_t)number[i] * width, width * sizeof *copy);
     return PEN_OK;
 }
 
 /* Fills out's arrays; what was allocated before a failure hangs in `out`, which the caller frees. */
-static pen_status pick_column(pen_context *ctx, const pen__column *from, const int32_t *number, int64_t n, pen__column *out,
-                              pen_error *error)
+static pen_status pick_column(pen_context *ctx, const pen__column *from, const int32_t *number, int64_t n,
+                              pen__column *out, pen_error *error)
 {
     char *name;
     *out = (pen__column){.type = from->type, .width = from->width, .rows = n, .words = {.ctx = ctx}};
     PEN_TRY(copy_bytes(ctx, &name, from->name, strlen(from->name) + 1, error));
     out->name = name;
     if (from->type == PEN_COLUMN_TEXT) return pen__strings_pick(&from->words, number, n, &out->words, error);
-    if (from->type == PEN_COLUMN_NUMBER || from->type == PEN_COLUMN_VECTOR) return pick_numbers(ctx, from, number, n, out, error);
-    for (int64_t i = 0; i < from->words.n; i++) PEN_TRY(pen__strings_append(&out->words, pen__strings_at(&from->words, i), error));
+    if (from->type == PEN_COLUMN_NUMBER || from->type == PEN_COLUMN_VECTOR)
+        return pick_numbers(ctx, from, number, n, out, error);
+    for (int64_t i = 0; i < from->words.n; i++)
+        PEN_TRY(pen__strings_append(&out->words, pen__strings_at(&from->words, i), error));
     if (from->type == PEN_COLUMN_CATEGORIES) return pick_categories(ctx, from, number, n, out, error);
     int32_t *code;
     PEN_TRY(PEN_NEW(ctx, code, n));
@@ -64,7 +67,8 @@ static pen_status pick_column(pen_context *ctx, const pen__column *from, const i
     return PEN_OK;
 }
 
-pen_status pen__table_pick(pen_context *ctx, const pen__table *from, const int32_t *number, int64_t n, pen__table *out, pen_error *error)
+pen_status pen__table_pick(pen_context *ctx, const pen__table *from, const int32_t *number, int64_t n, pen__table *out,
+                           pen_error *error)
 {
     *out = (pen__table){.rows = from->rows ? n : 0, .n_columns = 0, .title = from->title};
     if (!from->rows) return PEN_OK;
@@ -94,7 +98,8 @@ static pen_status copy_history(pen_context *ctx, const pen__rows *from, pen__row
     return PEN_OK;
 }
 
-pen_status pen__catalogue_build(const pen__train *train, int with_history, struct pen__catalogue **out, pen_error *error)
+pen_status pen__catalogue_build(const pen__train *train, int with_history, struct pen__catalogue **out,
+                                pen_error *error)
 {
     pen_context *ctx = train->ctx;
     struct pen__catalogue *c;
@@ -110,8 +115,10 @@ pen_status pen__catalogue_build(const pen__train *train, int with_history, struc
     PEN_TRY_DONE(pen__strings_index(&c->users, error));
     PEN_TRY_DONE(pen__strings_index(&c->items, error));
     PEN_TRY_DONE(PEN_NEW(ctx, c->item_events, train->n_items));
-    for (int32_t i = 0; i < train->n_items; i++) c->item_events[i] = train->by_item.begin[i + 1] - train->by_item.begin[i];
-    PEN_TRY_DONE(pen__table_pick(ctx, &train->data->item_table, train->data_item, train->n_items, &c->item_table, error));
+    for (int32_t i = 0; i < train->n_items; i++)
+        c->item_events[i] = train->by_item.begin[i + 1] - train->by_item.begin[i];
+    PEN_TRY_DONE(
+        pen__table_pick(ctx, &train->data->item_table, train->data_item, train->n_items, &c->item_table, error));
     if (with_history) PEN_TRY_DONE(copy_history(ctx, &train->history, &c->history, error));
     if (with_history && train->task != PEN_TASK_RATE) PEN_TRY_DONE(pen__rows_liked(ctx, &c->history, &c->liked, error));
 done:
@@ -145,7 +152,8 @@ pen__span pen__catalogue_title(const struct pen__catalogue *c, int32_t item)
     if (!table->rows || table->title < 0 || item < 0 || item >= table->rows) return (pen__span){"", 0};
     const pen__column *column = &table->column[table->title];
     if (column->type == PEN_COLUMN_TEXT) return pen__strings_at(&column->words, item);
-    if (column->type == PEN_COLUMN_CATEGORY && column->code[item] >= 0) return pen__strings_at(&column->words, column->code[item]);
+    if (column->type == PEN_COLUMN_CATEGORY && column->code[item] >= 0)
+        return pen__strings_at(&column->words, column->code[item]);
     return (pen__span){"", 0};
 }
 

@@ -15,7 +15,8 @@ struct pen__catalogue {
 };
 
 /* From training's data: copies. with_history 0 leaves what users have seen out. */
-pen_status pen__catalogue_build(const pen__train *train, int with_history, struct pen__catalogue **out, pen_error *error);
+pen_status pen__catalogue_build(const pen__train *train, int with_history, struct pen__catalogue **out,
+                                pen_error *error);
 void pen__catalogue_free(struct pen__catalogue *catalogue);
 
 /* What a model goes by of a user of its own: what was liked. number -1, or no history: nothing. */
@@ -37,7 +38,8 @@ pen__span pen__catalogue_title(const struct pen__catalogue *catalogue, int32_t i
 pen__span pen__catalogue_name(const struct pen__catalogue *catalogue, int32_t item);
 
 /* The rows of a table that `number` picks. */
-pen_status pen__table_pick(pen_context *ctx, const pen__table *from, const int32_t *number, int64_t n, pen__table *out, pen_error *error);
+pen_status pen__table_pick(pen_context *ctx, const pen__table *from, const int32_t *number, int64_t n, pen__table *out,
+                           pen_error *error);
 void pen__table_free(pen_context *ctx, pen__table *table);
 
 #endif

@@ -1,7 +1,7 @@
-/* Reasons. Where a model cannot take its score apart, an event's share is what the score loses without it: the history is
- * folded in once with everything and once without each event, each answer serves all items asked about, and what no event
- * explains is the rest. Cost: as many fold-ins as the history is long (its latest MOST_EVENTS at most); for a model without
- * vectors as many passes over the catalogue.
+/* Reasons. Where a model cannot take its score apart, an event's share is what the score loses without it: the history
+ * is folded in once with everything and once without each event, each answer serves all items asked about, and what no
+ * event explains is the rest. Cost: as many fold-ins as the history is long (its latest MOST_EVENTS at most); for a
+ * model without vectors as many passes over the catalogue.
  */
 #include "rank/explain.h"
 
@@ -63,7 +63,8 @@ static pen_status prepare(work *w, int64_t n_history, pen_error *error)
 {
     pen_context *ctx = w->model->ctx;
     const pen__model_class *class = w->model->class;
-    PEN_CHECK(rates(w->model) || class->factors || class->score, PEN_E_UNSUPPORTED, "%s neither ranks nor rates: there is nothing to explain", class->name);
+    PEN_CHECK(rates(w->model) || class->factors || class->score, PEN_E_UNSUPPORTED,
+              "%s neither ranks nor rates: there is nothing to explain", class->name);
     if (class->factors) class->factors(w->model, &w->factors);
     PEN_TRY(pen__new(ctx, &w->scratch, pen__model_scratch(w->model), 1, true, error));
     if (class->factors)
@@ -96,8 +97,8 @@ static pen__user without(const work *w, const pen__user *user, int64_t e)
 }
 
 /* Shares by leaving out: all of them in `share` (events x n), then the largest of each item into its reasons. */
-static pen_status leave_out(work *w, const pen__user *user, const double *score, pen__reason *reason, int32_t cap, int32_t *n_reasons,
-                            pen_error *error)
+static pen_status leave_out(work *w, const pen__user *user, const double *score, pen__reason *reason, int32_t cap,
+                            int32_t *n_reasons, pen_error *error)
 {
     pen_context *ctx = w->model->ctx;
     pen_status status = PEN_OK;
@@ -121,7 +122,8 @@ static pen_status leave_out(work *w, const pen__user *user, const double *score,
         pen__reason *own = all + (int64_t)i * (events + 1);
         double sum = 0;
         for (int64_t e = 0; e < events; e++) sum += (double)own[e].share;
-        own[events] = (pen__reason){-1, (float)(score[i] - sum), events ? "what no single event explains" : "what the model learned of this user"};
+        own[events] = (pen__reason){-1, (float)(score[i] - sum),
+                                    events ? "what no single event explains" : "what the model learned of this user"};
         qsort(own, (size_t)events + 1, sizeof *own, by_share);
         n_reasons[i] = events + 1 < cap ? (int32_t)events + 1 : cap;
         memcpy(reason + (size_t)i * (size_t)cap, own, (size_t)n_reasons[i] * sizeof *own);
@@ -133,8 +135,9 @@ done:
     return status;
 }
 
-pen_status pen__explain(const pen_model *model, const pen__user *user, const int32_t *item, int32_t n, pen__reason *reason, int32_t cap,
-                        int32_t *n_reasons, int32_t *exact, double *score, pen_error *error)
+pen_status pen__explain(const pen_model *model, const pen__user *user, const int32_t *item, int32_t n,
+                        pen__reason *reason, int32_t cap, int32_t *n_reasons, int32_t *exact, double *score,
+                        pen_error *error)
 {
     work w = {.model = model, .item = item, .n = n};
     pen_status status = PEN_OK;
@@ -150,7 +153,8 @@ pen_status pen__explain(const pen_model *model, const pen__user *user, const int
     }
     for (int32_t i = 0; model->class->explain && i < n; i++) {
         pen__reason *mine = reason + (size_t)i * (size_t)cap;
-        PEN_TRY_DONE(model->class->explain(model, user, item[i], w.scratch, mine, cap, &n_reasons[i], &exact[i], error));
+        PEN_TRY_DONE(
+            model->class->explain(model, user, item[i], w.scratch, mine, cap, &n_reasons[i], &exact[i], error));
         qsort(mine, (size_t)n_reasons[i], sizeof *mine, by_share);
     }
 done:
@@ -159,7 +163,7 @@ done:
     return status;
 }
 
-/* ---- words --------------------------------------------------------------------------------------------------------- */
+/* ---- words ------------------------------------------------------------------------------------------------------- */
 
 static void name_of(const pen_model *model, int32_t item, pen__text *out)
 {
@@ -177,16 +181,21 @@ static double value_of(const pen__user *user, int32_t item)
     return NAN;
 }
 
-void pen__why(const pen_model *model, const pen__user *user, int32_t item, const pen__reason *reason, int32_t n, pen__text *out)
+void pen__why(const pen_model *model, const pen__user *user, int32_t item, const pen__reason *reason, int32_t n,
+              pen__text *out)
 {
     enum { MOST_NAMED = 3 };
     const pen__reason *named[MOST_NAMED], *other = NULL;
     int n_named = 0;
     for (int32_t i = 0; i < n; i++) {
         bool is_event = !reason[i].what && reason[i].item >= 0;
-        if (is_event && reason[i].share > 0 && n_named < MOST_NAMED && (!n_named || reason[i].share >= named[0]->share / 4)) named[n_named++] = &reason[i];
+        if (is_event && reason[i].share > 0 && n_named < MOST_NAMED &&
+            (!n_named || reason[i].share >= named[0]->share / 4))
+            named[n_named++] = &reason[i];
         /* what is the same for every item is no reason for this one */
-        if (!is_event && reason[i].what && strncmp(reason[i].what, "the mean", 8) && (!other || (reason[i].share > 0 && other->share <= 0))) other = &reason[i];
+        if (!is_event && reason[i].what && strncmp(reason[i].what, "the mean", 8) &&
+            (!other || (reason[i].share > 0 && other->share <= 0)))
+            other = &reason[i];
     }
     if (!n_named) {
         pen__text_puts(out, other ? other->what : "no event of the history speaks for it");

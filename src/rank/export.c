@@ -1,6 +1,6 @@
-/* Exporting: tab-separated text (ids first, quoted where they hold a tab, a quote or a line feed), or NumPy's .npy, version 1.0.
- * Item vectors end with the item's bias and user vectors with a 1 where the model has biases: their inner product is the score.
- * Rows are made in blocks, so memory does not grow with users.
+/* Exporting: tab-separated text (ids first, quoted where they hold a tab, a quote or a line feed), or NumPy's .npy,
+ * version 1.0. Item vectors end with the item's bias and user vectors with a 1 where the model has biases: their inner
+ * product is the score. Rows are made in blocks, so memory does not grow with users.
  */
 #include "rank/export.h"
 
@@ -27,12 +27,13 @@ typedef struct sheet {
     int32_t n; /* neighbours */
 } sheet;
 
-/* ---- text and NumPy ------------------------------------------------------------------------------------------------ */
+/* ---- text and NumPy ---------------------------------------------------------------------------------------------- */
 
 static pen_status put_text(pen__writer *w, pen__span s, pen_error *error)
 {
     bool quote = false;
-    for (size_t i = 0; i < s.length; i++) quote = quote || s.text[i] == '\t' || s.text[i] == '"' || s.text[i] == '\n' || s.text[i] == '\r';
+    for (size_t i = 0; i < s.length; i++)
+        quote = quote || s.text[i] == '\t' || s.text[i] == '"' || s.text[i] == '\n' || s.text[i] == '\r';
     if (!quote) return pen__writer_write(w, s.text, s.length, error);
     PEN_TRY(pen__writer_write(w, "\"", 1, error));
     for (size_t i = 0; i < s.length; i++) {
@@ -47,17 +48,19 @@ static pen_status put_npy_header(pen__writer *w, const char *descr, int n_dims, 
 {
     char shape[100] = "", dict[512];
     size_t used = 0;
-    for (int i = 0; i < n_dims; i++) used += (size_t)snprintf(shape + used, sizeof shape - used, "%lld, ", (long long)dim[i]);
+    for (int i = 0; i < n_dims; i++)
+        used += (size_t)snprintf(shape + used, sizeof shape - used, "%lld, ", (long long)dim[i]);
     int n = snprintf(dict, sizeof dict, "{'descr': %s, 'fortran_order': False, 'shape': (%s), }", descr, shape);
     size_t whole = (10 + (size_t)n + 1 + 63) / 64 * 64, length = whole - 10;
-    unsigned char head[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)(length & 255), (unsigned char)(length >> 8)};
+    unsigned char head[10] = {
+        0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)(length & 255), (unsigned char)(length >> 8)};
     PEN_TRY(pen__writer_write(w, head, sizeof head, error));
     PEN_TRY(pen__writer_write(w, dict, (size_t)n, error));
     for (size_t i = (size_t)n; i + 1 < length; i++) PEN_TRY(pen__writer_write(w, " ", 1, error));
     return pen__writer_write(w, "\n", 1, error);
 }
 
-/* ---- ids ----------------------------------------------------------------------------------------------------------- */
+/* ---- ids --------------------------------------------------------------------------------------------------------- */
 
 static pen_status write_users(sheet *s, pen_error *error)
 {
@@ -85,17 +88,19 @@ static pen_status write_items(sheet *s, pen_error *error)
     return PEN_OK;
 }
 
-/* ---- vectors ------------------------------------------------------------------------------------------------------- */
+/* ---- vectors ----------------------------------------------------------------------------------------------------- */
 
 static pen_status factors_of(const pen_model *model, pen__factors *f, pen_error *error)
 {
     *f = (pen__factors){0};
     if (model->class->factors) model->class->factors(model, f);
-    PEN_CHECK(f->d > 0, PEN_E_UNSUPPORTED, "%s has no vectors; see what it has with --what tensors", model->class->name);
+    PEN_CHECK(f->d > 0, PEN_E_UNSUPPORTED, "%s has no vectors; see what it has with --what tensors",
+              model->class->name);
     return PEN_OK;
 }
 
-static pen_status write_rows(sheet *s, const pen__strings *ids, int64_t first, int64_t n, const float *rows, int32_t d, pen_error *error)
+static pen_status write_rows(sheet *s, const pen__strings *ids, int64_t first, int64_t n, const float *rows, int32_t d,
+                             pen_error *error)
 {
     if (s->npy) return pen__writer_write(s->w, rows, (size_t)n * (size_t)d * sizeof *rows, error);
     for (int64_t r = 0; r < n; r++) {
@@ -118,7 +123,8 @@ static pen_status user_shard(void *arg, int64_t shard, int worker, pen_error *er
 {
     (void)worker;
     const block *b = arg;
-    int64_t n_shards = pen__shards(b->n, 16), begin = pen__shard_begin(b->n, n_shards, shard), end = pen__shard_begin(b->n, n_shards, shard + 1);
+    int64_t n_shards = pen__shards(b->n, 16), begin = pen__shard_begin(b->n, n_shards, shard),
+            end = pen__shard_begin(b->n, n_shards, shard + 1);
     void *scratch;
     PEN_TRY(pen__new(b->model->ctx, &scratch, pen__model_scratch(b->model), 1, true, error));
     pen_status status = PEN_OK;
@@ -163,7 +169,7 @@ static pen_status write_vectors(sheet *s, bool users, pen_error *error)
     return status;
 }
 
-/* ---- histories, neighbours ------------------------------------------------------------------------------------------ */
+/* ---- histories, neighbours --------------------------------------------------------------------------------------- */
 
 static pen_status write_history(sheet *s, pen_error *error)
 {
@@ -176,7 +182,10 @@ static pen_status write_history(sheet *s, pen_error *error)
         PEN_TRY(pen__writer_printf(s->w, error, "user\titem\tvalue\n"));
     for (int64_t u = 0; u < h->n_rows; u++)
         for (int64_t e = h->begin[u]; e < h->begin[u + 1]; e++) {
-            struct { int32_t user, item; float value; } row = {(int32_t)u, h->column[e], h->value[e]};
+            struct {
+                int32_t user, item;
+                float value;
+            } row = {(int32_t)u, h->column[e], h->value[e]};
             if (s->npy) {
                 PEN_TRY(pen__writer_write(s->w, &row, sizeof row, error));
                 continue;
@@ -210,15 +219,18 @@ static pen_status neighbours_shard(void *arg, int64_t shard, int worker, pen_err
     PEN_TRY(PEN_NEW(ctx, scores, l->model->n_items));
     pen_status status = pen__similar(l->model, item, scores, &by, error);
     if (status == PEN_OK)
-        status = pen__mask_top(&all, scores, l->model->n_items, pen__tie_key(id.text, id.length), &item, 1, l->k, l->item + shard * l->k,
-                               l->score + shard * l->k, &l->found[shard], error);
+        status = pen__mask_top(&all, scores, l->model->n_items, pen__tie_key(id.text, id.length), &item, 1, l->k,
+                               l->item + shard * l->k, l->score + shard * l->k, &l->found[shard], error);
     pen__free(ctx, scores);
     return status;
 }
 
 static pen_status write_neighbour(sheet *s, int32_t item, int32_t neighbour, float score, pen_error *error)
 {
-    struct { int32_t item, neighbour; float similarity; } row = {item, neighbour, score};
+    struct {
+        int32_t item, neighbour;
+        float similarity;
+    } row = {item, neighbour, score};
     if (s->npy) return pen__writer_write(s->w, &row, sizeof row, error);
     PEN_TRY(put_text(s->w, pen__strings_at(&s->c->items, item), error));
     PEN_TRY(pen__writer_write(s->w, "\t", 1, error));
@@ -235,7 +247,8 @@ static pen_status write_lists(sheet *s, lists *l, pen_error *error)
         PEN_TRY(pen__parallel(s->model->ctx, l->n, neighbours_shard, l, error));
         for (int64_t r = 0; r < l->n; r++)
             for (int32_t j = 0; j < l->found[r]; j++)
-                PEN_TRY(write_neighbour(s, (int32_t)(l->first + r), l->item[r * l->k + j], l->score[r * l->k + j], error));
+                PEN_TRY(
+                    write_neighbour(s, (int32_t)(l->first + r), l->item[r * l->k + j], l->score[r * l->k + j], error));
         PEN_TRY(pen__meter_tick(&meter, l->first + l->n, error));
     }
     pen__meter_end(&meter, n);
@@ -255,7 +268,8 @@ static pen_status write_neighbours(sheet *s, pen_error *error)
     PEN_TRY_DONE(PEN_NEW(ctx, l.score, (size_t)l.k * BLOCK));
     PEN_TRY_DONE(PEN_NEW(ctx, l.found, BLOCK));
     if (s->npy)
-        PEN_TRY_DONE(put_npy_header(s->w, "[('item', '<i4'), ('neighbour', '<i4'), ('similarity', '<f4')]", 1, &rows, error));
+        PEN_TRY_DONE(
+            put_npy_header(s->w, "[('item', '<i4'), ('neighbour', '<i4'), ('similarity', '<f4')]", 1, &rows, error));
     else
         PEN_TRY_DONE(pen__writer_printf(s->w, error, "item\tneighbour\tsimilarity\n"));
     PEN_TRY_DONE(write_lists(s, &l, error));
@@ -266,22 +280,24 @@ done:
     return status;
 }
 
-/* ---- tensors --------------------------------------------------------------------------------------------------------- */
+/* ---- tensors ----------------------------------------------------------------------------------------------------- */
 
 static const char *numpy_type(int dtype)
 {
-    static const char *const type[] = {[PEN_U8] = "'|u1'",  [PEN_I8] = "'|i1'",  [PEN_I16] = "'<i2'", [PEN_I32] = "'<i4'",
-                                       [PEN_I64] = "'<i8'", [PEN_F32] = "'<f4'", [PEN_F64] = "'<f8'"};
+    static const char *const type[] = {
+        [PEN_U8] = "'|u1'",  [PEN_I8] = "'|i1'",  [PEN_I16] = "'<i2'", [PEN_I32] = "'<i4'",
+        [PEN_I64] = "'<i8'", [PEN_F32] = "'<f4'", [PEN_F64] = "'<f8'"};
     return type[dtype];
 }
 
-static pen_status write_tensor(const pen_model *model, const pen__state_tensor *tensor, const char *folder, pen_error *error)
+static pen_status write_tensor(const pen_model *model, const pen__state_tensor *tensor, const char *folder,
+                               pen_error *error)
 {
     char path[4096];
     pen__writer *w;
     /* names come from a file: they must not lead out of the folder */
-    PEN_CHECK(!strchr(tensor->name, '/') && tensor->name[0] != '.' && tensor->name[0], PEN_E_FORMAT, "tensor '%s' has a name that is no file's",
-              tensor->name);
+    PEN_CHECK(!strchr(tensor->name, '/') && tensor->name[0] != '.' && tensor->name[0], PEN_E_FORMAT,
+              "tensor '%s' has a name that is no file's", tensor->name);
     int n = snprintf(path, sizeof path, "%s/%s.npy", folder, tensor->name);
     PEN_CHECK(n > 0 && n < (int)sizeof path, PEN_E_ARGUMENT, "the path '%.100s...' is too long", folder);
     PEN_TRY(pen__writer_open(model->ctx, path, &w, error));
@@ -300,7 +316,7 @@ static pen_status write_tensors(const pen_model *model, const char *folder, pen_
     return PEN_OK;
 }
 
-/* ---- what is asked for ----------------------------------------------------------------------------------------------- */
+/* ---- what is asked for ------------------------------------------------------------------------------------------- */
 
 static pen_status write_part(sheet *s, const char *what, pen_error *error)
 {
@@ -314,11 +330,14 @@ static pen_status write_part(sheet *s, const char *what, pen_error *error)
 
 pen_status pen__export(const pen_model *model, const char *what, const char *path, int32_t n, pen_error *error)
 {
-    static const char *const parts[] = {"users", "items", "user-vectors", "item-vectors", "history", "neighbours", "tensors"};
+    static const char *const parts[] = {"users",   "items",      "user-vectors", "item-vectors",
+                                        "history", "neighbours", "tensors"};
     size_t n_parts = sizeof parts / sizeof *parts, part = 0, length = strlen(path);
     while (part < n_parts && strcmp(parts[part], what)) part++;
     int near = part < n_parts ? -1 : pen__nearest_name(pen__span_of(what), parts, n_parts, sizeof *parts);
-    PEN_CHECK(part < n_parts, PEN_E_UNKNOWN, "a model has no part '%.60s'%s%s%s; there are users, items, user-vectors, item-vectors, history, neighbours, tensors",
+    PEN_CHECK(part < n_parts, PEN_E_UNKNOWN,
+              "a model has no part '%.60s'%s%s%s; there are users, items, user-vectors, item-vectors, history, "
+              "neighbours, tensors",
               what, near >= 0 ? "; did you mean '" : "", near >= 0 ? parts[near] : "", near >= 0 ? "'?" : "");
     PEN_CHECK(n >= 1, PEN_E_ARGUMENT, "%d neighbours were asked for; ask for 1 or more", n);
     if (!strcmp(what, "tensors")) return write_tensors(model, path, error);

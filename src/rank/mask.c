@@ -1,4 +1,5 @@
-/* Filters become one byte for each item before anything is ranked, so that exactly n are found wherever n are allowed. */
+/* Filters become one byte for each item before anything is ranked, so that exactly n are found wherever n are
+ * allowed. */
 #include "rank/mask.h"
 
 #include <string.h>
@@ -8,8 +9,8 @@
 #include "rank/where.h"
 
 /* Marks the items of a list with `mark`; counts the ids that the model lacks. */
-static pen_status mark_list(const pen_model *model, const pen_string *id, size_t n, uint8_t mark, uint8_t *allowed, int64_t *unknown,
-                            pen_error *error)
+static pen_status mark_list(const pen_model *model, const pen_string *id, size_t n, uint8_t mark, uint8_t *allowed,
+                            int64_t *unknown, pen_error *error)
 {
     for (size_t i = 0; i < n; i++) {
         PEN_CHECK(id[i].bytes, PEN_E_ARGUMENT, "id %zu of a list is NULL", i);
@@ -72,8 +73,9 @@ int64_t pen__mask_count(const pen__mask *mask, const int32_t *rising, int64_t n)
     return count;
 }
 
-pen_status pen__mask_top(const pen__mask *mask, const float *scores, int32_t n_items, uint64_t tie_key, const int32_t *exclude,
-                         int64_t n_exclude, int32_t k, int32_t *item, float *score, int32_t *n, pen_error *error)
+pen_status pen__mask_top(const pen__mask *mask, const float *scores, int32_t n_items, uint64_t tie_key,
+                         const int32_t *exclude, int64_t n_exclude, int32_t k, int32_t *item, float *score, int32_t *n,
+                         pen_error *error)
 {
     pen_context *ctx = mask->ctx;
     pen_status status = PEN_OK;
@@ -94,13 +96,14 @@ done:
     return status;
 }
 
-pen_status pen__popular_top(const pen_model *model, const pen__mask *mask, uint64_t tie_key, const int32_t *exclude, int64_t n_exclude,
-                            int32_t k, int32_t *item, float *score, int32_t *n, pen_error *error)
+pen_status pen__popular_top(const pen_model *model, const pen__mask *mask, uint64_t tie_key, const int32_t *exclude,
+                            int64_t n_exclude, int32_t k, int32_t *item, float *score, int32_t *n, pen_error *error)
 {
     float *scores;
     PEN_TRY(PEN_NEW(model->ctx, scores, model->n_items));
     for (int32_t i = 0; i < model->n_items; i++) scores[i] = (float)model->catalogue->item_events[i];
-    pen_status status = pen__mask_top(mask, scores, model->n_items, tie_key, exclude, n_exclude, k, item, score, n, error);
+    pen_status status =
+        pen__mask_top(mask, scores, model->n_items, tie_key, exclude, n_exclude, k, item, score, n, error);
     pen__free(model->ctx, scores);
     return status;
 }

@@ -21,10 +21,13 @@ int64_t pen__state_elements(const pen__state_tensor *tensor)
     return n;
 }
 
-size_t pen__state_bytes(const pen__state_tensor *tensor) { return (size_t)pen__state_elements(tensor) * pen__state_type_size(tensor->dtype); }
+size_t pen__state_bytes(const pen__state_tensor *tensor)
+{
+    return (size_t)pen__state_elements(tensor) * pen__state_type_size(tensor->dtype);
+}
 
-pen_status pen__model_new(pen_context *ctx, const pen__model_class *class, const pen__params *params, const pen__train *train,
-                          uint64_t seed, pen_model **out, pen_error *error)
+pen_status pen__model_new(pen_context *ctx, const pen__model_class *class, const pen__params *params,
+                          const pen__train *train, uint64_t seed, pen_model **out, pen_error *error)
 {
     pen_model *model;
     *out = NULL;
@@ -74,8 +77,8 @@ pen__state_tensor *pen__model_tensor(const pen_model *model, const char *name)
     return NULL;
 }
 
-pen_status pen__model_add(pen_model *model, const char *name, int dtype, int role, int64_t d0, int64_t d1, int64_t d2, void *data_out,
-                          pen_error *error)
+pen_status pen__model_add(pen_model *model, const char *name, int dtype, int role, int64_t d0, int64_t d1, int64_t d2,
+                          void *data_out, pen_error *error)
 {
     assert(strlen(name) < sizeof model->tensor->name && !pen__model_tensor(model, name) && !model->container);
     pen__state_tensor tensor = {.dtype = dtype, .role = role, .dim = {d0, d1, d2}};
@@ -83,7 +86,8 @@ pen_status pen__model_add(pen_model *model, const char *name, int dtype, int rol
     while (tensor.n_dims < 3 && (tensor.n_dims == 0 || tensor.dim[tensor.n_dims])) tensor.n_dims++;
     size_t elements = 1;
     for (int i = 0; i < tensor.n_dims; i++)
-        PEN_CHECK(pen__mul(elements, (size_t)tensor.dim[i], &elements), PEN_E_LIMIT, "%s: tensor %s is too large", model->class->name, name);
+        PEN_CHECK(pen__mul(elements, (size_t)tensor.dim[i], &elements), PEN_E_LIMIT, "%s: tensor %s is too large",
+                  model->class->name, name);
     size_t cap = (size_t)model->n_tensors;
     PEN_TRY(PEN_GROW(model->ctx, model->tensor, &cap, (size_t)model->n_tensors + 1));
     PEN_TRY(pen__new(model->ctx, &tensor.data, elements, pen__state_type_size(dtype), true, error));
@@ -92,20 +96,23 @@ pen_status pen__model_add(pen_model *model, const char *name, int dtype, int rol
     return PEN_OK;
 }
 
-pen_status pen__model_get(const pen_model *model, const char *name, int dtype, int64_t d0, int64_t d1, int64_t d2, int64_t *dims_out,
-                          void *data_out, pen_error *error)
+pen_status pen__model_get(const pen_model *model, const char *name, int dtype, int64_t d0, int64_t d1, int64_t d2,
+                          int64_t *dims_out, void *data_out, pen_error *error)
 {
     const pen__state_tensor *tensor = pen__model_tensor(model, name);
     PEN_CHECK(tensor, PEN_E_FORMAT, "model %s: tensor '%s' is missing", model->class->name, name);
-    PEN_CHECK(tensor->dtype == dtype, PEN_E_FORMAT, "model %s: tensor '%s' has an unexpected type", model->class->name, name);
+    PEN_CHECK(tensor->dtype == dtype, PEN_E_FORMAT, "model %s: tensor '%s' has an unexpected type", model->class->name,
+              name);
     const int64_t want[3] = {d0, d1, d2};
     int n_dims = d1 && d2 ? 3 : d1 ? 2 : 1;
-    PEN_CHECK(tensor->n_dims == n_dims, PEN_E_FORMAT, "model %s: tensor '%s' has %d dimensions where %d belong", model->class->name, name,
-              tensor->n_dims, n_dims); /* a size of 0 behind the last one that belongs would leave no elements */
+    PEN_CHECK(tensor->n_dims == n_dims, PEN_E_FORMAT, "model %s: tensor '%s' has %d dimensions where %d belong",
+              model->class->name, name, tensor->n_dims,
+              n_dims); /* a size of 0 behind the last one that belongs would leave no elements */
     for (int i = 0; i < 3; i++) {
         int64_t dim = i < tensor->n_dims ? tensor->dim[i] : 0;
-        PEN_CHECK(want[i] < 0 || want[i] == dim, PEN_E_FORMAT, "model %s: tensor '%s' has %lld in dimension %d where %lld belong",
-                  model->class->name, name, (long long)dim, i, (long long)want[i]);
+        PEN_CHECK(want[i] < 0 || want[i] == dim, PEN_E_FORMAT,
+                  "model %s: tensor '%s' has %lld in dimension %d where %lld belong", model->class->name, name,
+                  (long long)dim, i, (long long)want[i]);
         if (dims_out) dims_out[i] = dim;
     }
     memcpy(data_out, &tensor->data, sizeof tensor->data);

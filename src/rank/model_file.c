@@ -1,5 +1,6 @@
-/* Models in files. The state's tensors, the history and the counts stay in the mapped file; ids get an index in memory (8 to 16
- * bytes an id). Every value is checked before the first use: floats are finite, numbers of items are in range. */
+/* Models in files. The state's tensors, the history and the counts stay in the mapped file; ids get an index in memory
+ * (8 to 16 bytes an id). Every value is checked before the first use: floats are finite, numbers of items are in
+ * range. */
 #include "rank/model_file.h"
 
 #include <float.h>
@@ -14,7 +15,7 @@
 
 static const char prefix[] = "state.";
 
-/* ---- writing ------------------------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 static void put_state(pen__container_writer *w, const pen_model *model)
 {
@@ -75,7 +76,7 @@ pen_status pen__model_write(const pen_model *model, const char *path, pen_error 
     return pen__container_commit(w, error);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 static pen_status get_number(const pen__container *c, const char *key, double *out, pen_error *error)
 {
@@ -86,8 +87,8 @@ static pen_status get_number(const pen__container *c, const char *key, double *o
 }
 
 /* One value of the params object as the text that pen__params_set takes. */
-static pen_status set_param(const pen__container *c, const pen__model_class *class, pen__params *params, const char *name,
-                            const json_t *value, pen_error *error)
+static pen_status set_param(const pen__container *c, const pen__model_class *class, pen__params *params,
+                            const char *name, const json_t *value, pen_error *error)
 {
     char text[256];
     if (json_is_string(value))
@@ -99,11 +100,13 @@ static pen_status set_param(const pen__container *c, const pen__model_class *cla
     else
         return pen__container_unsound(c, error, "metadata 'params' has a value that is neither number, text nor truth");
     pen_error inner = {0};
-    if (pen__params_set(class, params, text, &inner) != PEN_OK) return pen__container_unsound(c, error, "metadata 'params': %.200s", inner.message);
+    if (pen__params_set(class, params, text, &inner) != PEN_OK)
+        return pen__container_unsound(c, error, "metadata 'params': %.200s", inner.message);
     return PEN_OK;
 }
 
-static pen_status get_params(const pen__container *c, const pen__model_class *class, pen__params *params, pen_error *error)
+static pen_status get_params(const pen__container *c, const pen__model_class *class, pen__params *params,
+                             pen_error *error)
 {
     const char *text = pen__container_meta(c, "params");
     json_t *object = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
@@ -113,19 +116,23 @@ static pen_status get_params(const pen__container *c, const pen__model_class *cl
     pen__params_default(class, params);
     if (!json_is_object(object)) status = pen__container_unsound(c, error, "metadata 'params' is not a JSON object");
     if (status == PEN_OK)
-        json_object_foreach(object, name, value)
-            if (status == PEN_OK) status = strlen(name) < 64 ? set_param(c, class, params, name, value, error)
-                                                             : pen__container_unsound(c, error, "a parameter's name is too long");
+        json_object_foreach (object, name, value)
+            if (status == PEN_OK)
+                status = strlen(name) < 64 ? set_param(c, class, params, name, value, error)
+                                           : pen__container_unsound(c, error, "a parameter's name is too long");
     json_decref(object);
     return status;
 }
 
 static pen_status get_header(const pen__container *c, pen_context *ctx, pen_model **model, pen_error *error)
 {
-    const char *name = pen__container_meta(c, "model"), *task = pen__container_meta(c, "task"), *about = pen__container_meta(c, "about");
+    const char *name = pen__container_meta(c, "model"), *task = pen__container_meta(c, "task"),
+               *about = pen__container_meta(c, "about");
     const pen__model_class *class = name ? pen__model_class_find(name) : NULL;
-    if (!name || !task || !about) return pen__container_unsound(c, error, "metadata 'model', 'task' or 'about' is missing");
-    PEN_CHECK(class, PEN_E_UNSUPPORTED, "'%s' holds a model '%.60s', which this version of Penchant does not know", pen__container_path(c), name);
+    if (!name || !task || !about)
+        return pen__container_unsound(c, error, "metadata 'model', 'task' or 'about' is missing");
+    PEN_CHECK(class, PEN_E_UNSUPPORTED, "'%s' holds a model '%.60s', which this version of Penchant does not know",
+              pen__container_path(c), name);
     pen__params params;
     double mean, least, most;
     int64_t seed;
@@ -134,11 +141,13 @@ static pen_status get_header(const pen__container *c, pen_context *ctx, pen_mode
     PEN_TRY(get_number(c, "least", &least, error));
     PEN_TRY(get_number(c, "most", &most, error));
     if (fabs(mean) > FLT_MAX || fabs(least) > FLT_MAX || fabs(most) > FLT_MAX || least > most)
-        return pen__container_unsound(c, error, "metadata 'mean', 'least' and 'most' (%g, %g, %g) are not those of values", mean, least, most);
+        return pen__container_unsound(
+            c, error, "metadata 'mean', 'least' and 'most' (%g, %g, %g) are not those of values", mean, least, most);
     PEN_TRY(pen__container_meta_int(c, "seed", INT64_MIN, INT64_MAX, &seed, error));
     int rates = !strcmp(task, "rate");
     if ((!rates && strcmp(task, "rank")) || !(class->tasks >> (rates ? PEN_TASK_RATE : PEN_TASK_RANK) & 1))
-        return pen__container_unsound(c, error, "metadata 'task' is '%.40s', which is not a task of %s", task, class->name);
+        return pen__container_unsound(c, error, "metadata 'task' is '%.40s', which is not a task of %s", task,
+                                      class->name);
     PEN_TRY(pen__model_new(ctx, class, &params, NULL, (uint64_t)seed, model, error));
     (*model)->mean = mean;
     (*model)->least = (float)least;
@@ -155,12 +164,16 @@ static pen_status check_finite(const pen__container *c, const pen__stored *store
     if (stored->dtype == PEN_F32) {
         const float *value = stored->data;
         for (int64_t i = 0; i < stored->n; i++)
-            if (!isfinite(value[i])) return pen__container_unsound(c, error, "tensor '%s' holds a number that is not finite at %lld", stored->name, (long long)i);
+            if (!isfinite(value[i]))
+                return pen__container_unsound(c, error, "tensor '%s' holds a number that is not finite at %lld",
+                                              stored->name, (long long)i);
     }
     if (stored->dtype == PEN_F64) {
         const double *value = stored->data;
         for (int64_t i = 0; i < stored->n; i++)
-            if (!isfinite(value[i])) return pen__container_unsound(c, error, "tensor '%s' holds a number that is not finite at %lld", stored->name, (long long)i);
+            if (!isfinite(value[i]))
+                return pen__container_unsound(c, error, "tensor '%s' holds a number that is not finite at %lld",
+                                              stored->name, (long long)i);
     }
     return PEN_OK;
 }
@@ -173,7 +186,8 @@ static pen_status get_state(const pen__container *c, pen_model *model, pen_error
         if (strncmp(stored->name, prefix, sizeof prefix - 1)) continue;
         const char *name = stored->name + sizeof prefix - 1;
         pen__state_tensor tensor = {.dtype = (int32_t)stored->dtype, .role = PEN_ROLE_PARAM, .n_dims = stored->n_dims};
-        if (strlen(name) >= sizeof tensor.name || stored->n_dims > 3) return pen__container_unsound(c, error, "tensor '%.80s' is not one of a model", stored->name);
+        if (strlen(name) >= sizeof tensor.name || stored->n_dims > 3)
+            return pen__container_unsound(c, error, "tensor '%.80s' is not one of a model", stored->name);
         PEN_TRY(check_finite(c, stored, error));
         memcpy(tensor.name, name, strlen(name) + 1);
         memcpy(tensor.dim, stored->shape, sizeof tensor.dim);
@@ -199,7 +213,8 @@ static pen_status get_history(const pen__container *c, pen_model *model, pen_err
     memcpy(&history->begin, &begin, sizeof begin);
     memcpy(&history->column, &item, sizeof item);
     memcpy(&history->value, &value, sizeof value);
-    return model->task == PEN_TASK_RATE ? PEN_OK : pen__rows_liked(model->ctx, history, &model->catalogue->liked, error);
+    return model->task == PEN_TASK_RATE ? PEN_OK
+                                        : pen__rows_liked(model->ctx, history, &model->catalogue->liked, error);
 }
 
 static pen_status get_catalogue(const pen__container *c, pen_model *model, pen_error *error)
@@ -216,13 +231,14 @@ static pen_status get_catalogue(const pen__container *c, pen_model *model, pen_e
     PEN_TRY(pen__strings_index(&k->users, error));
     PEN_TRY(pen__strings_index(&k->items, error));
     if (k->users.n < 1 || k->items.n < 1 || k->users.n >= INT32_MAX || k->items.n >= INT32_MAX)
-        return pen__container_unsound(c, error, "there are %lld users and %lld items; 1 to %d of each are allowed", (long long)k->users.n,
-                                      (long long)k->items.n, INT32_MAX - 1);
+        return pen__container_unsound(c, error, "there are %lld users and %lld items; 1 to %d of each are allowed",
+                                      (long long)k->users.n, (long long)k->items.n, INT32_MAX - 1);
     model->n_users = (int32_t)k->users.n;
     model->n_items = (int32_t)k->items.n;
     PEN_TRY(pen__container_tensor(c, "item.events", PEN_I64, 1, (int64_t[]){model->n_items}, &events, error));
     for (int32_t i = 0; i < model->n_items; i++)
-        if (events[i] < 0) return pen__container_unsound(c, error, "'item.events' holds %lld at %d", (long long)events[i], i);
+        if (events[i] < 0)
+            return pen__container_unsound(c, error, "'item.events' holds %lld at %d", (long long)events[i], i);
     memcpy(&k->item_events, &events, sizeof events);
     PEN_TRY(get_history(c, model, error));
     return pen__table_get(c, ctx, "items", model->n_items, &k->item_table, error);

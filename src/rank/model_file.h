@@ -13,7 +13,8 @@ pen_status pen__model_write(const pen_model *model, const char *path, pen_error 
 /* Maps, validates everything (ids in range, finite numbers, offsets, shapes), binds. */
 pen_status pen__model_read(pen_context *ctx, const char *path, pen_model **model, pen_error *error);
 
-/* The same out of an open container of kind "model", which the model closes when it is freed; closed here on failure too. */
+/* The same out of an open container of kind "model", which the model closes when it is freed; closed here on failure
+ * too. */
 pen_status pen__model_from_container(pen_context *ctx, pen__container *container, pen_model **model, pen_error *error);
 
 #endif

@@ -34,23 +34,26 @@ static pen__span choice_name(const char *choices, int index)
     return (pen__span){at, bar ? (size_t)(bar - at) : strlen(at)};
 }
 
-static pen_status parse_number(const pen__model_class *class, const pen_param *param, pen__span text, double *value, pen_error *error)
+static pen_status parse_number(const pen__model_class *class, const pen_param *param, pen__span text, double *value,
+                               pen_error *error)
 {
     const char *kind = param->type == PEN_PARAM_INT ? "a whole number" : "a number";
-    bool number = pen__parse_double(text, value) && isfinite(*value) && (param->type != PEN_PARAM_INT || *value == floor(*value));
+    bool number =
+        pen__parse_double(text, value) && isfinite(*value) && (param->type != PEN_PARAM_INT || *value == floor(*value));
     PEN_CHECK(number && *value >= param->low && *value <= param->high, PEN_E_ARGUMENT,
-              "%s: parameter %s = '%.*s' is out of range: %s from %g to %g is allowed", class->name, param->name, (int)text.length,
-              text.text, kind, param->low, param->high);
+              "%s: parameter %s = '%.*s' is out of range: %s from %g to %g is allowed", class->name, param->name,
+              (int)text.length, text.text, kind, param->low, param->high);
     return PEN_OK;
 }
 
-static pen_status parse_value(const pen__model_class *class, const pen_param *param, pen__span text, double *value, pen_error *error)
+static pen_status parse_value(const pen__model_class *class, const pen_param *param, pen__span text, double *value,
+                              pen_error *error)
 {
     static const char *const yes[] = {"yes", "true", "1", "on"}, *const no[] = {"no", "false", "0", "off"};
     if (param->type == PEN_PARAM_CHOICE) {
         int index = choice_index(param->choices, text);
-        PEN_CHECK(index >= 0, PEN_E_ARGUMENT, "%s: parameter %s = '%.*s' is not one of %s", class->name, param->name, (int)text.length,
-                  text.text, param->choices);
+        PEN_CHECK(index >= 0, PEN_E_ARGUMENT, "%s: parameter %s = '%.*s' is not one of %s", class->name, param->name,
+                  (int)text.length, text.text, param->choices);
         *value = index;
         return PEN_OK;
     }
@@ -59,8 +62,8 @@ static pen_status parse_value(const pen__model_class *class, const pen_param *pa
             if (pen__span_is(text, yes[i])) return *value = 1, PEN_OK;
             if (pen__span_is(text, no[i])) return *value = 0, PEN_OK;
         }
-        return pen__fail(error, PEN_E_ARGUMENT, "%s: parameter %s = '%.*s' is neither yes nor no", class->name, param->name,
-                         (int)text.length, text.text);
+        return pen__fail(error, PEN_E_ARGUMENT, "%s: parameter %s = '%.*s' is neither yes nor no", class->name,
+                         param->name, (int)text.length, text.text);
     }
     return parse_number(class, param, text, value, error);
 }
@@ -70,7 +73,8 @@ void pen__params_default(const pen__model_class *class, pen__params *params)
     assert(class->n_params <= sizeof params->value / sizeof *params->value);
     *params = (pen__params){.given = 0};
     for (size_t i = 0; i < class->n_params; i++) {
-        pen_status status = parse_value(class, &class->params[i], pen__span_of(class->params[i].standard), &params->value[i], NULL);
+        pen_status status =
+            parse_value(class, &class->params[i], pen__span_of(class->params[i].standard), &params->value[i], NULL);
         assert(status == PEN_OK);
         (void)status;
     }
@@ -83,14 +87,18 @@ pen_status pen__params_set(const pen__model_class *class, pen__params *params, c
     pen__span name = pen__span_trim((pen__span){assignment, (size_t)(equals - assignment)});
     int index = find(class, name);
     if (index < 0) {
-        int nearest = class->n_params ? pen__nearest_name(name, &class->params[0].name, class->n_params, sizeof class->params[0]) : -1;
+        int nearest = class->n_params
+                          ? pen__nearest_name(name, &class->params[0].name, class->n_params, sizeof class->params[0])
+                          : -1;
         if (nearest >= 0)
-            return pen__fail(error, PEN_E_UNKNOWN, "%s has no parameter '%.*s'; did you mean '%s'? (see: penchant models %s)", class->name,
+            return pen__fail(error, PEN_E_UNKNOWN,
+                             "%s has no parameter '%.*s'; did you mean '%s'? (see: penchant models %s)", class->name,
                              (int)name.length, name.text, class->params[nearest].name, class->name);
-        return pen__fail(error, PEN_E_UNKNOWN, "%s has no parameter '%.*s' (see: penchant models %s)", class->name, (int)name.length,
-                         name.text, class->name);
+        return pen__fail(error, PEN_E_UNKNOWN, "%s has no parameter '%.*s' (see: penchant models %s)", class->name,
+                         (int)name.length, name.text, class->name);
     }
-    PEN_TRY(parse_value(class, &class->params[index], pen__span_trim(pen__span_of(equals + 1)), &params->value[index], error));
+    PEN_TRY(parse_value(class, &class->params[index], pen__span_trim(pen__span_of(equals + 1)), &params->value[index],
+                        error));
     params->given |= 1ull << index;
     return PEN_OK;
 }
@@ -102,7 +110,10 @@ double pen__params_get(const pen__model_class *class, const pen__params *params,
     return params->value[index];
 }
 
-double pen__param(const pen_model *model, const char *name) { return pen__params_get(model->class, &model->params, name); }
+double pen__param(const pen_model *model, const char *name)
+{
+    return pen__params_get(model->class, &model->params, name);
+}
 
 bool pen__params_has(const pen__model_class *class, const char *name) { return find(class, pen__span_of(name)) >= 0; }
 

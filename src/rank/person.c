@@ -1,5 +1,6 @@
-/* Who asks. A user with an id that the model knows is answered personally; a history is folded in (by every model, through
- * pen__user with number -1); who has neither gets the most popular items. What was unknown is said, never an error. */
+/* Who asks. A user with an id that the model knows is answered personally; a history is folded in (by every model,
+ * through pen__user with number -1); who has neither gets the most popular items. What was unknown is said, never an
+ * error. */
 #include "rank/person.h"
 
 #include <math.h>
@@ -65,7 +66,9 @@ static void say_known(const pen_model *model, pen__person *p)
     if (!strcmp(model->class->family, "baseline"))
         pen__reason_add(&p->reason, "%s: %s", model->class->name, model->class->summary);
     if (!model->catalogue->history.begin)
-        pen__reason_add(&p->reason, "the model was saved without what users have seen (--no-history), so it may be recommended again");
+        pen__reason_add(
+            &p->reason,
+            "the model was saved without what users have seen (--no-history), so it may be recommended again");
 }
 
 pen_status pen__person_known(const pen_model *model, int32_t number, pen__person *p, pen_error *error)
@@ -80,8 +83,8 @@ pen_status pen__person_known(const pen_model *model, int32_t number, pen__person
 
 /* ---- a history in the question ----------------------------------------------------------------------------------- */
 
-/* A value as training had them: liked as much as can be where there is none; held to training's range, so that a rating given
- * to a model of unweighted events counts as one event. */
+/* A value as training had them: liked as much as can be where there is none; held to training's range, so that a rating
+ * given to a model of unweighted events counts as one event. */
 static float settle_value(const pen_model *model, float value)
 {
     if (isnan(value)) value = model->task == PEN_TASK_RATE ? model->most : 1;
@@ -97,7 +100,8 @@ static pen_status add_history(const pen_model *model, const pen_who *who, int64_
         pen_string id = who->history[i];
         float value = who->values ? who->values[i] : NAN;
         PEN_CHECK(id.bytes, PEN_E_ARGUMENT, "id %zu of the history is NULL", i);
-        PEN_CHECK(!isinf(value), PEN_E_ARGUMENT, "the value of '%.*s' in the history is infinite", shown(id.length), id.bytes);
+        PEN_CHECK(!isinf(value), PEN_E_ARGUMENT, "the value of '%.*s' in the history is infinite", shown(id.length),
+                  id.bytes);
         int32_t item = pen__strings_find(&model->catalogue->items, pen__span_from(id));
         if (item < 0) {
             if (!unknown++) first = i;
@@ -111,14 +115,17 @@ static pen_status add_history(const pen_model *model, const pen_who *who, int64_
     }
     pen_string id = who->n_history ? who->history[first] : (pen_string){0};
     if (unknown == 1)
-        pen__reason_add(&p->reason, "the model does not know item '%.*s' of the history, which was left out", shown(id.length), id.bytes);
+        pen__reason_add(&p->reason, "the model does not know item '%.*s' of the history, which was left out",
+                        shown(id.length), id.bytes);
     else if (unknown)
-        pen__reason_add(&p->reason, "the model does not know %zu of the %zu items of the history ('%.*s' ...), which were left out", unknown,
-                        who->n_history, shown(id.length), id.bytes);
+        pen__reason_add(&p->reason,
+                        "the model does not know %zu of the %zu items of the history ('%.*s' ...), which were left out",
+                        unknown, who->n_history, shown(id.length), id.bytes);
     if (unvalued && model->task == PEN_TASK_RATE)
         pen__reason_add(&p->reason, "items without a value count as rated %g", (double)model->most);
     if (beyond && model->task == PEN_TASK_RATE)
-        pen__reason_add(&p->reason, "values count as at least %g and at most %g", (double)model->least, (double)model->most);
+        pen__reason_add(&p->reason, "values count as at least %g and at most %g", (double)model->least,
+                        (double)model->most);
     p->user.n = n;
     return PEN_OK;
 }
@@ -144,7 +151,8 @@ static pen_status fold_in(const pen_model *model, const pen_who *who, pen__perso
 
 pen_status pen__person_of(const pen_model *model, const pen_who *who, pen__person *p, pen_error *error)
 {
-    *p = (pen__person){.ctx = model->ctx, .how = PEN_HOW_FALLBACK, .user = {.number = -1}, .reason = {.ctx = model->ctx}};
+    *p = (pen__person){
+        .ctx = model->ctx, .how = PEN_HOW_FALLBACK, .user = {.number = -1}, .reason = {.ctx = model->ctx}};
     PEN_CHECK(who->history || !who->n_history, PEN_E_ARGUMENT, "the history is NULL and has %zu items", who->n_history);
     pen_status status = PEN_OK;
     if (who->user.bytes) {
@@ -155,7 +163,8 @@ pen_status pen__person_of(const pen_model *model, const pen_who *who, pen__perso
             take_history(model, number, p);
             say_known(model, p);
         } else if (!who->n_history) {
-            pen__reason_add(&p->reason, "the model does not know user '%.*s': the most popular items", shown(who->user.length), who->user.bytes);
+            pen__reason_add(&p->reason, "the model does not know user '%.*s': the most popular items",
+                            shown(who->user.length), who->user.bytes);
         }
     } else if (!who->n_history) {
         pen__reason_add(&p->reason, "there is neither a user nor a history: the most popular items");

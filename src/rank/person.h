@@ -1,4 +1,5 @@
-/* Who asks, as a model sees it: a user that it knows, a history to fold in, or nobody (then the fallback), and in words why. */
+/* Who asks, as a model sees it: a user that it knows, a history to fold in, or nobody (then the fallback), and in words
+ * why. */
 #ifndef PEN_RANK_PERSON_H
 #define PEN_RANK_PERSON_H
 
@@ -11,9 +12,9 @@ typedef struct pen__person {
     int32_t how;
     const int32_t *had; /* of a user whom the model knows: everything, liked or not */
     int64_t n_had;
-    int32_t *seen;     /* what the user had: rising, each once */
+    int32_t *seen; /* what the user had: rising, each once */
     int64_t n_seen;
-    int32_t *item;     /* a history of one's own, or NULL */
+    int32_t *item; /* a history of one's own, or NULL */
     float *value;
     pen__text reason;
 } pen__person;

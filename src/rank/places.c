@@ -1,8 +1,9 @@
 /* Places by counting: how many items stand before a target, without sorting the row.
  *
- * Excluded items are overwritten with NaN, which is above nothing. Targets are sorted and those with equal scores are counted
- * together: one pass of vector compares for a score, and where other items share it one more pass that hashes those (a
- * neighbourhood model gives most of the catalogue the score 0). Cost: n_items compares for each different score.
+ * Excluded items are overwritten with NaN, which is above nothing. Targets are sorted and those with equal scores are
+ * counted together: one pass of vector compares for a score, and where other items share it one more pass that hashes
+ * those (a neighbourhood model gives most of the catalogue the score 0). Cost: n_items compares for each different
+ * score.
  */
 #include "rank/places.h"
 
@@ -13,8 +14,10 @@ bool pen__items_have(const int32_t *item, int64_t n, int32_t wanted)
     int64_t low = 0, high = n;
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
-        if (item[middle] < wanted) low = middle + 1;
-        else high = middle;
+        if (item[middle] < wanted)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low < n && item[low] == wanted;
 }
@@ -54,7 +57,7 @@ int64_t pen__items_sort_unique(int32_t *item, int64_t n)
     return kept;
 }
 
-/* ---- dense ---------------------------------------------------------------------------------------------------------- */
+/* ---- dense ------------------------------------------------------------------------------------------------------- */
 
 static bool denies(const uint64_t *denied, int32_t item) { return denied && denied[item >> 6] >> (item & 63) & 1; }
 
@@ -109,7 +112,8 @@ static void overwrite_excluded(float *scores, int32_t n_items, const pen__ask *a
 static bool shares(float a, float b) { return a == b || (isnan(a) && isnan(b)); }
 
 /* Items with the run's score one by one: those before a target by their ties. NaNs may be excluded items. */
-static void count_ties(const float *scores, int32_t n_items, const pen__ask *ask, const uint64_t *denied, pen__place *run, int64_t n)
+static void count_ties(const float *scores, int32_t n_items, const pen__ask *ask, const uint64_t *denied,
+                       pen__place *run, int64_t n)
 {
     float score = run[0].score;
     for (int32_t i = 0; i < n_items; i++) {
@@ -120,7 +124,8 @@ static void count_ties(const float *scores, int32_t n_items, const pen__ask *ask
 }
 
 /* n targets of one score. */
-static void count_run(const float *scores, int32_t n_items, const pen__ask *ask, const uint64_t *denied, pen__place *run, int64_t n)
+static void count_run(const float *scores, int32_t n_items, const pen__ask *ask, const uint64_t *denied,
+                      pen__place *run, int64_t n)
 {
     float score = run[0].score;
     int64_t above = 0, equal = 0, distinct = 1;
@@ -156,7 +161,8 @@ void pen__places_among(const float *scores, const int32_t *item, int64_t n, cons
     for (int64_t t = 0; t < ask->n_target; t++) {
         int64_t at = 0, ahead = 0;
         while (at < n && item[at] != ask->target[t]) at++;
-        for (int64_t j = 0; j < n && at < n; j++) ahead += j != at && pen__ahead(ask->tie_key, scores[j], item[j], scores[at], item[at]);
+        for (int64_t j = 0; j < n && at < n; j++)
+            ahead += j != at && pen__ahead(ask->tie_key, scores[j], item[j], scores[at], item[at]);
         place[t] = at < n ? 1 + ahead : 0;
     }
 }

@@ -16,8 +16,8 @@ typedef struct pen__place {
     int64_t before; /* how many items stand before it */
 } pen__place;
 
-/* Places of the ask's targets into place[n_target] (1 is the best, 0: not ranked). Scores of excluded items are overwritten.
- * `denied` as in pen__exclude. scratch: n_target. */
+/* Places of the ask's targets into place[n_target] (1 is the best, 0: not ranked). Scores of excluded items are
+ * overwritten. `denied` as in pen__exclude. scratch: n_target. */
 void pen__places_dense(float *scores, int32_t n_items, const pen__ask *ask, const uint64_t *denied, int64_t *place,
                        pen__place *scratch);
 

@@ -1,5 +1,5 @@
-/* Predicting pairs. They are put together by user (a counting sort), so that a user's vector or scores are computed once,
- * whatever the order of the file. Cost: 24 bytes a pair, and a model's work once for each user. */
+/* Predicting pairs. They are put together by user (a counting sort), so that a user's vector or scores are computed
+ * once, whatever the order of the file. Cost: 24 bytes a pair, and a model's work once for each user. */
 #include "rank/predict.h"
 
 #include <math.h>
@@ -22,7 +22,8 @@ void pen__pairs_free(pen__pairs *pairs)
 }
 
 /* The model's number of each id of the data set. */
-static pen_status numbers(pen_context *ctx, const pen__strings *from, const pen__strings *to, int32_t **out, pen_error *error)
+static pen_status numbers(pen_context *ctx, const pen__strings *from, const pen__strings *to, int32_t **out,
+                          pen_error *error)
 {
     PEN_TRY(PEN_NEW(ctx, *out, from->n));
     for (int64_t i = 0; i < from->n; i++) (*out)[i] = pen__strings_find(to, pen__strings_at(from, i));
@@ -30,11 +31,13 @@ static pen_status numbers(pen_context *ctx, const pen__strings *from, const pen_
 }
 
 /* Counting sort by user; row n_users of the model stands for the unknown. Empty rows are left out of user and begin. */
-static pen_status group(const pen_model *model, const pen_dataset *d, const int32_t *user_of, pen__pairs *out, pen_error *error)
+static pen_status group(const pen_model *model, const pen_dataset *d, const int32_t *user_of, pen__pairs *out,
+                        pen_error *error)
 {
     int64_t *at, kept = 0, rows = (int64_t)model->n_users + 1;
     PEN_TRY(PEN_NEW_ZERO(out->ctx, at, rows + 1));
-    for (int64_t i = 0; i < d->n_events; i++) at[(user_of[d->user[i]] < 0 ? model->n_users : user_of[d->user[i]]) + 1]++;
+    for (int64_t i = 0; i < d->n_events; i++)
+        at[(user_of[d->user[i]] < 0 ? model->n_users : user_of[d->user[i]]) + 1]++;
     for (int64_t u = 0; u < rows; u++) at[u + 1] += at[u];
     for (int64_t u = 0; u < rows; u++)
         if (at[u + 1] > at[u]) {
@@ -112,7 +115,8 @@ static pen_status rate_pairs(const job *j, const pen__user *user, const int64_t 
     void *scratch = NULL;
     PEN_TRY_DONE(pen__new(ctx, &scratch, pen__model_scratch(j->model), 1, true, error));
     for (int64_t i = 0; i < n; i++)
-        PEN_TRY_DONE(pen__rate_with(j->model, user, &j->pairs->item[pair[i]], &j->pairs->value[pair[i]], 1, scratch, error));
+        PEN_TRY_DONE(
+            pen__rate_with(j->model, user, &j->pairs->item[pair[i]], &j->pairs->value[pair[i]], 1, scratch, error));
 done:
     pen__free(ctx, scratch);
     return status;
@@ -124,7 +128,8 @@ static pen_status predict_shard(void *arg, int64_t shard, int worker, pen_error 
     const job *j = arg;
     const pen__pairs *p = j->pairs;
     int64_t n_shards = pen__shards(p->n_users, GRAIN);
-    int64_t begin = pen__shard_begin(p->n_users, n_shards, shard), end = pen__shard_begin(p->n_users, n_shards, shard + 1);
+    int64_t begin = pen__shard_begin(p->n_users, n_shards, shard),
+            end = pen__shard_begin(p->n_users, n_shards, shard + 1);
     for (int64_t u = begin; u < end; u++) {
         pen__user user = pen__catalogue_user(j->model->catalogue, p->user[u]);
         const int64_t *pair = p->pair + p->begin[u];

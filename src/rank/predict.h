@@ -1,17 +1,19 @@
-/* Predictions for pairs: ratings where the model rates, scores otherwise; what is unknown is answered with what is left. */
+/* Predictions for pairs: ratings where the model rates, scores otherwise; what is unknown is answered with what is
+ * left. */
 #ifndef PEN_RANK_PREDICT_H
 #define PEN_RANK_PREDICT_H
 
 #include "rank/mask.h"
 
-/* Pairs by number of the model, -1 what it lacks; each user's together: user u of users has pair[begin[u]] .. begin[u + 1]. */
+/* Pairs by number of the model, -1 what it lacks; each user's together: user u of users has pair[begin[u]] .. begin[u +
+ * 1]. */
 typedef struct pen__pairs {
     pen_context *ctx;
     int64_t n, n_users; /* n_users: different ones, the unknown as one */
     int32_t *item;      /* n */
     int32_t *user;      /* n_users */
     int64_t *begin, *pair;
-    double *value;      /* n: the predictions; NaN: none */
+    double *value; /* n: the predictions; NaN: none */
 } pen__pairs;
 
 /* From a data set; values are not predicted yet. */

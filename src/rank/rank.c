@@ -1,10 +1,10 @@
-/* Ranking: questions are answered in parallel, and each from its own data alone, so that neither threads nor the company of
- * other questions change a bit.
+/* Ranking: questions are answered in parallel, and each from its own data alone, so that neither threads nor the
+ * company of other questions change a bit.
  *
- * Models with vectors go through the fused kernels (kern/topk.h): user vectors of a slice are made first, then the whole
- * catalogue is scored and selected from without an array of users x items. Other models fill one row of n_items scores a worker.
- * Candidates are scored alone where the model has vectors. A ranker keeps what all questions share: packed factors, and the
- * items that are denied as a bit set.
+ * Models with vectors go through the fused kernels (kern/topk.h): user vectors of a slice are made first, then the
+ * whole catalogue is scored and selected from without an array of users x items. Other models fill one row of n_items
+ * scores a worker. Candidates are scored alone where the model has vectors. A ranker keeps what all questions share:
+ * packed factors, and the items that are denied as a bit set.
  */
 #include "rank/rank.h"
 
@@ -21,7 +21,7 @@ struct pen__ranker {
     bool has_vectors;
     pen__factors factors;
     pen__panels panels;
-    uint64_t *denied;  /* bit set of n_items; NULL: none */
+    uint64_t *denied; /* bit set of n_items; NULL: none */
     int32_t n_allowed;
 };
 
@@ -38,12 +38,12 @@ typedef struct run {
 } run;
 
 typedef struct scratch {
-    float *scores;        /* n_items without vectors, else most_candidates */
-    float *gathered;      /* most_candidates */
-    int32_t *candidate;   /* most_candidates */
-    void *top;            /* pen__top_bytes(k) */
-    pen__place *place;    /* most_targets */
-    void *model;          /* the class's scratch */
+    float *scores;      /* n_items without vectors, else most_candidates */
+    float *gathered;    /* most_candidates */
+    int32_t *candidate; /* most_candidates */
+    void *top;          /* pen__top_bytes(k) */
+    pen__place *place;  /* most_targets */
+    void *model;        /* the class's scratch */
     bool ready;
 } scratch;
 
@@ -56,7 +56,7 @@ static bool denies(const pen__ranker *ranker, int32_t item)
     return ranker->denied && ranker->denied[item >> 6] >> (item & 63) & 1;
 }
 
-/* ---- one question, from scores ------------------------------------------------------------------------------------------ */
+/* ---- one question, from scores ----------------------------------------------------------------------------------- */
 
 /* The candidates that are ranked: rising, each once, neither denied nor excluded. */
 static int64_t candidates_of(const pen__ranker *ranker, const pen__ask *ask, int32_t *candidate)
@@ -77,9 +77,11 @@ static int64_t n_ranked_of(const pen__ranker *ranker, const pen__ask *ask)
     return n;
 }
 
-static void answer_among(const run *r, const pen__ask *ask, pen__answer *answer, const float *scores, int64_t n, scratch *s)
+static void answer_among(const run *r, const pen__ask *ask, pen__answer *answer, const float *scores, int64_t n,
+                         scratch *s)
 {
-    answer->n = pen__top_candidates(scores, s->candidate, n, ask->tie_key, NULL, r->k, s->top, answer->item, answer->score);
+    answer->n =
+        pen__top_candidates(scores, s->candidate, n, ask->tie_key, NULL, r->k, s->top, answer->item, answer->score);
     answer->n_ranked = n;
     if (answer->place) pen__places_among(scores, s->candidate, n, ask, answer->place);
 }
@@ -96,7 +98,8 @@ static pen_status answer_dense(const run *r, const pen__ask *ask, pen__answer *a
         return PEN_OK;
     }
     pen__exclude exclude = {ask->exclude, ask->n_exclude, ranker->denied};
-    answer->n = pen__top_dense(s->scores, model->n_items, ask->tie_key, &exclude, r->k, s->top, answer->item, answer->score);
+    answer->n =
+        pen__top_dense(s->scores, model->n_items, ask->tie_key, &exclude, r->k, s->top, answer->item, answer->score);
     answer->n_ranked = n_ranked_of(ranker, ask);
     if (answer->place) pen__places_dense(s->scores, model->n_items, ask, ranker->denied, answer->place, s->place);
     return PEN_OK;
@@ -118,7 +121,7 @@ static pen_status begin_vector(const run *r, int64_t i, scratch *s, pen_error *e
     return PEN_OK;
 }
 
-/* ---- workers -------------------------------------------------------------------------------------------------------------- */
+/* ---- workers ----------------------------------------------------------------------------------------------------- */
 
 static void scratch_free(pen_context *ctx, scratch *s)
 {
@@ -154,13 +157,15 @@ static pen_status answer_shard(void *arg, int64_t shard, int worker, pen_error *
     PEN_TRY(scratch_ready(r, s, error));
     int64_t begin = pen__shard_begin(r->n, r->n_shards, shard), end = pen__shard_begin(r->n, r->n_shards, shard + 1);
     for (int64_t i = begin; i < end; i++) {
-        if (r->ranker->has_vectors) PEN_TRY(begin_vector(r, i, s, error));
-        else PEN_TRY(answer_dense(r, &r->ask[i], &r->answer[i], s, error));
+        if (r->ranker->has_vectors)
+            PEN_TRY(begin_vector(r, i, s, error));
+        else
+            PEN_TRY(answer_dense(r, &r->ask[i], &r->answer[i], s, error));
     }
     return PEN_OK;
 }
 
-/* ---- whole catalogues by vectors: a slice as one job of the kernels --------------------------------------------------------- */
+/* ---- whole catalogues by vectors: a slice as one job of the kernels ---------------------------------------------- */
 
 typedef struct slice {
     pen__rank_job job;
@@ -227,10 +232,21 @@ static void slice_fill(const run *r, slice *s, bool places)
     }
     s->seen_at[r->n] = n_seen;
     s->target_at[r->n] = n_target;
-    s->job = (pen__rank_job){.items = &r->ranker->panels, .users = r->vectors, .stride = r->ranker->factors.d, .rows = s->rows,
-                             .n_users = n, .keys = s->keys, .seen_at = s->seen_at, .seen = s->seen, .denied = r->ranker->denied,
-                             .k = r->k, .top_items = s->items, .top_scores = s->scores,
-                             .target_at = places ? s->target_at : NULL, .targets = s->targets, .better = s->better};
+    s->job = (pen__rank_job){.items = &r->ranker->panels,
+                             .users = r->vectors,
+                             .stride = r->ranker->factors.d,
+                             .rows = s->rows,
+                             .n_users = n,
+                             .keys = s->keys,
+                             .seen_at = s->seen_at,
+                             .seen = s->seen,
+                             .denied = r->ranker->denied,
+                             .k = r->k,
+                             .top_items = s->items,
+                             .top_scores = s->scores,
+                             .target_at = places ? s->target_at : NULL,
+                             .targets = s->targets,
+                             .better = s->better};
 }
 
 static void slice_answer(const run *r, const slice *s)
@@ -265,7 +281,7 @@ static pen_status rank_slice(const run *r, pen_error *error)
     return status;
 }
 
-/* ---- the ranker --------------------------------------------------------------------------------------------------------------- */
+/* ---- the ranker -------------------------------------------------------------------------------------------------- */
 
 static pen_status deny(pen__ranker *ranker, const uint8_t *allowed, pen_error *error)
 {
@@ -296,8 +312,10 @@ pen_status pen__ranker_open(const pen_model *model, const uint8_t *allowed, pen_
         model->class->factors(model, f);
         status = pen__panels_pack(ctx, f->item, model->n_items, f->d, f->d, f->bias, &ranker->panels, error);
     }
-    if (status == PEN_OK) *out = ranker;
-    else pen__ranker_close(ranker);
+    if (status == PEN_OK)
+        *out = ranker;
+    else
+        pen__ranker_close(ranker);
     return status;
 }
 
@@ -354,8 +372,8 @@ pen_status pen__ranker_run(const pen__ranker *ranker, const pen__ask *ask, pen__
     return status;
 }
 
-pen_status pen__rank(const pen_model *model, const pen__ask *ask, pen__answer *answer, int64_t n, int32_t k, const uint8_t *allowed,
-                     pen_error *error)
+pen_status pen__rank(const pen_model *model, const pen__ask *ask, pen__answer *answer, int64_t n, int32_t k,
+                     const uint8_t *allowed, pen_error *error)
 {
     pen__ranker *ranker = NULL;
     PEN_TRY(pen__ranker_open(model, allowed, &ranker, error));
@@ -364,7 +382,7 @@ pen_status pen__rank(const pen_model *model, const pen__ask *ask, pen__answer *a
     return status;
 }
 
-/* ---- one score ------------------------------------------------------------------------------------------------------------------ */
+/* ---- one score --------------------------------------------------------------------------------------------------- */
 
 /* The definition that the kernels keep to: one chain of fused steps in the order of k. */
 static float chain(const float *user, const float *item, int32_t d, float bias)
@@ -376,7 +394,8 @@ static float chain(const float *user, const float *item, int32_t d, float bias)
 
 pen_status pen__score_one(const pen_model *model, const pen__user *user, int32_t item, float *score, pen_error *error)
 {
-    PEN_CHECK(item >= 0 && item < model->n_items, PEN_E_ARGUMENT, "item %d is not among the model's %d items", item, model->n_items);
+    PEN_CHECK(item >= 0 && item < model->n_items, PEN_E_ARGUMENT, "item %d is not among the model's %d items", item,
+              model->n_items);
     PEN_CHECK(model->class->factors || model->class->score, PEN_E_UNSUPPORTED, "%s does not rank", model->class->name);
     pen__factors f = {0};
     if (model->class->factors) model->class->factors(model, &f);
@@ -398,7 +417,7 @@ done:
     return status;
 }
 
-/* ---- ratings -------------------------------------------------------------------------------------------------------------------- */
+/* ---- ratings ----------------------------------------------------------------------------------------------------- */
 
 pen_status pen__rate_with(const pen_model *model, const pen__user *user, const int32_t *item, double *rating, int64_t n,
                           void *scratch_bytes, pen_error *error)
@@ -414,7 +433,8 @@ pen_status pen__rate_with(const pen_model *model, const pen__user *user, const i
     return PEN_OK;
 }
 
-pen_status pen__rate(const pen_model *model, const pen__user *user, const int32_t *item, double *rating, int64_t n, pen_error *error)
+pen_status pen__rate(const pen_model *model, const pen__user *user, const int32_t *item, double *rating, int64_t n,
+                     pen_error *error)
 {
     void *bytes = NULL;
     PEN_TRY(pen__new(model->ctx, &bytes, pen__model_scratch(model), 1, true, error));

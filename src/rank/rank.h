@@ -16,28 +16,29 @@ static inline uint64_t pen__tie_key(const void *id, size_t length) { return pen_
 /* One user's question. */
 typedef struct pen__ask {
     pen__user user;
-    uint64_t tie_key;            /* pen__tie_key of the user's id (of the history's items where there is none) */
-    const int32_t *exclude;      /* rising item numbers that must not appear (seen), n_exclude of them */
+    uint64_t tie_key;       /* pen__tie_key of the user's id (of the history's items where there is none) */
+    const int32_t *exclude; /* rising item numbers that must not appear (seen), n_exclude of them */
     int64_t n_exclude;
-    const int32_t *candidate;    /* only these are ranked (any order, repeats and -1 do not count); NULL: all items */
+    const int32_t *candidate; /* only these are ranked (any order, repeats and -1 do not count); NULL: all items */
     int64_t n_candidate;
-    const int32_t *target;       /* whose places are wanted where answer.place is set; -1 is allowed and has no place */
+    const int32_t *target; /* whose places are wanted where answer.place is set; -1 is allowed and has no place */
     int64_t n_target;
 } pen__ask;
 
 /* The answer: caller's buffers. */
 typedef struct pen__answer {
-    int32_t *item;   /* k */
-    float *score;    /* k */
-    int32_t n;       /* how many there are, at most k */
-    int64_t *place;  /* n_target: 1 is the best; 0 where the target is not ranked; NULL where not asked: places cost a pass */
+    int32_t *item; /* k */
+    float *score;  /* k */
+    int32_t n;     /* how many there are, at most k */
+    /* n_target: 1 is the best; 0 where the target is not ranked; NULL where not asked: places cost a pass */
+    int64_t *place;
     int64_t n_ranked; /* how many items were ranked: AUC needs it */
 } pen__answer;
 
-/* Answers n questions (in parallel, in blocks; the same bits however they are grouped). `allowed`: n_items bytes, 0 excludes
- * an item for everybody; NULL: all are allowed. */
-pen_status pen__rank(const pen_model *model, const pen__ask *ask, pen__answer *answer, int64_t n, int32_t k, const uint8_t *allowed,
-                     pen_error *error);
+/* Answers n questions (in parallel, in blocks; the same bits however they are grouped). `allowed`: n_items bytes, 0
+ * excludes an item for everybody; NULL: all are allowed. */
+pen_status pen__rank(const pen_model *model, const pen__ask *ask, pen__answer *answer, int64_t n, int32_t k,
+                     const uint8_t *allowed, pen_error *error);
 
 /* The same for who asks often: what is prepared once (the items' factors packed for the kernels) is kept. A ranker is
  * immutable; the model and `allowed` must outlive it. */
@@ -47,16 +48,17 @@ pen_status pen__ranker_run(const pen__ranker *ranker, const pen__ask *ask, pen__
                            pen_error *error);
 void pen__ranker_close(pen__ranker *ranker); /* NULL is allowed */
 
-/* The ranker of all items that every query of a trained model shares; it lives as long as the model. Thread-safe: made by the
- * first call. */
+/* The ranker of all items that every query of a trained model shares; it lives as long as the model. Thread-safe: made
+ * by the first call. */
 pen_status pen__model_ranker(const pen_model *model, const pen__ranker **ranker, pen_error *error);
 
 /* Score of one item as pen__rank gives it. */
 pen_status pen__score_one(const pen_model *model, const pen__user *user, int32_t item, float *score, pen_error *error);
 
-/* Predicted ratings of n items (-1: one that the model lacks) by one user, clipped to training's range. PEN_E_DIVERGED where
- * the model's answer is not a number. */
-pen_status pen__rate(const pen_model *model, const pen__user *user, const int32_t *item, double *rating, int64_t n, pen_error *error);
+/* Predicted ratings of n items (-1: one that the model lacks) by one user, clipped to training's range. PEN_E_DIVERGED
+ * where the model's answer is not a number. */
+pen_status pen__rate(const pen_model *model, const pen__user *user, const int32_t *item, double *rating, int64_t n,
+                     pen_error *error);
 
 /* The same with the caller's scratch (the class's `scratch` bytes): in shards. */
 pen_status pen__rate_with(const pen_model *model, const pen__user *user, const int32_t *item, double *rating, int64_t n,

@@ -1,5 +1,5 @@
-/* Similar items. By vectors: O(n_items d). By histories: one pass over all of them, O(events): the users who had the item
- * count for everything else that they had. */
+/* Similar items. By vectors: O(n_items d). By histories: one pass over all of them, O(events): the users who had the
+ * item count for everything else that they had. */
 #include "rank/similar.h"
 
 #include <math.h>
@@ -75,7 +75,8 @@ pen_status pen__similar(const pen_model *model, int32_t item, float *scores, con
         return PEN_OK;
     }
     PEN_CHECK(model->catalogue && model->catalogue->history.begin, PEN_E_UNSUPPORTED,
-              "%s has no vectors of items, and the model was saved without histories: it cannot say what is alike; train item-knn or ials",
+              "%s has no vectors of items, and the model was saved without histories: it cannot say what is alike; "
+              "train item-knn or ials",
               model->class->name);
     *by = "by who had both: the model has no vectors of items";
     return by_histories(model, item, scores, error);

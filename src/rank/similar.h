@@ -4,8 +4,9 @@
 
 #include "rank/model.h"
 
-/* Similarity of `item` to every item (n_items floats), and in words by what: the class's own; else the cosine of the items'
- * vectors; else the cosine over who had both, from the stored histories. PEN_E_UNSUPPORTED where the model has none of them. */
+/* Similarity of `item` to every item (n_items floats), and in words by what: the class's own; else the cosine of the
+ * items' vectors; else the cosine over who had both, from the stored histories. PEN_E_UNSUPPORTED where the model has
+ * none of them. */
 pen_status pen__similar(const pen_model *model, int32_t item, float *scores, const char **by, pen_error *error);
 
 /* Cosine of two items' vectors, or of zero vectors 0. */

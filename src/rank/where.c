@@ -5,8 +5,9 @@
  *           | column "is" ["not"] "missing"
  *     op    = "=" "==" "!=" "<>" "<" "<=" ">" ">="
  *
- * Names and values are words (letters, digits, _ - . : / + and everything outside ASCII) or stand in quotes. A comparison
- * with a category is made once for each word of the column. Cost: linear in the text, plus words of the columns named.
+ * Names and values are words (letters, digits, _ - . : / + and everything outside ASCII) or stand in quotes. A
+ * comparison with a category is made once for each word of the column. Cost: linear in the text, plus words of the
+ * columns named.
  */
 #include <math.h>
 #include <string.h>
@@ -49,10 +50,12 @@ static pen_status wrong(parser *p, const token *t, const char *expected)
 {
     int64_t at = place(p, t->at);
     if (t->kind == END)
-        return pen__fail_at(p->error, PEN_E_ARGUMENT, at, "the filter '%.*s' ends at character %lld where %s was expected", shown(p->text),
+        return pen__fail_at(p->error, PEN_E_ARGUMENT, at,
+                            "the filter '%.*s' ends at character %lld where %s was expected", shown(p->text),
                             p->text.text, (long long)at, expected);
-    return pen__fail_at(p->error, PEN_E_ARGUMENT, at, "the filter '%.*s' has '%.*s' at character %lld where %s was expected",
-                        shown(p->text), p->text.text, shown(t->text), t->text.text, (long long)at, expected);
+    return pen__fail_at(p->error, PEN_E_ARGUMENT, at,
+                        "the filter '%.*s' has '%.*s' at character %lld where %s was expected", shown(p->text),
+                        p->text.text, shown(t->text), t->text.text, (long long)at, expected);
 }
 
 /* ---- tokens ------------------------------------------------------------------------------------------------------ */
@@ -71,7 +74,8 @@ static pen_status quoted(parser *p)
     size_t n = 0, at = p->next + 1;
     for (;; at++) {
         if (at >= p->text.length)
-            return pen__fail_at(p->error, PEN_E_ARGUMENT, place(p, p->now.at), "the filter has a quote at character %lld that does not end",
+            return pen__fail_at(p->error, PEN_E_ARGUMENT, place(p, p->now.at),
+                                "the filter has a quote at character %lld that does not end",
                                 (long long)place(p, p->now.at));
         char c = p->text.text[at], after = at + 1 < p->text.length ? p->text.text[at + 1] : 0;
         if (c == mark && after != mark) break;
@@ -97,7 +101,8 @@ static pen_status advance(parser *p)
     while (p->next + n < p->text.length && is_word_byte(text[p->next + n])) n++;
     p->now.kind = n ? WORD : SYMBOL;
     if (!n) {
-        bool pair = p->next + 1 < p->text.length && (text[p->next + 1] == '=' || (c == '<' && text[p->next + 1] == '>'));
+        bool pair =
+            p->next + 1 < p->text.length && (text[p->next + 1] == '=' || (c == '<' && text[p->next + 1] == '>'));
         n = pair && strchr("=!<>", c) && c ? 2 : 1;
     }
     p->now.text = (pen__span){text + p->next, n};
@@ -107,10 +112,14 @@ static pen_status advance(parser *p)
 
 static bool at_word(const parser *p, const char *word)
 {
-    return p->now.kind == WORD && p->now.text.length == strlen(word) && !strncasecmp(p->now.text.text, word, p->now.text.length);
+    return p->now.kind == WORD && p->now.text.length == strlen(word) &&
+           !strncasecmp(p->now.text.text, word, p->now.text.length);
 }
 
-static bool at_symbol(const parser *p, const char *symbol) { return p->now.kind == SYMBOL && pen__span_is(p->now.text, symbol); }
+static bool at_symbol(const parser *p, const char *symbol)
+{
+    return p->now.kind == SYMBOL && pen__span_is(p->now.text, symbol);
+}
 
 static bool at_keyword(const parser *p)
 {
@@ -142,7 +151,8 @@ static pen_status add_value(parser *p)
 {
     pen__where *w = p->where;
     pen_error *error = p->error;
-    if ((p->now.kind != WORD && p->now.kind != QUOTED) || at_keyword(p)) return wrong(p, &p->now, "a value (a number, a word, or text in quotes)");
+    if ((p->now.kind != WORD && p->now.kind != QUOTED) || at_keyword(p))
+        return wrong(p, &p->now, "a value (a number, a word, or text in quotes)");
     PEN_TRY(PEN_GROW(w->ctx, w->value, &w->cap_values, w->n_values + 1));
     pen__where_value *value = &w->value[w->n_values++];
     *value = (pen__where_value){.text = p->now.text, .quoted = p->now.kind == QUOTED};
@@ -186,10 +196,13 @@ static pen_status unknown_column(parser *p, const token *t)
     int near = pen__nearest_name(t->text, name, n, sizeof *name);
     int64_t at = place(p, t->at);
     if (near >= 0)
-        return pen__fail_at(p->error, PEN_E_UNKNOWN, at, "the items have no column '%.*s' (character %lld of the filter); did you mean '%s'? There are: %s",
-                            shown(t->text), t->text.text, (long long)at, name[near], list);
-    return pen__fail_at(p->error, PEN_E_UNKNOWN, at, "the items have no column '%.*s' (character %lld of the filter); there are: %s",
-                        shown(t->text), t->text.text, (long long)at, list);
+        return pen__fail_at(
+            p->error, PEN_E_UNKNOWN, at,
+            "the items have no column '%.*s' (character %lld of the filter); did you mean '%s'? There are: %s",
+            shown(t->text), t->text.text, (long long)at, name[near], list);
+    return pen__fail_at(p->error, PEN_E_UNKNOWN, at,
+                        "the items have no column '%.*s' (character %lld of the filter); there are: %s", shown(t->text),
+                        t->text.text, (long long)at, list);
 }
 
 /* The kind of comparison that a name asks for. A column of the table goes before what is built in. */
@@ -198,7 +211,8 @@ static pen_status find_column(parser *p, const token *t, pen__where_node *node)
     const pen__table *table = p->where->items.table;
     const pen__column *column = column_named(table, t->text, false);
     if (!column) column = column_named(table, t->text, true);
-    if (!column && pen__fold_equal(t->text, pen__span_of("title")) && table->rows && table->title >= 0) column = &table->column[table->title];
+    if (!column && pen__fold_equal(t->text, pen__span_of("title")) && table->rows && table->title >= 0)
+        column = &table->column[table->title];
     node->column = column;
     if (!column) {
         node->kind = pen__fold_equal(t->text, pen__span_of("popularity")) ? PEN_WHERE_POPULARITY
@@ -207,9 +221,12 @@ static pen_status find_column(parser *p, const token *t, pen__where_node *node)
         return node->kind ? PEN_OK : unknown_column(p, t);
     }
     if (column->type == PEN_COLUMN_VECTOR)
-        return pen__fail_at(p->error, PEN_E_UNSUPPORTED, place(p, t->at), "the column '%.*s' is a vector, which a filter cannot compare",
-                            shown(t->text), t->text.text);
-    node->kind = column->type == PEN_COLUMN_NUMBER ? PEN_WHERE_NUMBER : column->type == PEN_COLUMN_TEXT ? PEN_WHERE_TEXT : PEN_WHERE_WORDS;
+        return pen__fail_at(p->error, PEN_E_UNSUPPORTED, place(p, t->at),
+                            "the column '%.*s' is a vector, which a filter cannot compare", shown(t->text),
+                            t->text.text);
+    node->kind = column->type == PEN_COLUMN_NUMBER ? PEN_WHERE_NUMBER
+                 : column->type == PEN_COLUMN_TEXT ? PEN_WHERE_TEXT
+                                                   : PEN_WHERE_WORDS;
     return PEN_OK;
 }
 
@@ -217,13 +234,16 @@ static pen_status find_column(parser *p, const token *t, pen__where_node *node)
 static pen_status settle_numbers(parser *p, const pen__where_node *node, const token *name)
 {
     if (node->op == PEN_OP_CONTAINS)
-        return pen__fail_at(p->error, PEN_E_ARGUMENT, place(p, name->at), "'%.*s' is a number: it is compared with = != < <= > >= or in (...), not contains",
+        return pen__fail_at(p->error, PEN_E_ARGUMENT, place(p, name->at),
+                            "'%.*s' is a number: it is compared with = != < <= > >= or in (...), not contains",
                             shown(name->text), name->text.text);
     for (int64_t v = 0; v < node->n_values; v++) {
         pen__where_value *value = &p->where->value[node->first_value + v];
         if (!value->is_number)
-            return pen__fail_at(p->error, PEN_E_ARGUMENT, place(p, name->at), "'%.*s' is a number (character %lld of the filter), and '%.*s' is none",
-                                shown(name->text), name->text.text, (long long)place(p, name->at), shown(value->text), value->text.text);
+            return pen__fail_at(p->error, PEN_E_ARGUMENT, place(p, name->at),
+                                "'%.*s' is a number (character %lld of the filter), and '%.*s' is none",
+                                shown(name->text), name->text.text, (long long)place(p, name->at), shown(value->text),
+                                value->text.text);
         if (node->kind == PEN_WHERE_NUMBER) value->number = (double)(float)value->number;
     }
     return PEN_OK;
@@ -236,7 +256,8 @@ static pen_status mark_words(parser *p, pen__where_node *node)
     int64_t n = node->column->words.n;
     PEN_TRY(PEN_NEW(w->ctx, node->word, n));
     for (int64_t i = 0; i < n; i++)
-        node->word[i] = pen__where_text_holds(pen__strings_at(&node->column->words, i), node->op, w->value + node->first_value, node->n_values);
+        node->word[i] = pen__where_text_holds(pen__strings_at(&node->column->words, i), node->op,
+                                              w->value + node->first_value, node->n_values);
     return PEN_OK;
 }
 
@@ -262,8 +283,9 @@ static pen_status parse_op(parser *p, int *op, bool *turned)
         const char *symbol;
         int op;
         bool turned;
-    } table[] = {{"=", PEN_OP_EQUAL, false}, {"==", PEN_OP_EQUAL, false}, {"!=", PEN_OP_EQUAL, true}, {"<>", PEN_OP_EQUAL, true},
-                 {"<", PEN_OP_LESS, false},  {"<=", PEN_OP_AT_MOST, false}, {">", PEN_OP_MORE, false}, {">=", PEN_OP_AT_LEAST, false}};
+    } table[] = {{"=", PEN_OP_EQUAL, false}, {"==", PEN_OP_EQUAL, false},   {"!=", PEN_OP_EQUAL, true},
+                 {"<>", PEN_OP_EQUAL, true}, {"<", PEN_OP_LESS, false},     {"<=", PEN_OP_AT_MOST, false},
+                 {">", PEN_OP_MORE, false},  {">=", PEN_OP_AT_LEAST, false}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (at_symbol(p, table[i].symbol)) {
             *op = table[i].op;
@@ -301,7 +323,9 @@ static pen_status parse_test(parser *p, int32_t *at)
     bool turned = false;
     pen__where_node node = {.first_value = (int64_t)p->where->n_values};
     if ((name.kind != WORD && name.kind != QUOTED) || at_keyword(p)) return wrong(p, &name, "the name of a column");
-    if (++p->n_tests > MOST_TESTS) return pen__fail(p->error, PEN_E_LIMIT, "the filter has more than %d comparisons; use: column in (value, ...)", MOST_TESTS);
+    if (++p->n_tests > MOST_TESTS)
+        return pen__fail(p->error, PEN_E_LIMIT, "the filter has more than %d comparisons; use: column in (value, ...)",
+                         MOST_TESTS);
     PEN_TRY(find_column(p, &name, &node));
     PEN_TRY(advance(p));
     if (at_word(p, "is")) return parse_missing(p, &node, at);
@@ -330,21 +354,26 @@ static pen_status parse_or(parser *p, int32_t *at);
 static pen_status parse_not(parser *p, int32_t *at)
 {
     if (at_symbol(p, "(")) {
-        if (++p->depth > DEEPEST) return pen__fail(p->error, PEN_E_LIMIT, "the filter has more than %d parentheses or 'not' inside each other", DEEPEST);
+        if (++p->depth > DEEPEST)
+            return pen__fail(p->error, PEN_E_LIMIT,
+                             "the filter has more than %d parentheses or 'not' inside each other", DEEPEST);
         PEN_TRY(advance(p));
         PEN_TRY(parse_or(p, at));
         p->depth--;
         return expect(p, ")", "'and', 'or' or ')'");
     }
     if (!at_word(p, "not")) return parse_test(p, at);
-    if (++p->depth > DEEPEST) return pen__fail(p->error, PEN_E_LIMIT, "the filter has more than %d parentheses or 'not' inside each other", DEEPEST);
+    if (++p->depth > DEEPEST)
+        return pen__fail(p->error, PEN_E_LIMIT, "the filter has more than %d parentheses or 'not' inside each other",
+                         DEEPEST);
     PEN_TRY(advance(p));
     PEN_TRY(parse_not(p, at));
     p->depth--;
     return add_node(p, (pen__where_node){.kind = PEN_WHERE_NOT, .left = *at}, at);
 }
 
-static pen_status parse_chain(parser *p, const char *word, int kind, pen_status (*side)(parser *, int32_t *), int32_t *at)
+static pen_status parse_chain(parser *p, const char *word, int kind, pen_status (*side)(parser *, int32_t *),
+                              int32_t *at)
 {
     PEN_TRY(side(p, at));
     while (at_word(p, word)) {
@@ -359,7 +388,8 @@ static pen_status parse_chain(parser *p, const char *word, int kind, pen_status 
 static pen_status parse_and(parser *p, int32_t *at) { return parse_chain(p, "and", PEN_WHERE_AND, parse_not, at); }
 static pen_status parse_or(parser *p, int32_t *at) { return parse_chain(p, "or", PEN_WHERE_OR, parse_and, at); }
 
-pen_status pen__where_parse(pen_context *ctx, pen__span text, const pen__where_items *items, pen__where **out, pen_error *error)
+pen_status pen__where_parse(pen_context *ctx, pen__span text, const pen__where_items *items, pen__where **out,
+                            pen_error *error)
 {
     pen__where *where;
     pen_status status = PEN_OK;

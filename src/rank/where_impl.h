@@ -8,9 +8,9 @@ enum pen__where_kind {
     PEN_WHERE_AND = 1,
     PEN_WHERE_OR,
     PEN_WHERE_NOT,
-    PEN_WHERE_WORDS,      /* a category's word, or one of the categories, is among those marked */
-    PEN_WHERE_NUMBER,     /* of a number column */
-    PEN_WHERE_TEXT,       /* of a text column */
+    PEN_WHERE_WORDS,  /* a category's word, or one of the categories, is among those marked */
+    PEN_WHERE_NUMBER, /* of a number column */
+    PEN_WHERE_TEXT,   /* of a text column */
     PEN_WHERE_ID,
     PEN_WHERE_POPULARITY,
     PEN_WHERE_MISSING
@@ -25,8 +25,8 @@ typedef struct pen__where_value {
     bool quoted;
 } pen__where_value;
 
-/* and, or: the two sides; not: left. A comparison: column, op and n_values values from first_value on (several: any of them
- * equals). */
+/* and, or: the two sides; not: left. A comparison: column, op and n_values values from first_value on (several: any of
+ * them equals). */
 typedef struct pen__where_node {
     int32_t kind, op;
     int32_t left, right;

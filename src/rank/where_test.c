@@ -70,7 +70,7 @@ bool pen__where_text_holds(pen__span have, int op, const pen__where_value *value
     return false;
 }
 
-/* ---- one item ------------------------------------------------------------------------------------------------------ */
+/* ---- one item ---------------------------------------------------------------------------------------------------- */
 
 static int64_t codes_of(const pen__column *column, int32_t item, const int32_t **code)
 {
@@ -120,7 +120,8 @@ static bool holds(const pen__where *where, int32_t at, int32_t item)
     case PEN_WHERE_NOT: return !holds(where, node->left, item);
     case PEN_WHERE_WORDS: return words_hold(node, item);
     case PEN_WHERE_NUMBER: return number_holds((double)node->column->number[item], node->op, value, node->n_values);
-    case PEN_WHERE_TEXT: return pen__where_text_holds(pen__strings_at(&node->column->words, item), node->op, value, node->n_values);
+    case PEN_WHERE_TEXT:
+        return pen__where_text_holds(pen__strings_at(&node->column->words, item), node->op, value, node->n_values);
     case PEN_WHERE_ID: return id_holds(where, node, item);
     case PEN_WHERE_POPULARITY: return number_holds((double)where->items.events[item], node->op, value, node->n_values);
     default: return missing(node->column, item);

@@ -63,7 +63,8 @@ void pen__answer_json(const pen__desk *desk, const pen_answer *a, pen__text *out
 static void cell(pen__text *out, pen_string s)
 {
     bool quote = false;
-    for (size_t i = 0; i < s.length; i++) quote = quote || s.bytes[i] == '"' || s.bytes[i] == ',' || s.bytes[i] == '\n' || s.bytes[i] == '\r';
+    for (size_t i = 0; i < s.length; i++)
+        quote = quote || s.bytes[i] == '"' || s.bytes[i] == ',' || s.bytes[i] == '\n' || s.bytes[i] == '\r';
     if (!quote) {
         pen__text_add(out, s.bytes, s.length);
         return;

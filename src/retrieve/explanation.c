@@ -1,4 +1,5 @@
-/* Explaining one item: reasons with titles and values, the score, the place among everything that the user has not had. */
+/* Explaining one item: reasons with titles and values, the score, the place among everything that the user has not
+ * had. */
 #include "retrieve/explanation.h"
 
 #include <math.h>
@@ -26,11 +27,14 @@ static float value_in(const pen__user *user, int32_t item)
     return NAN;
 }
 
-static void name_reasons(const pen_model *model, const pen__user *user, const pen__reason *from, int32_t n, pen_reason *out)
+static void name_reasons(const pen_model *model, const pen__user *user, const pen__reason *from, int32_t n,
+                         pen_reason *out)
 {
     const struct pen__catalogue *c = model->catalogue;
     for (int32_t i = 0; i < n; i++) {
-        out[i] = (pen_reason){.item = from[i].item, .share = from[i].share, .value = NAN,
+        out[i] = (pen_reason){.item = from[i].item,
+                              .share = from[i].share,
+                              .value = NAN,
                               .what = from[i].what ? pen_string_of(from[i].what) : (pen_string){"", 0}};
         if (from[i].item < 0) continue;
         out[i].id = pen__string_from(pen__strings_at(&c->items, from[i].item));
@@ -45,7 +49,12 @@ static pen_status find_place(const pen_model *model, const pen__case *c, int32_t
     const pen__person *p = &c->person;
     int32_t best;
     float score;
-    pen__ask ask = {.user = p->user, .tie_key = p->tie_key, .exclude = p->seen, .n_exclude = p->n_seen, .target = &item, .n_target = 1};
+    pen__ask ask = {.user = p->user,
+                    .tie_key = p->tie_key,
+                    .exclude = p->seen,
+                    .n_exclude = p->n_seen,
+                    .target = &item,
+                    .n_target = 1};
     pen__answer answer = {.item = &best, .score = &score, .place = place};
     PEN_TRY(pen__model_ranker(model, &ranker, error));
     return pen__ranker_run(ranker, &ask, &answer, 1, 1, error);
@@ -54,8 +63,14 @@ static pen_status find_place(const pen_model *model, const pen__case *c, int32_t
 static void render(const pen__case *c, pen__text *out)
 {
     const pen_explanation *e = &c->out;
-    const struct { const char *name; pen_string string; } field[] = {
-        {"user", e->user}, {"reason", e->reason}, {"item", e->id}, {"title", e->title.length ? e->title : (pen_string){NULL, 0}}, {"why", e->why}};
+    const struct {
+        const char *name;
+        pen_string string;
+    } field[] = {{"user", e->user},
+                 {"reason", e->reason},
+                 {"item", e->id},
+                 {"title", e->title.length ? e->title : (pen_string){NULL, 0}},
+                 {"why", e->why}};
     pen__text_printf(out, "{\"how\": \"%s\"", pen_how_text((pen_how)e->how));
     for (size_t i = 0; i < sizeof field / sizeof *field; i++) {
         pen__text_printf(out, ", \"%s\": ", field[i].name);
@@ -63,7 +78,8 @@ static void render(const pen__case *c, pen__text *out)
     }
     pen__text_puts(out, ", \"score\": ");
     pen__json_number(out, e->score, 9);
-    pen__text_printf(out, ", \"place\": %lld, \"exact\": %s, \"reasons\": [", (long long)e->place, e->exact ? "true" : "false");
+    pen__text_printf(out, ", \"place\": %lld, \"exact\": %s, \"reasons\": [", (long long)e->place,
+                     e->exact ? "true" : "false");
     for (int32_t i = 0; i < e->n; i++) {
         const pen_reason *r = &e->reasons[i];
         pen__text_puts(out, i ? ", {\"item\": " : "{\"item\": ");
@@ -103,7 +119,8 @@ pen_status pen__case_run(const pen_model *model, pen_string name, int32_t item, 
     if (e->how == PEN_HOW_FALLBACK) {
         fallback_reason(model, item, reason, e);
     } else {
-        PEN_TRY_DONE(pen__explain(model, &c->person.user, &item, 1, reason, MOST_REASONS, &e->n, &e->exact, &e->score, error));
+        PEN_TRY_DONE(
+            pen__explain(model, &c->person.user, &item, 1, reason, MOST_REASONS, &e->n, &e->exact, &e->score, error));
         PEN_TRY_DONE(find_place(model, c, item, &e->place, error));
     }
     PEN_TRY_DONE(PEN_NEW(ctx, c->reason, e->n));
@@ -111,7 +128,8 @@ pen_status pen__case_run(const pen_model *model, pen_string name, int32_t item, 
     e->reasons = c->reason;
     pen__why(model, &c->person.user, item, reason, e->n, &c->words);
     e->why = (pen_string){c->words.bytes, c->words.length};
-    e->reason = c->person.reason.bytes ? (pen_string){c->person.reason.bytes, c->person.reason.length} : (pen_string){"", 0};
+    e->reason =
+        c->person.reason.bytes ? (pen_string){c->person.reason.bytes, c->person.reason.length} : (pen_string){"", 0};
     render(c, &c->text);
     e->text = (pen_string){c->text.bytes, c->text.length};
     PEN_CHECK_DONE(!c->words.failed && !c->text.failed, PEN_E_MEMORY, "out of memory for an explanation");

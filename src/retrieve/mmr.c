@@ -7,13 +7,15 @@
 #include "rank/catalogue.h"
 #include "rank/similar.h"
 
-/* The first column of categories, else the first of one category in which some value is shared: as evaluation has it. */
+/* The first column of categories, else the first of one category in which some value is shared: as evaluation has
+ * it. */
 static const pen__column *category_column(const pen__table *table)
 {
     for (int c = 0; table->rows && c < table->n_columns; c++)
         if (table->column[c].type == PEN_COLUMN_CATEGORIES) return &table->column[c];
     for (int c = 0; table->rows && c < table->n_columns; c++)
-        if (table->column[c].type == PEN_COLUMN_CATEGORY && table->column[c].words.n < table->rows) return &table->column[c];
+        if (table->column[c].type == PEN_COLUMN_CATEGORY && table->column[c].words.n < table->rows)
+            return &table->column[c];
     return NULL;
 }
 
@@ -24,7 +26,8 @@ pen_status pen__alike_of(const pen_model *model, pen__alike *out, pen_error *err
     if (out->factors.d > 0) return PEN_OK;
     if (model->catalogue) out->category = category_column(&model->catalogue->item_table);
     PEN_CHECK(out->category, PEN_E_UNSUPPORTED,
-              "diversity needs to know what is alike: %s has no vectors of items and there is no column of categories (import with --items)",
+              "diversity needs to know what is alike: %s has no vectors of items and there is no column of categories "
+              "(import with --items)",
               model->class->name);
     return PEN_OK;
 }
@@ -61,8 +64,8 @@ double pen__likeness_list(const pen__alike *alike, const int32_t *item, int64_t 
     return n < 2 ? NAN : sum / ((double)n * (double)(n - 1) / 2);
 }
 
-void pen__mmr(const pen__alike *alike, const int32_t *item, const float *score, int32_t n, double diversity, int32_t k, int32_t *pick,
-              double *room)
+void pen__mmr(const pen__alike *alike, const int32_t *item, const float *score, int32_t n, double diversity, int32_t k,
+              int32_t *pick, double *room)
 {
     double *relevance = room, *nearest = room + n;
     double most = n ? (double)score[0] : 0, range = n ? most - (double)score[n - 1] : 0;

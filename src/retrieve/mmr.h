@@ -9,8 +9,8 @@
 
 /* What similarity is measured by. */
 typedef struct pen__alike {
-    pen__factors factors;         /* d > 0: the cosine of the items' vectors */
-    const pen__column *category;  /* else: the Jaccard similarity of their categories */
+    pen__factors factors;        /* d > 0: the cosine of the items' vectors */
+    const pen__column *category; /* else: the Jaccard similarity of their categories */
 } pen__alike;
 
 /* PEN_E_UNSUPPORTED where the model has neither. */
@@ -22,9 +22,10 @@ double pen__likeness(const pen__alike *alike, int32_t a, int32_t b);
 double pen__likeness_list(const pen__alike *alike, const int32_t *item, int64_t n);
 
 /* Picks k of n candidates (best first) in order: each time the one with the largest
- * (1 - diversity) relevance - diversity * (its largest similarity to what is picked), where relevance is the score scaled
- * to 0..1 over the candidates; equal ones in the candidates' order. pick: k positions among the candidates. room: 2 n doubles. */
-void pen__mmr(const pen__alike *alike, const int32_t *item, const float *score, int32_t n, double diversity, int32_t k, int32_t *pick,
-              double *room);
+ * (1 - diversity) relevance - diversity * (its largest similarity to what is picked), where relevance is the score
+ * scaled to 0..1 over the candidates; equal ones in the candidates' order. pick: k positions among the candidates.
+ * room: 2 n doubles. */
+void pen__mmr(const pen__alike *alike, const int32_t *item, const float *score, int32_t n, double diversity, int32_t k,
+              int32_t *pick, double *room);
 
 #endif

@@ -1,6 +1,7 @@
-/* Recommending. A block of users is ranked in parallel, then finished in parallel: who got nothing that the model knows about
- * falls back on popularity; the list is re-ranked where diversity is asked for; reasons are put in words; text is rendered.
- * Memory: the block's lists and words, so `all` streams through one block. A user's answer depends on that user alone.
+/* Recommending. A block of users is ranked in parallel, then finished in parallel: who got nothing that the model knows
+ * about falls back on popularity; the list is re-ranked where diversity is asked for; reasons are put in words; text is
+ * rendered. Memory: the block's lists and words, so `all` streams through one block. A user's answer depends on that
+ * user alone.
  */
 #include "retrieve/recommend.h"
 
@@ -13,12 +14,13 @@
 
 enum { MOST_REASONS = 8, EXPLAIN_AT_ONCE = 256, GRAIN = 8 };
 
-/* ---- opening ------------------------------------------------------------------------------------------------------ */
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 static pen_status check_options(const pen_recommend_options *o, pen_error *error)
 {
     PEN_CHECK(o->n >= 1, PEN_E_ARGUMENT, "%d items were asked for; ask for 1 or more", o->n);
-    PEN_CHECK(o->diversity >= 0 && o->diversity <= 1, PEN_E_ARGUMENT, "diversity %g is not between 0 and 1", o->diversity);
+    PEN_CHECK(o->diversity >= 0 && o->diversity <= 1, PEN_E_ARGUMENT, "diversity %g is not between 0 and 1",
+              o->diversity);
     PEN_CHECK(o->allow || !o->n_allow, PEN_E_ARGUMENT, "the allow list is NULL and has %zu ids", o->n_allow);
     PEN_CHECK(o->deny || !o->n_deny, PEN_E_ARGUMENT, "the deny list is NULL and has %zu ids", o->n_deny);
     return PEN_OK;
@@ -38,7 +40,8 @@ static pen_status allocate(pen__desk *desk, pen_error *error)
 {
     pen_context *ctx = desk->ctx;
     size_t seats = (size_t)desk->capacity, n, candidates;
-    PEN_CHECK(pen__mul(seats, (size_t)desk->n, &n) && pen__mul(seats, (size_t)desk->n_candidates, &candidates), PEN_E_LIMIT, "too many items are asked for");
+    PEN_CHECK(pen__mul(seats, (size_t)desk->n, &n) && pen__mul(seats, (size_t)desk->n_candidates, &candidates),
+              PEN_E_LIMIT, "too many items are asked for");
     PEN_TRY(PEN_NEW_ZERO(ctx, desk->seat, seats));
     PEN_TRY(PEN_NEW(ctx, desk->pick, n));
     PEN_TRY(PEN_NEW(ctx, desk->item, candidates));
@@ -53,11 +56,15 @@ static pen_status allocate(pen__desk *desk, pen_error *error)
     return PEN_OK;
 }
 
-pen_status pen__desk_open(const pen_model *model, const pen_recommend_options *options, int32_t capacity, bool many, pen__desk *desk,
-                          pen_error *error)
+pen_status pen__desk_open(const pen_model *model, const pen_recommend_options *options, int32_t capacity, bool many,
+                          pen__desk *desk, pen_error *error)
 {
-    *desk = (pen__desk){.ctx = model->ctx, .model = model, .options = *options, .rates = model->task == PEN_TASK_RATE && model->class->rate,
-                        .subject = "user", .capacity = capacity};
+    *desk = (pen__desk){.ctx = model->ctx,
+                        .model = model,
+                        .options = *options,
+                        .rates = model->task == PEN_TASK_RATE && model->class->rate,
+                        .subject = "user",
+                        .capacity = capacity};
     pen_status status = PEN_OK;
     PEN_TRY_DONE(check_options(options, error));
     PEN_TRY_DONE(pen__mask_build(model, options, &desk->mask, error));
@@ -99,9 +106,10 @@ void pen__desk_close(pen__desk *desk)
     *desk = (pen__desk){0};
 }
 
-/* ---- one user after ranking --------------------------------------------------------------------------------------- */
+/* ---- one user after ranking -------------------------------------------------------------------------------------- */
 
-/* No evidence at all: every item of the list has the score 0, as models of similarity give to what they know nothing about. */
+/* No evidence at all: every item of the list has the score 0, as models of similarity give to what they know nothing
+ * about. */
 static bool says_nothing(const pen__answer *ranked)
 {
     for (int32_t i = 0; i < ranked->n; i++)
@@ -115,12 +123,14 @@ static pen_status fall_back(const pen__desk *desk, pen__seat *seat, pen__answer 
     bool keep = desk->options.keep_seen != 0;
     if (p->how != PEN_HOW_FALLBACK) {
         bool lost = p->how == PEN_HOW_PERSONAL && !p->user.n && !desk->model->catalogue->history.begin;
-        pen__reason_add(&p->reason, lost ? "without a history %s knows nothing of this user: the most popular items"
-                                         : "%s finds nothing to go by for this user: the most popular items", desk->model->class->name);
+        pen__reason_add(&p->reason,
+                        lost ? "without a history %s knows nothing of this user: the most popular items"
+                             : "%s finds nothing to go by for this user: the most popular items",
+                        desk->model->class->name);
         p->how = PEN_HOW_FALLBACK;
     }
-    return pen__popular_top(desk->model, &desk->mask, p->tie_key, keep ? NULL : p->seen, keep ? 0 : p->n_seen, desk->n_candidates, seat->item,
-                            seat->score, &ranked->n, error);
+    return pen__popular_top(desk->model, &desk->mask, p->tie_key, keep ? NULL : p->seen, keep ? 0 : p->n_seen,
+                            desk->n_candidates, seat->item, seat->score, &ranked->n, error);
 }
 
 /* Re-ranks the candidates in place and says what it cost. */
@@ -155,16 +165,19 @@ done:
 }
 
 /* Words on items first .. first + n - 1 of the list. */
-static pen_status explain_some(const pen__desk *desk, pen__seat *seat, int32_t first, int32_t n, pen__reason *reason, pen_error *error)
+static pen_status explain_some(const pen__desk *desk, pen__seat *seat, int32_t first, int32_t n, pen__reason *reason,
+                               pen_error *error)
 {
     int32_t n_reasons[EXPLAIN_AT_ONCE], exact[EXPLAIN_AT_ONCE];
     bool fallback = seat->person.how == PEN_HOW_FALLBACK;
-    if (!fallback) PEN_TRY(pen__explain(desk->model, &seat->person.user, seat->item + first, n, reason, MOST_REASONS, n_reasons, exact, NULL, error));
+    if (!fallback)
+        PEN_TRY(pen__explain(desk->model, &seat->person.user, seat->item + first, n, reason, MOST_REASONS, n_reasons,
+                             exact, NULL, error));
     for (int32_t i = 0; i < n; i++) {
         size_t from = seat->words.length;
         static const pen__reason popular = {-1, 0, "popular with everybody"};
-        pen__why(desk->model, &seat->person.user, seat->item[first + i], fallback ? &popular : reason + (size_t)i * MOST_REASONS, fallback ? 1 : n_reasons[i],
-                 &seat->words);
+        pen__why(desk->model, &seat->person.user, seat->item[first + i],
+                 fallback ? &popular : reason + (size_t)i * MOST_REASONS, fallback ? 1 : n_reasons[i], &seat->words);
         seat->pick[first + i].why.length = seat->words.length - from;
     }
     return PEN_OK;
@@ -176,10 +189,12 @@ static pen_status explain_list(const pen__desk *desk, pen__seat *seat, int32_t n
     pen_status status = PEN_OK;
     PEN_TRY(PEN_NEW(desk->ctx, reason, EXPLAIN_AT_ONCE * MOST_REASONS));
     for (int32_t first = 0; first < n && status == PEN_OK; first += EXPLAIN_AT_ONCE)
-        status = explain_some(desk, seat, first, n - first < EXPLAIN_AT_ONCE ? n - first : EXPLAIN_AT_ONCE, reason, error);
+        status =
+            explain_some(desk, seat, first, n - first < EXPLAIN_AT_ONCE ? n - first : EXPLAIN_AT_ONCE, reason, error);
     pen__free(desk->ctx, reason);
     const char *at = seat->words.bytes;
-    for (int32_t i = 0; i < n && status == PEN_OK && at; at += seat->pick[i].why.length, i++) seat->pick[i].why.bytes = at;
+    for (int32_t i = 0; i < n && status == PEN_OK && at; at += seat->pick[i].why.length, i++)
+        seat->pick[i].why.bytes = at;
     return status;
 }
 
@@ -190,10 +205,13 @@ static void say_limits(const pen__desk *desk, pen__seat *seat)
     if (a->n < desk->options.n && a->n_allowed == 0)
         pen__reason_add(reason, "no item is allowed");
     else if (a->n < desk->options.n)
-        pen__reason_add(reason, a->n_allowed == 1 ? "only %lld item is allowed" : "only %lld items are allowed", (long long)a->n_allowed);
+        pen__reason_add(reason, a->n_allowed == 1 ? "only %lld item is allowed" : "only %lld items are allowed",
+                        (long long)a->n_allowed);
     const int64_t unknown[2] = {desk->mask.unknown_allowed, desk->mask.unknown_denied};
     for (int i = 0; i < 2; i++)
-        if (unknown[i]) pen__reason_add(reason, "the model does not know %lld of the items of the %s list", (long long)unknown[i], i ? "deny" : "allow");
+        if (unknown[i])
+            pen__reason_add(reason, "the model does not know %lld of the items of the %s list", (long long)unknown[i],
+                            i ? "deny" : "allow");
 }
 
 /* People read ratings: the list is ordered by the score, which a rating rises with, and shows the rating. */
@@ -229,7 +247,9 @@ static void fill_picks(const pen__desk *desk, pen__seat *seat, int32_t n)
     for (int32_t i = 0; i < n; i++)
         seat->pick[i] = (pen_pick){.id = pen__string_from(pen__strings_at(&c->items, seat->item[i])),
                                    .title = pen__string_from(pen__catalogue_title(c, seat->item[i])),
-                                   .why = {"", 0}, .item = seat->item[i], .score = shown_score(desk, seat, seat->score[i])};
+                                   .why = {"", 0},
+                                   .item = seat->item[i],
+                                   .score = shown_score(desk, seat, seat->score[i])};
 }
 
 pen_status pen__seat_list(const pen__desk *desk, pen__seat *seat, int32_t n, int64_t n_left_out, pen_error *error)
@@ -237,8 +257,15 @@ pen_status pen__seat_list(const pen__desk *desk, pen__seat *seat, int32_t n, int
     const pen_recommend_options *o = &desk->options;
     pen_answer *a = &seat->answer;
     pen__person *p = &seat->person;
-    *a = (pen_answer){.struct_size = sizeof *a, .user = seat->name, .how = p->how, .n = n < desk->n ? n : desk->n, .items = seat->pick,
-                      .n_allowed = desk->mask.n - n_left_out, .relevance_kept = NAN, .similarity_before = NAN, .similarity_after = NAN};
+    *a = (pen_answer){.struct_size = sizeof *a,
+                      .user = seat->name,
+                      .how = p->how,
+                      .n = n < desk->n ? n : desk->n,
+                      .items = seat->pick,
+                      .n_allowed = desk->mask.n - n_left_out,
+                      .relevance_kept = NAN,
+                      .similarity_before = NAN,
+                      .similarity_after = NAN};
     if (o->diversity > 0) PEN_TRY(diversify(desk, seat, n, a->n, error));
     fill_picks(desk, seat, a->n);
     if (o->why) PEN_TRY(explain_list(desk, seat, a->n, error));
@@ -247,26 +274,30 @@ pen_status pen__seat_list(const pen__desk *desk, pen__seat *seat, int32_t n, int
     if (o->render == PEN_RENDER_JSON) pen__answer_json(desk, a, &seat->text);
     if (o->render == PEN_RENDER_CSV) pen__answer_csv(desk, a, &seat->text);
     a->text = seat->text.bytes ? (pen_string){seat->text.bytes, seat->text.length} : (pen_string){"", 0};
-    PEN_CHECK(!p->reason.failed && !seat->words.failed && !seat->text.failed, PEN_E_MEMORY, "out of memory for the words of an answer");
+    PEN_CHECK(!p->reason.failed && !seat->words.failed && !seat->text.failed, PEN_E_MEMORY,
+              "out of memory for the words of an answer");
     return PEN_OK;
 }
 
 static pen_status finish_seat(const pen__desk *desk, pen__seat *seat, pen__answer *ranked, pen_error *error)
 {
     const pen__person *p = &seat->person;
-    if (p->how == PEN_HOW_FALLBACK || (ranked->n && says_nothing(ranked))) PEN_TRY(fall_back(desk, seat, ranked, error));
+    if (p->how == PEN_HOW_FALLBACK || (ranked->n && says_nothing(ranked)))
+        PEN_TRY(fall_back(desk, seat, ranked, error));
     if (shows_ratings(desk, seat)) PEN_TRY(rate_list(desk, seat, ranked->n, error));
-    return pen__seat_list(desk, seat, ranked->n, desk->options.keep_seen ? 0 : pen__mask_count(&desk->mask, p->seen, p->n_seen), error);
+    return pen__seat_list(desk, seat, ranked->n,
+                          desk->options.keep_seen ? 0 : pen__mask_count(&desk->mask, p->seen, p->n_seen), error);
 }
 
-/* ---- the block ------------------------------------------------------------------------------------------------------ */
+/* ---- the block --------------------------------------------------------------------------------------------------- */
 
 static pen_status finish_shard(void *arg, int64_t shard, int worker, pen_error *error)
 {
     (void)worker;
     pen__desk *desk = arg;
     int64_t n_shards = pen__shards(desk->n_seats, GRAIN);
-    int64_t begin = pen__shard_begin(desk->n_seats, n_shards, shard), end = pen__shard_begin(desk->n_seats, n_shards, shard + 1);
+    int64_t begin = pen__shard_begin(desk->n_seats, n_shards, shard),
+            end = pen__shard_begin(desk->n_seats, n_shards, shard + 1);
     for (int64_t s = begin; s < end; s++) PEN_TRY(finish_seat(desk, &desk->seat[s], &desk->ranked[s], error));
     return PEN_OK;
 }
@@ -285,6 +316,7 @@ pen_status pen__desk_run(pen__desk *desk, int32_t n, pen_error *error)
         desk->ranked[s] = (pen__answer){.item = seat->item, .score = seat->score};
     }
     bool alone_falling = n == 1 && desk->seat[0].person.how == PEN_HOW_FALLBACK;
-    if (desk->n_candidates && !alone_falling) PEN_TRY(pen__ranker_run(desk->ranker, desk->ask, desk->ranked, n, desk->n_candidates, error));
+    if (desk->n_candidates && !alone_falling)
+        PEN_TRY(pen__ranker_run(desk->ranker, desk->ask, desk->ranked, n, desk->n_candidates, error));
     return pen__parallel(desk->ctx, pen__shards(n, GRAIN), finish_shard, desk, error);
 }

@@ -26,7 +26,7 @@
 
 enum { PEN__MAX_DIMS = 4, PEN__ANY = -1 };
 
-/* ---- writing ------------------------------------------------------------------------------------------------------ */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 typedef struct pen__container_writer pen__container_writer;
 
 /* Opens a file beside `path`; `path` changes at commit only. `kind` is "dataset", "model", "checkpoint"; `version` that
@@ -48,8 +48,8 @@ void pen__container_put(pen__container_writer *w, const char *name, pen__dtype d
 typedef pen_status (*pen__container_source)(void *arg, pen__container_writer *w, pen_error *error);
 
 /* Declares a tensor that is made piece by piece, so that no second copy of it need exist. */
-void pen__container_put_source(pen__container_writer *w, const char *name, pen__dtype dtype, int n_dims, const int64_t *shape,
-                               pen__container_source source, void *arg);
+void pen__container_put_source(pen__container_writer *w, const char *name, pen__dtype dtype, int n_dims,
+                               const int64_t *shape, pen__container_source source, void *arg);
 pen_status pen__container_push(pen__container_writer *w, const void *bytes, size_t n, pen_error *error);
 
 /* The strings as NAME.bytes and NAME.offsets (n + 1, from 0); their arrays are borrowed until commit. */
@@ -61,7 +61,7 @@ pen_status pen__container_commit(pen__container_writer *w, pen_error *error);
 /* Forgets it and leaves `path` as it was. NULL is allowed. */
 void pen__container_abort(pen__container_writer *w);
 
-/* ---- reading ------------------------------------------------------------------------------------------------------ */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 typedef struct pen__container pen__container;
 
 typedef struct pen__stored {
@@ -75,7 +75,8 @@ typedef struct pen__stored {
 } pen__stored;
 
 enum {
-    PEN__SKIP_HASH = 1 /* structure is validated, bytes are not: for a file that this process has just hashed or written */
+    /* structure is validated, bytes are not: for a file that this process has just hashed or written */
+    PEN__SKIP_HASH = 1
 };
 
 /* Maps and validates. `kind` NULL takes any kind and any version of it. PEN_E_FORMAT where the file is unsound or of
@@ -84,8 +85,9 @@ pen_status pen__container_open(pen_context *ctx, const char *path, const char *k
                                pen__container **container, pen_error *error);
 
 /* The same over a buffer aligned to 64, borrowed until close; `name` stands for the path in messages. */
-pen_status pen__container_open_memory(pen_context *ctx, const void *bytes, size_t size, const char *name, const char *kind,
-                                      int version, unsigned flags, pen__container **container, pen_error *error);
+pen_status pen__container_open_memory(pen_context *ctx, const void *bytes, size_t size, const char *name,
+                                      const char *kind, int version, unsigned flags, pen__container **container,
+                                      pen_error *error);
 void pen__container_close(pen__container *c); /* NULL is allowed */
 
 const char *pen__container_path(const pen__container *c);
@@ -110,23 +112,24 @@ const pen__stored *pen__container_find(const pen__container *c, const char *name
 pen_status pen__container_unsound(const pen__container *c, pen_error *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* A tensor that must be there with this dtype and shape. Each PEN__ANY in `shape` is replaced by the size found. `out` is
- * the address of a pointer to const elements. */
-pen_status pen__container_tensor(const pen__container *c, const char *name, pen__dtype dtype, int n_dims, int64_t *shape,
-                                 void *out, pen_error *error);
+/* A tensor that must be there with this dtype and shape. Each PEN__ANY in `shape` is replaced by the size found. `out`
+ * is the address of a pointer to const elements. */
+pen_status pen__container_tensor(const pen__container *c, const char *name, pen__dtype dtype, int n_dims,
+                                 int64_t *shape, void *out, pen_error *error);
 
 /* The same with every value checked: I32 in [low, high), F32 finite. */
-pen_status pen__container_ids(const pen__container *c, const char *name, int n_dims, int64_t *shape, int32_t low, int32_t high,
-                              const int32_t **ids, pen_error *error);
-pen_status pen__container_floats(const pen__container *c, const char *name, int n_dims, int64_t *shape, const float **values,
-                                 pen_error *error);
+pen_status pen__container_ids(const pen__container *c, const char *name, int n_dims, int64_t *shape, int32_t low,
+                              int32_t high, const int32_t **ids, pen_error *error);
+pen_status pen__container_floats(const pen__container *c, const char *name, int n_dims, int64_t *shape,
+                                 const float **values, pen_error *error);
 
 /* n + 1 offsets (I64) that begin with 0, never fall and end with `end` (PEN__ANY: with anything). */
-pen_status pen__container_offsets(const pen__container *c, const char *name, int64_t n, int64_t end, const int64_t **offsets,
-                                  pen_error *error);
+pen_status pen__container_offsets(const pen__container *c, const char *name, int64_t n, int64_t end,
+                                  const int64_t **offsets, pen_error *error);
 
-/* A table of `n` strings (PEN__ANY: of any number), borrowed and without an index; `utf8` asks that each is well-formed. */
-pen_status pen__container_strings(const pen__container *c, const char *name, int64_t n, bool utf8, pen__strings *strings,
-                                  pen_error *error);
+/* A table of `n` strings (PEN__ANY: of any number), borrowed and without an index; `utf8` asks that each is
+ * well-formed. */
+pen_status pen__container_strings(const pen__container *c, const char *name, int64_t n, bool utf8,
+                                  pen__strings *strings, pen_error *error);
 
 #endif

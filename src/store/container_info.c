@@ -1,4 +1,5 @@
-/* Describing a container. It was validated when it was opened; what its tensors mean is checked by who reads that kind. */
+/* Describing a container. It was validated when it was opened; what its tensors mean is checked by who reads that
+ * kind. */
 #include "store/container_info.h"
 
 #include <jansson.h>
@@ -42,8 +43,8 @@ void pen__container_describe(const pen__container *c, pen__text *out)
     pen__text_json(out, path, strlen(path));
     pen__text_puts(out, ", \"kind\": ");
     pen__text_json(out, kind, strlen(kind));
-    pen__text_printf(out, ", \"version\": %d, \"hash\": \"%016llx\", \"bytes\": %zu, \"metadata\": {", pen__container_version(c),
-                     (unsigned long long)pen__container_hash(c), pen__container_size(c));
+    pen__text_printf(out, ", \"version\": %d, \"hash\": \"%016llx\", \"bytes\": %zu, \"metadata\": {",
+                     pen__container_version(c), (unsigned long long)pen__container_hash(c), pen__container_size(c));
     put_metadata(c, out);
     pen__text_puts(out, "}, \"tensors\": [");
     for (size_t i = 0; i < pen__container_n_tensors(c); i++) {

@@ -5,8 +5,8 @@
 #include "base/text.h"
 #include "store/container.h"
 
-/* {"path", "kind", "version", "hash", "bytes", "metadata": {...}, "tensors": [...]}: without its last brace, so that the
- * caller may add to it. Metadata that is JSON stands as it is, other text in quotes. */
+/* {"path", "kind", "version", "hash", "bytes", "metadata": {...}, "tensors": [...]}: without its last brace, so that
+ * the caller may add to it. Metadata that is JSON stands as it is, other text in quotes. */
 void pen__container_describe(const pen__container *c, pen__text *out);
 
 #endif

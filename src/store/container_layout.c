@@ -54,8 +54,9 @@ const char *pen__shape_text(int n_dims, const int64_t *shape, char *text, size_t
 {
     size_t at = (size_t)snprintf(text, room, "(");
     for (int i = 0; i < n_dims && at < room; i++)
-        at += shape[i] == PEN__ANY ? (size_t)snprintf(text + at, room - at, "%s?", i ? ", " : "")
-                                   : (size_t)snprintf(text + at, room - at, "%s%lld", i ? ", " : "", (long long)shape[i]);
+        at += shape[i] == PEN__ANY
+                  ? (size_t)snprintf(text + at, room - at, "%s?", i ? ", " : "")
+                  : (size_t)snprintf(text + at, room - at, "%s%lld", i ? ", " : "", (long long)shape[i]);
     if (at < room) snprintf(text + at, room - at, ")");
     return text;
 }

@@ -18,7 +18,7 @@
 struct pen__container {
     pen_context *ctx;
     char *path;
-    pen__map map;         /* map.bytes NULL where the caller's memory is read */
+    pen__map map; /* map.bytes NULL where the caller's memory is read */
     const unsigned char *bytes;
     size_t size, data_at; /* data_at: where the tensors begin */
     json_t *header;       /* owns every name, key and value */
@@ -44,16 +44,16 @@ void pen__container_close(pen__container *c)
 }
 
 /* A file that is Penchant's, but damaged. */
-#define SOUND(cond, ...)                                                               \
-    do {                                                                               \
-        if (!(cond)) return pen__container_unsound(c, error, __VA_ARGS__);             \
+#define SOUND(cond, ...)                                                   \
+    do {                                                                   \
+        if (!(cond)) return pen__container_unsound(c, error, __VA_ARGS__); \
     } while (0)
 
 /* A file of another origin. */
 #define OURS(cond, format, ...) \
     PEN_CHECK(cond, PEN_E_FORMAT, "'%s' is not a Penchant file: " format, c->path, __VA_ARGS__)
 
-/* ---- the header --------------------------------------------------------------------------------------------------- */
+/* ---- the header -------------------------------------------------------------------------------------------------- */
 
 /* Whether the file begins as ours do, as far as it goes: then it is truncated or damaged, not something else. */
 static bool looks_ours(const pen__container *c)
@@ -69,9 +69,10 @@ static pen_status parse_header(pen__container *c, pen_error *error)
     memcpy(&length, c->bytes, sizeof length);
     size_t rest = c->size - PEN__LENGTH_BYTES;
     bool ours = looks_ours(c);
-    SOUND(!ours || length <= rest, "it is cut off: its header alone needs %llu bytes, and %zu are there", (unsigned long long)length, rest);
-    OURS(length <= rest && length <= PEN__HEADER_LIMIT, "it does not begin with the length of a header (at most %d bytes)",
-         PEN__HEADER_LIMIT);
+    SOUND(!ours || length <= rest, "it is cut off: its header alone needs %llu bytes, and %zu are there",
+          (unsigned long long)length, rest);
+    OURS(length <= rest && length <= PEN__HEADER_LIMIT,
+         "it does not begin with the length of a header (at most %d bytes)", PEN__HEADER_LIMIT);
     const char *text = (const char *)c->bytes + PEN__LENGTH_BYTES;
     OURS(length > 0 && text[0] == '{', "%s", "no safetensors header follows its first 8 bytes");
     json_error_t where;
@@ -101,27 +102,31 @@ static pen_status check_identity(pen__container *c, const char *kind, int versio
     json_t *value;
     c->meta = json_object_get(c->header, "__metadata__");
     OURS(json_is_object(c->meta), "%s", "it is a safetensors file without metadata");
-    json_object_foreach (c->meta, key, value)
-        OURS(json_is_string(value), "its metadata '%.64s' is not a string", key);
+    json_object_foreach (c->meta, key, value) OURS(json_is_string(value), "its metadata '%.64s' is not a string", key);
     const char *format = pen__container_meta(c, "format");
     OURS(format && !strcmp(format, "penchant"), "%s", "it is a safetensors file of another program");
     const char *writer = pen__container_meta(c, "writer");
     if (!writer || !pen__container_name_ok(writer)) writer = "of unknown version";
     SOUND(meta_number(c, "container", 1, INT32_MAX, &found), "its container version is not a number");
-    PEN_CHECK(found <= PEN__CONTAINER_VERSION, PEN_E_UNSUPPORTED, "'%s' needs a newer Penchant: it was written by Penchant %.40s as "
-              "container version %d, and this is %s, which reads up to %d", c->path, writer, (int)found, pen_version(), PEN__CONTAINER_VERSION);
+    PEN_CHECK(found <= PEN__CONTAINER_VERSION, PEN_E_UNSUPPORTED,
+              "'%s' needs a newer Penchant: it was written by Penchant %.40s as "
+              "container version %d, and this is %s, which reads up to %d",
+              c->path, writer, (int)found, pen_version(), PEN__CONTAINER_VERSION);
     c->kind = pen__container_meta(c, "kind");
     SOUND(c->kind && pen__container_name_ok(c->kind), "it does not say what kind of file it is");
     SOUND(meta_number(c, "version", 1, INT32_MAX, &found), "its version is not a number");
     c->version = (int)found;
     if (!kind) return PEN_OK;
-    PEN_CHECK(!strcmp(c->kind, kind), PEN_E_FORMAT, "'%s' is %s %.64s, not %s %s", c->path, article(c->kind), c->kind, article(kind), kind);
-    PEN_CHECK(c->version <= version, PEN_E_UNSUPPORTED, "'%s' needs a newer Penchant: it was written by Penchant %.40s as %s version %d, and "
-              "this is %s, which reads up to %d", c->path, writer, kind, c->version, pen_version(), version);
+    PEN_CHECK(!strcmp(c->kind, kind), PEN_E_FORMAT, "'%s' is %s %.64s, not %s %s", c->path, article(c->kind), c->kind,
+              article(kind), kind);
+    PEN_CHECK(c->version <= version, PEN_E_UNSUPPORTED,
+              "'%s' needs a newer Penchant: it was written by Penchant %.40s as %s version %d, and "
+              "this is %s, which reads up to %d",
+              c->path, writer, kind, c->version, pen_version(), version);
     return PEN_OK;
 }
 
-/* ---- tensors ------------------------------------------------------------------------------------------------------ */
+/* ---- tensors ----------------------------------------------------------------------------------------------------- */
 static bool read_size(const json_t *value, int64_t *out)
 {
     if (!json_is_integer(value)) return false;
@@ -135,21 +140,25 @@ static pen_status parse_tensor(pen__container *c, const char *name, json_t *entr
     json_t *place = json_object_get(entry, "data_offsets");
     int64_t begin = 0, end = 0;
     *t = (pen__stored){.name = name};
-    SOUND(pen__container_name_ok(name), "the name of a tensor is empty, longer than 255 bytes or holds control characters");
+    SOUND(pen__container_name_ok(name),
+          "the name of a tensor is empty, longer than 255 bytes or holds control characters");
     SOUND(json_object_size(entry) == 3 && json_is_string(dtype) && json_is_array(shape) && json_array_size(place) == 2,
           "tensor '%.64s' is not described by dtype, shape and two data_offsets", name);
-    SOUND(pen__dtype_parse(json_string_value(dtype), &t->dtype), "tensor '%.64s' has a dtype that is none of U8 I8 I16 I32 I64 F32 F64", name);
-    SOUND(json_array_size(shape) <= PEN__MAX_DIMS, "tensor '%.64s' has %zu dimensions; allowed are 0 to %d", name, json_array_size(shape),
-          PEN__MAX_DIMS);
+    SOUND(pen__dtype_parse(json_string_value(dtype), &t->dtype),
+          "tensor '%.64s' has a dtype that is none of U8 I8 I16 I32 I64 F32 F64", name);
+    SOUND(json_array_size(shape) <= PEN__MAX_DIMS, "tensor '%.64s' has %zu dimensions; allowed are 0 to %d", name,
+          json_array_size(shape), PEN__MAX_DIMS);
     t->n_dims = (int)json_array_size(shape);
     for (int i = 0; i < t->n_dims; i++)
-        SOUND(read_size(json_array_get(shape, (size_t)i), &t->shape[i]), "a size of tensor '%.64s' is not a whole number from 0", name);
-    SOUND(pen__shape_size(t->dtype, t->n_dims, t->shape, &t->n, &t->bytes), "the shape of tensor '%.64s' is too large", name);
+        SOUND(read_size(json_array_get(shape, (size_t)i), &t->shape[i]),
+              "a size of tensor '%.64s' is not a whole number from 0", name);
+    SOUND(pen__shape_size(t->dtype, t->n_dims, t->shape, &t->n, &t->bytes), "the shape of tensor '%.64s' is too large",
+          name);
     SOUND(read_size(json_array_get(place, 0), &begin) && read_size(json_array_get(place, 1), &end) && begin <= end &&
               (uint64_t)end <= c->size - c->data_at,
           "tensor '%.64s' lies outside of the file: it is cut off or damaged", name);
-    SOUND((uint64_t)(end - begin) == t->bytes, "tensor '%.64s' has %lld bytes where its shape needs %zu", name, (long long)(end - begin),
-          t->bytes);
+    SOUND((uint64_t)(end - begin) == t->bytes, "tensor '%.64s' has %lld bytes where its shape needs %zu", name,
+          (long long)(end - begin), t->bytes);
     t->data = c->bytes + c->data_at + begin;
     return PEN_OK;
 }
@@ -173,7 +182,8 @@ static bool is_pad(const pen__stored *t) { return !strncmp(t->name, PEN__PAD_PRE
 static pen_status check_pad(const pen__container *c, const pen__stored *t, pen_error *error)
 {
     const unsigned char *bytes = t->data;
-    SOUND(t->dtype == PEN_U8 && t->n_dims == 1 && t->bytes < PEN__ALIGN, "'%.64s' is not a pad of fewer than %d bytes", t->name, PEN__ALIGN);
+    SOUND(t->dtype == PEN_U8 && t->n_dims == 1 && t->bytes < PEN__ALIGN, "'%.64s' is not a pad of fewer than %d bytes",
+          t->name, PEN__ALIGN);
     for (size_t i = 0; i < t->bytes; i++) SOUND(bytes[i] == 0, "the pad '%.64s' is not zero", t->name);
     return PEN_OK;
 }
@@ -192,7 +202,8 @@ static pen_status check_cover(pen__container *c, pen_error *error)
             continue;
         }
         SOUND(strncmp(t->name, "__", 2), "the tensor name '%.64s' is reserved", t->name);
-        SOUND(((uintptr_t)t->data - (uintptr_t)c->bytes) % PEN__ALIGN == 0, "tensor '%.64s' is not aligned to %d bytes", t->name, PEN__ALIGN);
+        SOUND(((uintptr_t)t->data - (uintptr_t)c->bytes) % PEN__ALIGN == 0, "tensor '%.64s' is not aligned to %d bytes",
+              t->name, PEN__ALIGN);
         c->tensors[kept++] = *t;
     }
     size_t used = (size_t)(at - c->bytes);
@@ -221,7 +232,7 @@ static pen_status parse_tensors(pen__container *c, pen_error *error)
     return PEN_OK;
 }
 
-/* ---- the hash ----------------------------------------------------------------------------------------------------- */
+/* ---- the hash ---------------------------------------------------------------------------------------------------- */
 
 /* Lower-case digits only: each state of the file has one spelling. */
 static bool parse_digits(const unsigned char *text, uint64_t *out)
@@ -237,8 +248,8 @@ static bool parse_digits(const unsigned char *text, uint64_t *out)
 
 static pen_status check_hash(pen__container *c, unsigned flags, pen_error *error)
 {
-    SOUND(looks_ours(c) && c->data_at > PEN__HASH_AT + PEN__HASH_DIGITS && c->bytes[PEN__HASH_AT + PEN__HASH_DIGITS] == '"' &&
-              parse_digits(c->bytes + PEN__HASH_AT, &c->hash),
+    SOUND(looks_ours(c) && c->data_at > PEN__HASH_AT + PEN__HASH_DIGITS &&
+              c->bytes[PEN__HASH_AT + PEN__HASH_DIGITS] == '"' && parse_digits(c->bytes + PEN__HASH_AT, &c->hash),
           "its hash does not stand in its place");
     if (flags & PEN__SKIP_HASH) return PEN_OK;
     XXH3_state_t *state;
@@ -250,12 +261,12 @@ static pen_status check_hash(pen__container *c, unsigned flags, pen_error *error
     XXH3_64bits_update(state, behind, c->size - (size_t)(behind - c->bytes));
     uint64_t found = XXH3_64bits_digest(state);
     pen__free(c->ctx, state);
-    SOUND(found == c->hash, "its hash is %016llx and should be %016llx; restore it from a copy, or make it again", (unsigned long long)found,
-          (unsigned long long)c->hash);
+    SOUND(found == c->hash, "its hash is %016llx and should be %016llx; restore it from a copy, or make it again",
+          (unsigned long long)found, (unsigned long long)c->hash);
     return PEN_OK;
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------------------ */
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
 static pen_status create(pen_context *ctx, const char *path, pen__container **container, pen_error *error)
 {
     PEN_TRY(pen__new(ctx, container, 1, sizeof **container, true, error));
@@ -291,13 +302,15 @@ done:
     return status;
 }
 
-pen_status pen__container_open_memory(pen_context *ctx, const void *bytes, size_t size, const char *name, const char *kind,
-                                      int version, unsigned flags, pen__container **container, pen_error *error)
+pen_status pen__container_open_memory(pen_context *ctx, const void *bytes, size_t size, const char *name,
+                                      const char *kind, int version, unsigned flags, pen__container **container,
+                                      pen_error *error)
 {
     pen_status status;
     pen__container *c = NULL;
     *container = NULL;
-    PEN_CHECK((uintptr_t)bytes % PEN__ALIGN == 0, PEN_E_ARGUMENT, "a container in memory is aligned to %d bytes", PEN__ALIGN);
+    PEN_CHECK((uintptr_t)bytes % PEN__ALIGN == 0, PEN_E_ARGUMENT, "a container in memory is aligned to %d bytes",
+              PEN__ALIGN);
     PEN_TRY_DONE(create(ctx, name, &c, error));
     c->bytes = bytes;
     c->size = size;
@@ -310,7 +323,7 @@ done:
     return status;
 }
 
-/* ---- asking ------------------------------------------------------------------------------------------------------- */
+/* ---- asking ------------------------------------------------------------------------------------------------------ */
 pen_context *pen__container_context(const pen__container *c) { return c->ctx; }
 const char *pen__container_path(const pen__container *c) { return c->path; }
 const char *pen__container_kind(const pen__container *c) { return c->kind; }
@@ -331,8 +344,8 @@ pen_status pen__container_meta_int(const pen__container *c, const char *key, int
 {
     const char *value = pen__container_meta(c, key);
     SOUND(value, "it has no metadata '%s'", key);
-    SOUND(meta_number(c, key, low, high, out), "its metadata '%s' is not a whole number from %lld to %lld", key, (long long)low,
-          (long long)high);
+    SOUND(meta_number(c, key, low, high, out), "its metadata '%s' is not a whole number from %lld to %lld", key,
+          (long long)low, (long long)high);
     return PEN_OK;
 }
 

@@ -60,7 +60,7 @@ void pen__container_abort(pen__container_writer *w)
     if (w) writer_free(w);
 }
 
-/* ---- declaring ---------------------------------------------------------------------------------------------------- */
+/* ---- declaring --------------------------------------------------------------------------------------------------- */
 static pen_status duplicate(pen_context *ctx, const char *text, char **copy, pen_error *error)
 {
     *copy = pen__strndup(ctx, text, strlen(text));
@@ -69,9 +69,10 @@ static pen_status duplicate(pen_context *ctx, const char *text, char **copy, pen
 
 static pen_status add_pair(pen__container_writer *w, const char *key, const char *value, pen_error *error)
 {
-    PEN_CHECK(pen__container_name_ok(key), PEN_E_ARGUMENT, "'%s': a metadata key is 1 to 255 bytes of UTF-8 without control characters",
-              key);
-    PEN_CHECK(pen__utf8_invalid(value, strlen(value)) == strlen(value), PEN_E_ARGUMENT, "metadata '%s' is not valid UTF-8", key);
+    PEN_CHECK(pen__container_name_ok(key), PEN_E_ARGUMENT,
+              "'%s': a metadata key is 1 to 255 bytes of UTF-8 without control characters", key);
+    PEN_CHECK(pen__utf8_invalid(value, strlen(value)) == strlen(value), PEN_E_ARGUMENT,
+              "metadata '%s' is not valid UTF-8", key);
     PEN_CHECK(strcmp(key, "hash"), PEN_E_ARGUMENT, "metadata 'hash' is the container's own");
     for (size_t i = 0; i < w->n_pairs; i++)
         PEN_CHECK(strcmp(w->pairs[i].key, key), PEN_E_ARGUMENT, "metadata '%s' is there already", key);
@@ -83,16 +84,19 @@ static pen_status add_pair(pen__container_writer *w, const char *key, const char
     return duplicate(w->ctx, value, &p->value, error);
 }
 
-static pen_status add_entry(pen__container_writer *w, const char *name, entry made, const int64_t *shape, pen_error *error)
+static pen_status add_entry(pen__container_writer *w, const char *name, entry made, const int64_t *shape,
+                            pen_error *error)
 {
     int64_t n;
     char text[128];
-    PEN_CHECK(pen__container_name_ok(name) && strncmp(name, "__", 2), PEN_E_ARGUMENT,
-              "'%s': a tensor's name is 1 to 255 bytes of UTF-8 without control characters, and does not begin with '__'", name);
-    PEN_CHECK(made.n_dims >= 0 && made.n_dims <= PEN__MAX_DIMS, PEN_E_ARGUMENT, "tensor '%s' has %d dimensions; allowed are 0 to %d",
-              name, made.n_dims, PEN__MAX_DIMS);
-    PEN_CHECK(pen__shape_size(made.dtype, made.n_dims, shape, &n, &made.bytes), PEN_E_LIMIT, "tensor '%s' cannot have the shape %s",
-              name, pen__shape_text(made.n_dims, shape, text, sizeof text));
+    PEN_CHECK(
+        pen__container_name_ok(name) && strncmp(name, "__", 2), PEN_E_ARGUMENT,
+        "'%s': a tensor's name is 1 to 255 bytes of UTF-8 without control characters, and does not begin with '__'",
+        name);
+    PEN_CHECK(made.n_dims >= 0 && made.n_dims <= PEN__MAX_DIMS, PEN_E_ARGUMENT,
+              "tensor '%s' has %d dimensions; allowed are 0 to %d", name, made.n_dims, PEN__MAX_DIMS);
+    PEN_CHECK(pen__shape_size(made.dtype, made.n_dims, shape, &n, &made.bytes), PEN_E_LIMIT,
+              "tensor '%s' cannot have the shape %s", name, pen__shape_text(made.n_dims, shape, text, sizeof text));
     PEN_CHECK(made.data || made.source || n == 0, PEN_E_ARGUMENT, "tensor '%s' has no data", name);
     for (size_t i = 0; i < w->n_entries; i++)
         PEN_CHECK(strcmp(w->entries[i].name, name), PEN_E_ARGUMENT, "tensor '%s' is there already", name);
@@ -111,8 +115,10 @@ pen_status pen__container_begin(pen_context *ctx, const char *path, const char *
     pen__container_writer *w = NULL;
     char text[32];
     *writer = NULL;
-    PEN_CHECK(!path || strcmp(path, "-"), PEN_E_ARGUMENT, "a '%s' file cannot be written to standard output: its hash comes last "
-              "but stands first; give the path of a file", kind);
+    PEN_CHECK(!path || strcmp(path, "-"), PEN_E_ARGUMENT,
+              "a '%s' file cannot be written to standard output: its hash comes last "
+              "but stands first; give the path of a file",
+              kind);
     PEN_CHECK(version >= 1, PEN_E_ARGUMENT, "a container's version is at least 1, not %d", version);
     PEN_TRY(PEN_NEW_ZERO(ctx, w, 1));
     w->ctx = ctx;
@@ -152,8 +158,8 @@ void pen__container_put(pen__container_writer *w, const char *name, pen__dtype d
     if (w->failed == PEN_OK) w->failed = add_entry(w, name, made, shape, &w->error);
 }
 
-void pen__container_put_source(pen__container_writer *w, const char *name, pen__dtype dtype, int n_dims, const int64_t *shape,
-                               pen__container_source source, void *arg)
+void pen__container_put_source(pen__container_writer *w, const char *name, pen__dtype dtype, int n_dims,
+                               const int64_t *shape, pen__container_source source, void *arg)
 {
     entry made = {.source = source, .arg = arg, .dtype = dtype, .n_dims = n_dims};
     if (w->failed == PEN_OK) w->failed = add_entry(w, name, made, shape, &w->error);
@@ -170,8 +176,9 @@ void pen__container_put_strings(pen__container_writer *w, const char *name, cons
     pen__container_put(w, part, PEN_I64, 1, (int64_t[]){strings->n + 1}, offsets);
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------ */
-static void describe(pen__text *text, const char *name, const char *dtype, int n_dims, const int64_t *shape, size_t begin, size_t end)
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
+static void describe(pen__text *text, const char *name, const char *dtype, int n_dims, const int64_t *shape,
+                     size_t begin, size_t end)
 {
     pen__text_puts(text, ",");
     pen__text_json(text, name, strlen(name));
@@ -202,14 +209,17 @@ static pen_status lay_out(pen__container_writer *w, pen__text *text, pen_error *
             describe(text, name, "U8", 1, &pad, at, at + (size_t)pad);
         }
         e->begin = at + (size_t)pad;
-        PEN_CHECK(pen__add(e->begin, e->bytes, &at) && at < (size_t)1 << 62, PEN_E_LIMIT, "the tensors for '%s' are too large", w->path);
+        PEN_CHECK(pen__add(e->begin, e->bytes, &at) && at < (size_t)1 << 62, PEN_E_LIMIT,
+                  "the tensors for '%s' are too large", w->path);
         describe(text, e->name, pen__dtype_name(e->dtype), e->n_dims, e->shape, e->begin, at);
     }
     pen__text_puts(text, "}");
     while (!text->failed && (PEN__LENGTH_BYTES + text->length) % PEN__ALIGN) pen__text_puts(text, " ");
     PEN_CHECK(!text->failed, PEN_E_MEMORY, "out of memory for the header of '%s'", w->path);
-    PEN_CHECK(text->length <= PEN__HEADER_LIMIT, PEN_E_LIMIT, "the header of '%s' would have %zu bytes; at most %d are allowed: put "
-              "long metadata into a tensor", w->path, text->length, PEN__HEADER_LIMIT);
+    PEN_CHECK(text->length <= PEN__HEADER_LIMIT, PEN_E_LIMIT,
+              "the header of '%s' would have %zu bytes; at most %d are allowed: put "
+              "long metadata into a tensor",
+              w->path, text->length, PEN__HEADER_LIMIT);
     return PEN_OK;
 }
 
@@ -226,7 +236,8 @@ static pen_status write_hashed(pen__container_writer *w, const void *bytes, size
 
 pen_status pen__container_push(pen__container_writer *w, const void *bytes, size_t n, pen_error *error)
 {
-    PEN_CHECK(n <= w->expected, PEN_E_ARGUMENT, "%zu bytes too many were given for a tensor of '%s'", n - w->expected, w->path);
+    PEN_CHECK(n <= w->expected, PEN_E_ARGUMENT, "%zu bytes too many were given for a tensor of '%s'", n - w->expected,
+              w->path);
     w->expected -= n;
     return write_hashed(w, bytes, n, error);
 }

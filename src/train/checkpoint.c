@@ -1,5 +1,6 @@
-/* Checkpoints: a container with the tensors of the last epoch's end ("last.NAME"), those of the best epoch ("best.NAME"), in a refit
- * those of the model before it ("before.NAME"), and the position in its metadata. Doubles are kept as hexadecimal, so that they come back to the bit. */
+/* Checkpoints: a container with the tensors of the last epoch's end ("last.NAME"), those of the best epoch
+ * ("best.NAME"), in a refit those of the model before it ("before.NAME"), and the position in its metadata. Doubles are
+ * kept as hexadecimal, so that they come back to the bit. */
 #include "train/checkpoint.h"
 
 #include <errno.h>
@@ -55,7 +56,8 @@ static void put_double(pen__container_writer *w, const char *key, double value)
     pen__container_put_meta(w, key, text);
 }
 
-static void put_snapshot(pen__container_writer *w, const char *prefix, const pen_model *model, const pen__snapshot *snapshot)
+static void put_snapshot(pen__container_writer *w, const char *prefix, const pen_model *model,
+                         const pen__snapshot *snapshot)
 {
     for (int32_t i = 0; i < snapshot->n; i++) {
         const pen__state_tensor *tensor = &model->tensor[i];
@@ -84,8 +86,9 @@ static void identity(const pen_model *model, pen__text *out)
     pen__params_json(model->class, &model->params, out);
 }
 
-pen_status pen__checkpoint_write(const char *path, const pen_model *model, uint64_t train_hash, const pen__position *position,
-                                 const pen__snapshot *last, const pen__snapshot *best, const pen_model *before, pen_error *error)
+pen_status pen__checkpoint_write(const char *path, const pen_model *model, uint64_t train_hash,
+                                 const pen__position *position, const pen__snapshot *last, const pen__snapshot *best,
+                                 const pen_model *before, pen_error *error)
 {
     pen__container_writer *w;
     pen__text who = {.ctx = model->ctx};
@@ -118,7 +121,8 @@ static pen_status get_double(const pen__container *c, const char *key, double *o
 {
     const char *text = pen__container_meta(c, key);
     char end;
-    if (!text || sscanf(text, "%la%c", out, &end) != 1) return pen__container_unsound(c, error, "metadata %s is not a number", key);
+    if (!text || sscanf(text, "%la%c", out, &end) != 1)
+        return pen__container_unsound(c, error, "metadata %s is not a number", key);
     return PEN_OK;
 }
 
@@ -138,14 +142,19 @@ static pen_status check_identity(const pen__container *c, const pen_model *model
     bool same = there && !who.failed && !strcmp(there, who.bytes);
     pen_status status = PEN_OK;
     if (!same)
-        status = pen__fail(error, PEN_E_ARGUMENT, "'%s' is a checkpoint of another run (%.300s); this one is %.300s. Call with the same model, "
-                           "parameters and seed, or without --resume", path, there ? there : "unknown", who.bytes ? who.bytes : "");
+        status =
+            pen__fail(error, PEN_E_ARGUMENT,
+                      "'%s' is a checkpoint of another run (%.300s); this one is %.300s. Call with the same model, "
+                      "parameters and seed, or without --resume",
+                      path, there ? there : "unknown", who.bytes ? who.bytes : "");
     pen__text_free(&who);
     int64_t hash;
     if (status == PEN_OK) status = pen__container_meta_int(c, "data_hash", INT64_MIN, INT64_MAX, &hash, error);
     if (status == PEN_OK && train_hash && (uint64_t)hash != train_hash)
-        status = pen__fail(error, PEN_E_ARGUMENT, "'%s' is a checkpoint of a run on other data, another split or other filters; call with the "
-                           "same, or without --resume", path);
+        status = pen__fail(error, PEN_E_ARGUMENT,
+                           "'%s' is a checkpoint of a run on other data, another split or other filters; call with the "
+                           "same, or without --resume",
+                           path);
     return status;
 }
 
@@ -155,14 +164,15 @@ static pen_status get_position(const pen__container *c, pen__position *p, pen_er
     PEN_TRY(get_int(c, "epoch", &p->epoch, error));
     PEN_TRY(get_int(c, "best_epoch", &p->best_epoch, error));
     PEN_TRY(get_int(c, "chosen", &p->chosen, error));
-    if (p->best_epoch > p->epoch) return pen__container_unsound(c, error, "its best epoch is %d and its last one %d", p->best_epoch, p->epoch);
+    if (p->best_epoch > p->epoch)
+        return pen__container_unsound(c, error, "its best epoch is %d and its last one %d", p->best_epoch, p->epoch);
     PEN_TRY(get_double(c, "best_metric", &p->best_metric, error));
     PEN_TRY(get_double(c, "loss", &p->loss, error));
     return get_double(c, "chosen_metric", &p->chosen_metric, error);
 }
 
-pen_status pen__checkpoint_peek(const char *path, const pen_model *model, uint64_t train_hash, pen__position *position, int *found,
-                                pen_error *error)
+pen_status pen__checkpoint_peek(const char *path, const pen_model *model, uint64_t train_hash, pen__position *position,
+                                int *found, pen_error *error)
 {
     pen__container *c;
     *found = 0;
@@ -175,7 +185,8 @@ pen_status pen__checkpoint_peek(const char *path, const pen_model *model, uint64
     return status;
 }
 
-static pen_status read_tensor(const pen__container *c, const char *prefix, const pen__state_tensor *tensor, void *into, pen_error *error)
+static pen_status read_tensor(const pen__container *c, const char *prefix, const pen__state_tensor *tensor, void *into,
+                              pen_error *error)
 {
     char name[80];
     const void *data;
@@ -192,7 +203,8 @@ static pen_status read_tensor(const pen__container *c, const char *prefix, const
     return PEN_OK;
 }
 
-pen_status pen__checkpoint_read(const char *path, pen_model *model, pen__position *position, pen__snapshot *best, pen_error *error)
+pen_status pen__checkpoint_read(const char *path, pen_model *model, pen__position *position, pen__snapshot *best,
+                                pen_error *error)
 {
     pen__container *c;
     PEN_TRY(pen__container_open(model->ctx, path, "checkpoint", VERSION, 0, &c, error));
@@ -214,7 +226,8 @@ pen_status pen__checkpoint_read_before(const char *path, pen_model *before, pen_
     PEN_TRY(pen__container_open(before->ctx, path, "checkpoint", VERSION, 0, &c, error));
     pen_status status = PEN_OK;
     for (int32_t i = 0; i < before->n_tensors && status == PEN_OK; i++)
-        if (before->tensor[i].role == PEN_ROLE_PARAM) status = read_tensor(c, "before", &before->tensor[i], before->tensor[i].data, error);
+        if (before->tensor[i].role == PEN_ROLE_PARAM)
+            status = read_tensor(c, "before", &before->tensor[i], before->tensor[i].data, error);
     pen__container_close(c);
     return status;
 }

@@ -1,7 +1,7 @@
 /* Experiments: every entrant on the same parts and the same cases, over folds and seeds, into one JSON report.
  *
- * Memory: per-user values of each metric for each entrant of all runs (8 bytes x metrics x cases), since paired tests need
- * them; models are freed as soon as they are tested. */
+ * Memory: per-user values of each metric for each entrant of all runs (8 bytes x metrics x cases), since paired tests
+ * need them; models are freed as soon as they are tested. */
 #include "train/experiment.h"
 
 #include <jansson.h>
@@ -40,7 +40,8 @@ static void keep_notes(pen__text *to, const char *notes)
 }
 
 /* One entrant in one run: fit, test, forget the model. */
-static pen_status run_entrant(experiment *lab, int32_t e, const pen__log *log, const pen__parts *parts, uint64_t seed, pen_error *error)
+static pen_status run_entrant(experiment *lab, int32_t e, const pen__log *log, const pen__parts *parts, uint64_t seed,
+                              pen_error *error)
 {
     static const pen__keeping nothing = {0};
     const pen_protocol *p = lab->protocol;
@@ -52,14 +53,16 @@ static pen_status run_entrant(experiment *lab, int32_t e, const pen__log *log, c
     uint64_t before = pen_context_memory(lab->ctx);
     pen__memory_peak_reset(lab->ctx);
     pen__say(lab->ctx, PEN_LOG_DEBUG, "%s: run %d", lab->entrant[e].class->name, lab->n_runs);
-    pen_status status = pen__fit_on_parts(lab->ctx, &lab->entrant[e], log, parts, p, seed, &nothing, &model, &train, &report, error);
+    pen_status status =
+        pen__fit_on_parts(lab->ctx, &lab->entrant[e], log, parts, p, seed, &nothing, &model, &train, &report, error);
     const unsigned history = TRAIN | VALID; /* without a refit, validation still is what the user did before */
     PEN_TRY_DONE(status);
     PEN_TRY_DONE(pen__cases_build(log, parts, &train, p, PEN_PART_TEST, history, seed, &cases, error));
-    PEN_CHECK_DONE(cases.n > 0, PEN_E_INPUT, "the split leaves no test event to measure; see what was left: %s", cases.notes ? cases.notes : "");
+    PEN_CHECK_DONE(cases.n > 0, PEN_E_INPUT, "the split leaves no test event to measure; see what was left: %s",
+                   cases.notes ? cases.notes : "");
     keep_notes(&lab->cases, cases.notes);
-    PEN_TRY_DONE(pen__evaluate(model, &cases, &train, lab->metric, lab->n_metrics, p->task, lab->n_runs == 1 ? p->bootstrap : 0, seed,
-                               &r->scores[lab->n_runs - 1], error));
+    PEN_TRY_DONE(pen__evaluate(model, &cases, &train, lab->metric, lab->n_metrics, p->task,
+                               lab->n_runs == 1 ? p->bootstrap : 0, seed, &r->scores[lab->n_runs - 1], error));
     const pen__scores *scores = &r->scores[lab->n_runs - 1];
     memcpy(r->whole + (size_t)(lab->n_runs - 1) * PEN_MAX_METRICS, scores->whole, sizeof scores->whole);
     if (p->groups && lab->n_runs == 1) {
@@ -80,7 +83,8 @@ done:
     return status;
 }
 
-static pen_status run_all(experiment *lab, const pen__log *log, const pen__parts *parts, uint64_t seed, pen_error *error)
+static pen_status run_all(experiment *lab, const pen__log *log, const pen__parts *parts, uint64_t seed,
+                          pen_error *error)
 {
     PEN_CHECK(lab->n_runs < MAX_RUNS, PEN_E_LIMIT, "over %d runs (folds x seeds)", MAX_RUNS);
     lab->n_runs++;
@@ -96,7 +100,8 @@ static pen_status run_all(experiment *lab, const pen__log *log, const pen__parts
         if (status == PEN_E_UNSUPPORTED && lab->n_entrants > 1)
             memcpy(r->skipped, inner.message, sizeof r->skipped);
         else if (status != PEN_OK) {
-            if (lab->n_entrants > 1 && status != PEN_E_CANCELLED) pen__error_prefix(&inner, "%s: ", lab->entrant[e].class->name);
+            if (lab->n_entrants > 1 && status != PEN_E_CANCELLED)
+                pen__error_prefix(&inner, "%s: ", lab->entrant[e].class->name);
             if (error) *error = inner;
             return status;
         }
@@ -125,9 +130,10 @@ static pen_status run_material(experiment *lab, const pen__material *m, pen_erro
     return status;
 }
 
-/* ---- the report ---------------------------------------------------------------------------------------------------- */
+/* ---- the report -------------------------------------------------------------------------------------------------- */
 
-/* Two-sided 97.5 % quantile of Student's t with f degrees of freedom: exact to three digits (Cornish and Fisher from 4 on). */
+/* Two-sided 97.5 % quantile of Student's t with f degrees of freedom: exact to three digits (Cornish and Fisher from 4
+ * on). */
 static double student(int f)
 {
     static const double few[] = {0, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228};
@@ -202,8 +208,11 @@ static void put_result(const experiment *lab, int32_t e, pen__text *out)
         if (m) pen__text_puts(out, ", ");
         put_metric(lab, r, m, out);
     }
-    pen__text_printf(out, "}, \"seconds\": {\"train\": %.4f, \"fit\": %.4f, \"evaluate\": %.4f}, \"epochs\": %.4g, \"memory_bytes\": %llu",
-                     r->train_seconds, r->fit_seconds, r->evaluate_seconds, (double)r->epochs / lab->n_runs, (unsigned long long)r->memory);
+    pen__text_printf(out,
+                     "}, \"seconds\": {\"train\": %.4f, \"fit\": %.4f, \"evaluate\": %.4f}, \"epochs\": %.4g, "
+                     "\"memory_bytes\": %llu",
+                     r->train_seconds, r->fit_seconds, r->evaluate_seconds, (double)r->epochs / lab->n_runs,
+                     (unsigned long long)r->memory);
     pen__text_puts(out, ", \"validation\": ");
     put_number(out, entrant->class->epoch ? r->best_metric : NAN);
     if (r->groups.length) pen__text_printf(out, ", \"groups\": %s", r->groups.bytes); /* of the first run */
@@ -258,8 +267,9 @@ static pen_status put_tests(const experiment *lab, pen__text *out, pen_error *er
         }
     pen__holm(test, n);
     for (int32_t t = 0; t < n; t++) {
-        pen__text_printf(out, "%s{\"metric\": \"%s\", \"a\": \"%s\", \"b\": \"%s\", \"difference\": ", t ? ", " : "", lab->metric[0].name,
-                         lab->entrant[pairs[t].a].class->name, lab->entrant[pairs[t].b].class->name);
+        pen__text_printf(out, "%s{\"metric\": \"%s\", \"a\": \"%s\", \"b\": \"%s\", \"difference\": ", t ? ", " : "",
+                         lab->metric[0].name, lab->entrant[pairs[t].a].class->name,
+                         lab->entrant[pairs[t].b].class->name);
         put_number(out, test[t].difference);
         pen__text_puts(out, ", \"low\": ");
         put_number(out, test[t].low);
@@ -290,9 +300,11 @@ static void put_protocol(const experiment *lab, pen__text *out)
     const pen_protocol *p = lab->protocol;
     pen__text_printf(out, ", \"protocol\": {\"task\": \"%s\"", p->task == PEN_TASK_RATE ? "rate" : "rank");
     put_word(out, "split", p->split);
-    pen__text_printf(out, ", \"refit\": %s, \"seeds\": %d, \"runs\": %d", p->refit ? "true" : "false", p->seeds, lab->n_runs);
+    pen__text_printf(out, ", \"refit\": %s, \"seeds\": %d, \"runs\": %d", p->refit ? "true" : "false", p->seeds,
+                     lab->n_runs);
     if (p->task == PEN_TASK_RANK) {
-        put_word(out, "ranking", p->candidates ? "SAMPLED CANDIDATES: not comparable with full ranking" : "full catalogue of training");
+        put_word(out, "ranking",
+                 p->candidates ? "SAMPLED CANDIDATES: not comparable with full ranking" : "full catalogue of training");
         put_word(out, "candidates", p->candidates);
         put_word(out, "candidates_exclude", p->candidates ? (p->exclude_all ? "all" : "train") : NULL);
         put_word(out, "seen", p->keep_seen ? "kept" : "left out");
@@ -300,7 +312,8 @@ static void put_protocol(const experiment *lab, pen__text *out)
         put_word(out, "ties", "by a hash of user and item");
     }
     put_word(out, "intervals", lab->n_runs == 1 ? "95 %, bootstrap over users" : "95 %, Student's t over runs");
-    pen__text_printf(out, ", \"filters\": %s, \"parts\": %s, \"cases\": %s}", lab->filters.bytes, lab->split.bytes, lab->cases.bytes);
+    pen__text_printf(out, ", \"filters\": %s, \"parts\": %s, \"cases\": %s}", lab->filters.bytes, lab->split.bytes,
+                     lab->cases.bytes);
 }
 
 /* Bad rows that --on-error skip left out while reading. */
@@ -317,9 +330,10 @@ static void put_data(const experiment *lab, const pen__material *m, pen__text *o
     const pen_dataset *data = m->data;
     pen__text_printf(out, "{\"penchant\": \"%s\", \"data\": {\"path\": ", pen_version());
     pen__text_json(out, data->source ? data->source : "", data->source ? strlen(data->source) : 0);
-    pen__text_printf(out, ", \"hash\": \"%016llx\", \"users\": %lld, \"items\": %lld, \"events\": %lld, \"dropped\": %lld}",
-                     (unsigned long long)data->hash, (long long)data->users.n, (long long)data->items.n, (long long)data->n_events,
-                     rows_dropped(data));
+    pen__text_printf(out,
+                     ", \"hash\": \"%016llx\", \"users\": %lld, \"items\": %lld, \"events\": %lld, \"dropped\": %lld}",
+                     (unsigned long long)data->hash, (long long)data->users.n, (long long)data->items.n,
+                     (long long)data->n_events, rows_dropped(data));
     put_protocol(lab, out);
     pen__text_printf(out, ", \"seed\": %llu, \"threads\": %d, \"results\": [", (unsigned long long)lab->protocol->seed,
                      pen_context_threads(lab->ctx));
@@ -340,11 +354,17 @@ static void lab_free(experiment *lab)
     pen__text_free(&lab->cases);
 }
 
-pen_status pen__experiment(pen_context *ctx, const pen__material *material, int32_t n_materials, const pen_protocol *protocol,
-                           const pen__entrant *entrant, int32_t n_entrants, pen__text *out, pen_error *error)
+pen_status pen__experiment(pen_context *ctx, const pen__material *material, int32_t n_materials,
+                           const pen_protocol *protocol, const pen__entrant *entrant, int32_t n_entrants,
+                           pen__text *out, pen_error *error)
 {
-    experiment lab = {.ctx = ctx, .protocol = protocol, .entrant = entrant, .n_entrants = n_entrants, .filters = {.ctx = ctx}, .split = {.ctx = ctx},
-               .cases = {.ctx = ctx}};
+    experiment lab = {.ctx = ctx,
+                      .protocol = protocol,
+                      .entrant = entrant,
+                      .n_entrants = n_entrants,
+                      .filters = {.ctx = ctx},
+                      .split = {.ctx = ctx},
+                      .cases = {.ctx = ctx}};
     pen_status status = pen__metrics_parse(protocol->metrics, protocol->task, lab.metric, &lab.n_metrics, error);
     if (status == PEN_OK) status = PEN_NEW_ZERO(ctx, lab.result, n_entrants);
     for (int32_t i = 0; i < n_materials && status == PEN_OK; i++) status = run_material(&lab, &material[i], error);

@@ -1,5 +1,5 @@
-/* Fitting on the parts of a split: validation chooses the number of epochs, and the model is fitted again on training and
- * validation with that number (refit). A model without epochs has nothing to choose: it is fitted once, on both. */
+/* Fitting on the parts of a split: validation chooses the number of epochs, and the model is fitted again on training
+ * and validation with that number (refit). A model without epochs has nothing to choose: it is fitted once, on both. */
 #include <math.h>
 #include <string.h>
 
@@ -17,11 +17,14 @@ static pen_status check_known(const char *name, pen_error *error)
     size_t n_classes = pen__model_classes(&all), n = 0;
     for (size_t c = 0; c < n_classes; c++) {
         if (pen__params_has(all[c], name)) return PEN_OK;
-        for (size_t i = 0; i < all[c]->n_params && n < sizeof names / sizeof *names; i++) names[n++] = all[c]->params[i].name;
+        for (size_t i = 0; i < all[c]->n_params && n < sizeof names / sizeof *names; i++)
+            names[n++] = all[c]->params[i].name;
     }
     int nearest = pen__nearest_name(pen__span_of(name), names, n, sizeof *names);
-    if (nearest < 0) return pen__fail(error, PEN_E_UNKNOWN, "no model has a parameter '%s' (see: penchant models)", name);
-    return pen__fail(error, PEN_E_UNKNOWN, "no model has a parameter '%s'; did you mean '%s'? (see: penchant models)", name, names[nearest]);
+    if (nearest < 0)
+        return pen__fail(error, PEN_E_UNKNOWN, "no model has a parameter '%s' (see: penchant models)", name);
+    return pen__fail(error, PEN_E_UNKNOWN, "no model has a parameter '%s'; did you mean '%s'? (see: penchant models)",
+                     name, names[nearest]);
 }
 
 static pen_status no_such_model(const char *model, pen_error *error)
@@ -32,7 +35,8 @@ static pen_status no_such_model(const char *model, pen_error *error)
     for (size_t i = 0; i < n; i++) names[i] = all[i]->name;
     int nearest = pen__nearest_name(pen__span_of(model), names, n, sizeof *names);
     if (nearest < 0) return pen__fail(error, PEN_E_UNKNOWN, "there is no model '%s' (see: penchant models)", model);
-    return pen__fail(error, PEN_E_UNKNOWN, "there is no model '%s'; did you mean '%s'? (see: penchant models)", model, names[nearest]);
+    return pen__fail(error, PEN_E_UNKNOWN, "there is no model '%s'; did you mean '%s'? (see: penchant models)", model,
+                     names[nearest]);
 }
 
 static pen_status parse_one(pen__entrant *entrant, const char *assignment, int shared, pen_error *error)
@@ -46,7 +50,8 @@ static pen_status parse_one(pen__entrant *entrant, const char *assignment, int s
         model[n] = 0;
         if (!pen__model_class_find(model)) return no_such_model(model, error);
         if (strcmp(model, entrant->class->name)) {
-            PEN_CHECK(shared, PEN_E_ARGUMENT, "'%s' is for the model %s, but the model is %s", assignment, model, entrant->class->name);
+            PEN_CHECK(shared, PEN_E_ARGUMENT, "'%s' is for the model %s, but the model is %s", assignment, model,
+                      entrant->class->name);
             return PEN_OK;
         }
         assignment = dot + 1;
@@ -62,14 +67,15 @@ static pen_status parse_one(pen__entrant *entrant, const char *assignment, int s
     return pen__params_set(entrant->class, &entrant->params, assignment, error);
 }
 
-pen_status pen__entrant_parse(const char *model, int32_t task, const char *const *assignments, size_t n, int shared, pen__entrant *out,
-                              pen_error *error)
+pen_status pen__entrant_parse(const char *model, int32_t task, const char *const *assignments, size_t n, int shared,
+                              pen__entrant *out, pen_error *error)
 {
     if (!model) model = task == PEN_TASK_RATE ? "biased-mf" : "ials";
     *out = (pen__entrant){.class = pen__model_class_find(model)};
     if (!out->class) return no_such_model(model, error);
     const char *word = task == PEN_TASK_RATE ? "rating" : "ranking";
-    PEN_CHECK(out->class->tasks >> task & 1, PEN_E_ARGUMENT, "%s is not a model for %s (--task %s); see: penchant models", model, word,
+    PEN_CHECK(out->class->tasks >> task & 1, PEN_E_ARGUMENT,
+              "%s is not a model for %s (--task %s); see: penchant models", model, word,
               task == PEN_TASK_RATE ? "rate" : "rank");
     pen__params_default(out->class, &out->params);
     for (size_t i = 0; i < n; i++) PEN_TRY(parse_one(out, assignments[i], shared, error));
@@ -91,7 +97,8 @@ static pen_status watched_metric(const pen_protocol *protocol, pen__metric *out,
     PEN_TRY(pen__metrics_parse(protocol->metrics, protocol->task, all, &n, error));
     for (int32_t m = 0; m < n; m++) {
         int kind = all[m].kind;
-        if (kind == PEN_METRIC_COVERAGE || kind == PEN_METRIC_GINI || kind == PEN_METRIC_NOVELTY || kind == PEN_METRIC_DIVERSITY || kind == PEN_METRIC_CALIBRATION)
+        if (kind == PEN_METRIC_COVERAGE || kind == PEN_METRIC_GINI || kind == PEN_METRIC_NOVELTY ||
+            kind == PEN_METRIC_DIVERSITY || kind == PEN_METRIC_CALIBRATION)
             continue;
         *out = all[m];
         return PEN_OK;
@@ -102,8 +109,8 @@ static pen_status watched_metric(const pen_protocol *protocol, pen__metric *out,
 }
 
 /* Where a checkpoint says that a run already is in its refit. */
-static pen_status peek_refit(pen_context *ctx, const pen__entrant *entrant, uint64_t seed, const pen__keeping *keeping, pen__position *at,
-                             int *refitting, pen_error *error)
+static pen_status peek_refit(pen_context *ctx, const pen__entrant *entrant, uint64_t seed, const pen__keeping *keeping,
+                             pen__position *at, int *refitting, pen_error *error)
 {
     pen_model *probe;
     *refitting = 0;
@@ -116,8 +123,9 @@ static pen_status peek_refit(pen_context *ctx, const pen__entrant *entrant, uint
 }
 
 /* First phase: epochs chosen on validation. */
-static pen_status choose(pen_context *ctx, pen__fit_options *o, const pen__log *log, const pen__parts *parts, const pen_protocol *protocol,
-                         pen_model **model, pen__train *train, pen__fit_report *report, pen_error *error)
+static pen_status choose(pen_context *ctx, pen__fit_options *o, const pen__log *log, const pen__parts *parts,
+                         const pen_protocol *protocol, pen_model **model, pen__train *train, pen__fit_report *report,
+                         pen_error *error)
 {
     pen__cases cases = {0};
     pen__metric metric;
@@ -138,9 +146,11 @@ static pen_status choose(pen_context *ctx, pen__fit_options *o, const pen__log *
     return status;
 }
 
-/* What the first phase had ended with, out of a checkpoint of the refit on training `refit_hash`: the best so far until that is done. */
-static pen_status restore_before(pen_context *ctx, const pen__fit_options *o, uint64_t refit_hash, const pen__log *log, const pen__parts *parts,
-                                 const pen_protocol *protocol, pen_model **model, pen__train *train, pen_error *error)
+/* What the first phase had ended with, out of a checkpoint of the refit on training `refit_hash`: the best so far until
+ * that is done. */
+static pen_status restore_before(pen_context *ctx, const pen__fit_options *o, uint64_t refit_hash, const pen__log *log,
+                                 const pen__parts *parts, const pen_protocol *protocol, pen_model **model,
+                                 pen__train *train, pen_error *error)
 {
     pen_status status = PEN_OK;
     pen__position at;
@@ -159,12 +169,17 @@ done:
     return status;
 }
 
-pen_status pen__fit_on_parts(pen_context *ctx, const pen__entrant *entrant, const pen__log *log, const pen__parts *parts,
-                             const pen_protocol *protocol, uint64_t seed, const pen__keeping *keeping, pen_model **model, pen__train *train,
-                             pen__fit_report *report, pen_error *error)
+pen_status pen__fit_on_parts(pen_context *ctx, const pen__entrant *entrant, const pen__log *log,
+                             const pen__parts *parts, const pen_protocol *protocol, uint64_t seed,
+                             const pen__keeping *keeping, pen_model **model, pen__train *train, pen__fit_report *report,
+                             pen_error *error)
 {
-    pen__fit_options o = {.class = entrant->class, .params = &entrant->params, .seed = seed, .checkpoint = keeping->checkpoint,
-                          .checkpoint_seconds = keeping->checkpoint_seconds, .resume = keeping->resume};
+    pen__fit_options o = {.class = entrant->class,
+                          .params = &entrant->params,
+                          .seed = seed,
+                          .checkpoint = keeping->checkpoint,
+                          .checkpoint_seconds = keeping->checkpoint_seconds,
+                          .resume = keeping->resume};
     int iterative = entrant->class->epoch != NULL, refitting = 0;
     int has_valid = count_part(parts, PEN_PART_VALID) > 0;
     pen__position at = {0};
@@ -188,7 +203,8 @@ pen_status pen__fit_on_parts(pen_context *ctx, const pen__entrant *entrant, cons
     unsigned mask = protocol->refit ? TRAIN | VALID : TRAIN;
     *model = NULL;
     pen_status status = pen__train_build(log, parts, mask, protocol->task, train, error);
-    if (status == PEN_OK && refitting) status = restore_before(ctx, &o, train->hash, log, parts, protocol, &first, &first_train, error);
+    if (status == PEN_OK && refitting)
+        status = restore_before(ctx, &o, train->hash, log, parts, protocol, &first, &first_train, error);
     o.train = train;
     o.valid = NULL;
     o.metric = NULL; /* it was on the stack of choose */

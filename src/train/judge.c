@@ -1,5 +1,5 @@
-/* Penchant as judge. The lists' ids are looked up among the training's (or, without one, among the lists' and the test's own): an
- * item that is in neither takes up its place in a list and is a miss. */
+/* Penchant as judge. The lists' ids are looked up among the training's (or, without one, among the lists' and the
+ * test's own): an item that is in neither takes up its place in a list and is a miss. */
 #include "train/judge.h"
 
 #include <math.h>
@@ -37,7 +37,8 @@ static void ordering_free(pen_context *ctx, ordering *o)
 }
 
 /* case_of[user of lists] or -1, from the ids of the cases' users. */
-static pen_status find_cases(const pen_dataset *lists, const pen_dataset *base, const pen__cases *cases, int32_t *case_of)
+static pen_status find_cases(const pen_dataset *lists, const pen_dataset *base, const pen__cases *cases,
+                             int32_t *case_of)
 {
     for (int64_t u = 0; u < lists->users.n; u++) case_of[u] = -1;
     for (int64_t c = 0; c < cases->n; c++) {
@@ -48,8 +49,8 @@ static pen_status find_cases(const pen_dataset *lists, const pen_dataset *base, 
 }
 
 /* Row c of o->list: the items of case c's list, best first, in training's numbers. */
-static pen_status put_in_order(const pen_dataset *lists, const pen_dataset *base, const pen__train *train, const pen__cases *cases,
-                               ordering *o, pen_error *error)
+static pen_status put_in_order(const pen_dataset *lists, const pen_dataset *base, const pen__train *train,
+                               const pen__cases *cases, ordering *o, pen_error *error)
 {
     pen_context *ctx = lists->ctx;
     int32_t *case_of = NULL;
@@ -68,9 +69,11 @@ static pen_status put_in_order(const pen_dataset *lists, const pen_dataset *base
         o->list.begin[c + 1] += o->list.begin[c];
     }
     for (int64_t e = 0; e < lists->n_events; e++) {
-        int32_t c = case_of[lists->user[e]], item = pen__strings_find(&base->items, pen__strings_at(&lists->items, lists->item[e]));
+        int32_t c = case_of[lists->user[e]],
+                item = pen__strings_find(&base->items, pen__strings_at(&lists->items, lists->item[e]));
         if (c < 0) continue;
-        o->entry[o->at[c]++] = (entry){lists->value ? lists->value[e] : 0, item >= 0 ? train->item_number[item] : -1, e};
+        o->entry[o->at[c]++] =
+            (entry){lists->value ? lists->value[e] : 0, item >= 0 ? train->item_number[item] : -1, e};
     }
     for (int64_t c = 0; c < cases->n; c++) {
         int64_t from = o->list.begin[c], n = o->list.begin[c + 1] - from;
@@ -82,8 +85,8 @@ done:
     return status;
 }
 
-/* A data set that only holds a catalogue: the items of lists and test, all had by one user whom nobody asks about; and each user of
- * the test, with one item that nobody else has, so that nobody is folded in on what is to be tested. */
+/* A data set that only holds a catalogue: the items of lists and test, all had by one user whom nobody asks about; and
+ * each user of the test, with one item that nobody else has, so that nobody is folded in on what is to be tested. */
 static pen_status catalogue_of(const pen_dataset *lists, const pen_dataset *test, pen_dataset **out, pen_error *error)
 {
     static const char nobody[] = "(nobody)\n"; /* no reader gives such an id */
@@ -121,14 +124,19 @@ static void put_number(pen__text *out, double value)
         pen__text_puts(out, "null");
 }
 
-static void put_report(const pen_dataset *lists, const pen__cases *cases, const pen__scores *scores, int has_train, pen__text *out)
+static void put_report(const pen_dataset *lists, const pen__cases *cases, const pen__scores *scores, int has_train,
+                       pen__text *out)
 {
     pen__text_printf(out, "{\"penchant\": \"%s\", \"data\": {\"path\": ", pen_version());
     pen__text_json(out, lists->source ? lists->source : "", lists->source ? strlen(lists->source) : 0);
-    pen__text_printf(out, ", \"hash\": \"%016llx\", \"users\": %lld, \"items\": %lld, \"events\": %lld}", (unsigned long long)lists->hash,
-                     (long long)lists->users.n, (long long)lists->items.n, (long long)lists->n_events);
-    pen__text_printf(out, ", \"protocol\": {\"task\": \"rank\", \"ranking\": \"lists as they are given\", \"catalogue\": \"%s\", \"order\": \"%s\", "
-                     "\"intervals\": \"95 %%, bootstrap over users\", \"cases\": %s}", has_train ? "training" : "what the lists and the test hold",
+    pen__text_printf(out, ", \"hash\": \"%016llx\", \"users\": %lld, \"items\": %lld, \"events\": %lld}",
+                     (unsigned long long)lists->hash, (long long)lists->users.n, (long long)lists->items.n,
+                     (long long)lists->n_events);
+    pen__text_printf(out,
+                     ", \"protocol\": {\"task\": \"rank\", \"ranking\": \"lists as they are given\", \"catalogue\": "
+                     "\"%s\", \"order\": \"%s\", "
+                     "\"intervals\": \"95 %%, bootstrap over users\", \"cases\": %s}",
+                     has_train ? "training" : "what the lists and the test hold",
                      lists->value ? "by score, then as written" : "as written", cases->notes ? cases->notes : "null");
     pen__text_puts(out, ", \"results\": [{\"model\": \"lists\", \"metrics\": {");
     for (int32_t m = 0; m < scores->n_metrics; m++) {
@@ -144,8 +152,8 @@ static void put_report(const pen_dataset *lists, const pen__cases *cases, const 
 }
 
 /* A log whose training part is `train` (or a mere catalogue, without one) and whose test is `test`. */
-pen_status pen__judge(const pen_dataset *lists, const pen_dataset *test, const pen_dataset *train, const pen_protocol *given, pen__text *out,
-                      pen_error *error)
+pen_status pen__judge(const pen_dataset *lists, const pen_dataset *test, const pen_dataset *train,
+                      const pen_protocol *given, pen__text *out, pen_error *error)
 {
     pen_context *ctx = lists->ctx;
     const pen_dataset *base = train;
@@ -163,7 +171,8 @@ pen_status pen__judge(const pen_dataset *lists, const pen_dataset *test, const p
     p.task = PEN_TASK_RANK;
     p.split = NULL;
     p.keep_seen = p.keep_seen || !train;
-    PEN_TRY_DONE(pen__metrics_parse(p.metrics || train ? p.metrics : "ndcg@10,recall@20", p.task, metric, &n_metrics, error));
+    PEN_TRY_DONE(
+        pen__metrics_parse(p.metrics || train ? p.metrics : "ndcg@10,recall@20", p.task, metric, &n_metrics, error));
     if (!train) PEN_TRY_DONE(catalogue_of(lists, test, &catalogue, error));
     if (!train) base = catalogue;
     PEN_TRY_DONE(pen__dataset_join(base, test, &both, error));
@@ -173,7 +182,8 @@ pen_status pen__judge(const pen_dataset *lists, const pen_dataset *test, const p
     PEN_TRY_DONE(pen__cases_build(&log, &parts, &matrix, &p, PEN_PART_TEST, TRAIN | VALID, p.seed, &cases, error));
     PEN_CHECK_DONE(cases.n > 0, PEN_E_INPUT, "there is no user to test: no user of the test has an event that counts");
     PEN_TRY_DONE(put_in_order(lists, both, &matrix, &cases, &order, error));
-    PEN_TRY_DONE(pen__evaluate_lists(&order.list, &cases, train ? &matrix : NULL, metric, n_metrics, p.bootstrap, p.seed, &scores, error));
+    PEN_TRY_DONE(pen__evaluate_lists(&order.list, &cases, train ? &matrix : NULL, metric, n_metrics, p.bootstrap,
+                                     p.seed, &scores, error));
     put_report(lists, &cases, &scores, train != NULL, out);
     PEN_CHECK_DONE(!out->failed, PEN_E_MEMORY, "out of memory for a report");
 done:

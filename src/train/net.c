@@ -9,7 +9,7 @@
 #include "base/progress.h"
 #include "train/net_feed.h"
 
-/* ---- the plan and its tensors -------------------------------------------------------------------------------------------- */
+/* ---- the plan and its tensors ------------------------------------------------------------------------------------ */
 
 static pen_status build(const pen_model *model, pen__net *net, pen_error *error)
 {
@@ -35,10 +35,14 @@ static void free_apart(const pen_model *model, char *state)
     pen__free(model->ctx, state);
 }
 
-pen_status pen__net_memory(const pen__model_class *class, const pen__params *params, const pen__train *train, uint64_t *bytes,
-                           pen_error *error)
+pen_status pen__net_memory(const pen__model_class *class, const pen__params *params, const pen__train *train,
+                           uint64_t *bytes, pen_error *error)
 {
-    pen_model model = {.ctx = train->ctx, .class = class, .params = *params, .n_users = train->n_users, .n_items = train->n_items,
+    pen_model model = {.ctx = train->ctx,
+                       .class = class,
+                       .params = *params,
+                       .n_users = train->n_users,
+                       .n_items = train->n_items,
                        .train = train};
     uint64_t n = 0;
     char *state;
@@ -46,7 +50,8 @@ pen_status pen__net_memory(const pen__model_class *class, const pen__params *par
     if (status == PEN_OK) {
         const pen__plan *plan = ((pen__net *)(void *)state)->plan;
         n = (uint64_t)plan->n_dense;
-        for (int32_t t = 0; t < plan->n_tables; t++) n += (uint64_t)plan->table[t].rows * (uint64_t)plan->table[t].width;
+        for (int32_t t = 0; t < plan->n_tables; t++)
+            n += (uint64_t)plan->table[t].rows * (uint64_t)plan->table[t].width;
         n *= 1 + (uint64_t)pen__optimiser_slots((pen__optimiser)pen__params_get(class, params, "optimizer"));
     }
     free_apart(&model, state);
@@ -55,14 +60,19 @@ pen_status pen__net_memory(const pen__model_class *class, const pen__params *par
 }
 
 /* The optimiser's memory of a weight or table: tensor "NAME.1" or "NAME.2". */
-static void slot_name(const char *name, int slot, char *out, size_t size) { snprintf(out, size, "%.40s.%d", name, slot + 1); }
+static void slot_name(const char *name, int slot, char *out, size_t size)
+{
+    snprintf(out, size, "%.40s.%d", name, slot + 1);
+}
 
-static pen_status add_slots(pen_model *model, pen__optimiser kind, const char *name, int64_t rows, int64_t cols, pen_error *error)
+static pen_status add_slots(pen_model *model, pen__optimiser kind, const char *name, int64_t rows, int64_t cols,
+                            pen_error *error)
 {
     char full[48];
     for (int s = 0; s < pen__optimiser_slots(kind); s++) {
         slot_name(name, s, full, sizeof full);
-        PEN_TRY(pen__model_add(model, full, PEN_F32, PEN_ROLE_OPTIMISER, rows, kind == PEN_OPT_ROWWISE_ADAGRAD ? 1 : cols, 0, NULL, error));
+        PEN_TRY(pen__model_add(model, full, PEN_F32, PEN_ROLE_OPTIMISER, rows,
+                               kind == PEN_OPT_ROWWISE_ADAGRAD ? 1 : cols, 0, NULL, error));
     }
     return PEN_OK;
 }
@@ -77,13 +87,15 @@ pen_status pen__net_begin(pen_model *model, const pen__train *train, pen_error *
     for (int32_t w = 0; status == PEN_OK && w < plan->n_weights; w++) {
         const pen__weight *weight = &plan->weight[w];
         pen__real *data;
-        status = pen__model_add(model, weight->name, PEN_F32, PEN_ROLE_PARAM, weight->rows, weight->cols, 0, &data, error);
+        status =
+            pen__model_add(model, weight->name, PEN_F32, PEN_ROLE_PARAM, weight->rows, weight->cols, 0, &data, error);
         if (status == PEN_OK) pen__init_fill(weight->init, weight->name, model->seed, weight->rows, weight->cols, data);
     }
     for (int32_t t = 0; status == PEN_OK && t < plan->n_tables; t++) {
         const pen__embedding *table = &plan->table[t];
         pen__real *data;
-        status = pen__model_add(model, table->name, PEN_F32, PEN_ROLE_PARAM, table->rows, table->width, 0, &data, error);
+        status =
+            pen__model_add(model, table->name, PEN_F32, PEN_ROLE_PARAM, table->rows, table->width, 0, &data, error);
         if (status == PEN_OK) pen__init_fill(table->init, table->name, model->seed, table->rows, table->width, data);
         if (status == PEN_OK) status = add_slots(model, kind, table->name, table->rows, table->width, error);
     }
@@ -96,11 +108,11 @@ static pen_status bind_tensors(pen_model *model, pen__net *net, pen_error *error
 {
     pen__plan *plan = net->plan;
     for (int32_t w = 0; w < plan->n_weights; w++)
-        PEN_TRY(pen__model_get(model, plan->weight[w].name, PEN_F32, plan->weight[w].rows, plan->weight[w].cols, 0, NULL,
-                               &plan->weight[w].data, error));
+        PEN_TRY(pen__model_get(model, plan->weight[w].name, PEN_F32, plan->weight[w].rows, plan->weight[w].cols, 0,
+                               NULL, &plan->weight[w].data, error));
     for (int32_t t = 0; t < plan->n_tables; t++)
-        PEN_TRY(pen__model_get(model, plan->table[t].name, PEN_F32, plan->table[t].rows, plan->table[t].width, 0, NULL, &plan->table[t].data,
-                               error));
+        PEN_TRY(pen__model_get(model, plan->table[t].name, PEN_F32, plan->table[t].rows, plan->table[t].width, 0, NULL,
+                               &plan->table[t].data, error));
     return PEN_OK;
 }
 
@@ -117,7 +129,8 @@ pen_status pen__net_bind(pen_model *model, pen_error *error)
     net->bound[PEN_ROOT] = 1;
     if (model->class->net->bounds) model->class->net->bounds(model, net->bound);
     if (net->user < 0 && net->score < 0) return PEN_OK;
-    return pen__layout_answer(model->ctx, net->plan, net->score >= 0 ? net->score : net->user, -1, net->bound, &net->answer, error);
+    return pen__layout_answer(model->ctx, net->plan, net->score >= 0 ? net->score : net->user, -1, net->bound,
+                              &net->answer, error);
 }
 
 void pen__net_unbind(pen_model *model)
@@ -136,7 +149,7 @@ void pen__net_solves(pen__net *net, int32_t table)
     if (table >= 0) net->user_table[net->n_user_tables++] = table;
 }
 
-/* ---- an epoch ---------------------------------------------------------------------------------------------------------------- */
+/* ---- an epoch ---------------------------------------------------------------------------------------------------- */
 
 static void fetch_slots(const pen_model *model, const char *name, pen__real **slot)
 {
@@ -156,9 +169,14 @@ static pen_status begin_training(pen_model *model, const pen__train *train, pen_
     int32_t batch = class->batch ? class->batch(model) : pen__param_int(model, "batch_size");
     pen__run_options o = {.grain = class->grain > 0 ? class->grain : (batch + 7) / 8, .seed = model->seed};
     o.learning = (pen__learning){.kind = (pen__optimiser)pen__param_int(model, "optimizer"),
-                                 .schedule = (pen__schedule)pen__param_int(model, "schedule"), .rate = pen__param(model, "learning_rate"),
-                                 .beta1 = pen__param(model, "beta1"), .beta2 = pen__param(model, "beta2"), .epsilon = 1e-8,
-                                 .l1 = pen__param(model, "l1"), .l2 = pen__param(model, "regularization"), .clip = pen__param(model, "clip"),
+                                 .schedule = (pen__schedule)pen__param_int(model, "schedule"),
+                                 .rate = pen__param(model, "learning_rate"),
+                                 .beta1 = pen__param(model, "beta1"),
+                                 .beta2 = pen__param(model, "beta2"),
+                                 .epsilon = 1e-8,
+                                 .l1 = pen__param(model, "l1"),
+                                 .l2 = pen__param(model, "regularization"),
+                                 .clip = pen__param(model, "clip"),
                                  .warmup = pen__param_int(model, "warmup")};
     int64_t steps = (class->examples(model, train) + batch - 1) / batch, epochs = pen__param_int(model, "epochs");
     o.learning.steps = steps * epochs;
@@ -182,11 +200,13 @@ pen_status pen__net_epoch(pen_model *model, const pen__train *train, int32_t epo
         pen__beside beside;
         pen__step_report report;
         PEN_TRY(pen__feed_step(net->feed, i, &batch, &touched, &beside, error));
-        pen_status status = pen__run_step(net->run, batch, touched, (uint64_t)(epoch * steps + i), &beside, &report, error);
+        pen_status status =
+            pen__run_step(net->run, batch, touched, (uint64_t)(epoch * steps + i), &beside, &report, error);
         if (status == PEN_E_DIVERGED)
-            return pen__fail_at(error, PEN_E_DIVERGED, epoch + 1, "%s diverged in epoch %d at step %lld of %lld: its loss is %g; a smaller "
-                                "learning_rate, clip or more regularization helps", model->class->name, epoch + 1, (long long)i + 1,
-                                (long long)steps, report.loss);
+            return pen__fail_at(error, PEN_E_DIVERGED, epoch + 1,
+                                "%s diverged in epoch %d at step %lld of %lld: its loss is %g; a smaller "
+                                "learning_rate, clip or more regularization helps",
+                                model->class->name, epoch + 1, (long long)i + 1, (long long)steps, report.loss);
         PEN_TRY(status);
         sum += report.loss * (double)batch->n[PEN_ROOT];
         PEN_TRY(pen__model_tick(model, (i + 1) * train->n_events / steps, error));
@@ -195,13 +215,14 @@ pen_status pen__net_epoch(pen_model *model, const pen__train *train, int32_t epo
     return PEN_OK;
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------------------------------- */
+/* ---- answers ----------------------------------------------------------------------------------------------------- */
 
 /* Scratch: the engine's memory, then the inputs of one answer. */
 static size_t inputs_bytes(const pen__net *net)
 {
     size_t n = 0;
-    for (int32_t i = 0; i < net->plan->n_index; i++) n += (size_t)net->bound[net->plan->index[i].extent] * sizeof(int32_t) + 64;
+    for (int32_t i = 0; i < net->plan->n_index; i++)
+        n += (size_t)net->bound[net->plan->index[i].extent] * sizeof(int32_t) + 64;
     for (int32_t i = 0; i < net->plan->n_real; i++)
         n += (size_t)(net->bound[net->plan->real[i].extent] * net->plan->real[i].width) * sizeof(pen__real) + 64;
     return n;
@@ -217,7 +238,9 @@ void pen__net_factors(const pen_model *model, pen__factors *out)
 {
     const pen__net *net = model->state;
     const pen__embedding *table = &net->plan->table[net->item_table];
-    *out = (pen__factors){.d = table->width, .item = table->data, .bias = net->item_bias < 0 ? NULL : net->plan->table[net->item_bias].data};
+    *out = (pen__factors){.d = table->width,
+                          .item = table->data,
+                          .bias = net->item_bias < 0 ? NULL : net->plan->table[net->item_bias].data};
 }
 
 /* The inputs of an answer for `user`, laid out behind the engine's memory. */
@@ -230,7 +253,8 @@ static void ask(const pen_model *model, const pen__user *user, void *scratch, qu
 {
     const pen__net *net = model->state;
     const pen__plan *plan = net->plan;
-    pen__example example = {.model = model, .user = user, .rows = {1}, .rng = pen__rng_begin(model->seed, PEN_STREAM_MODEL, 0)};
+    pen__example example = {
+        .model = model, .user = user, .rows = {1}, .rng = pen__rng_begin(model->seed, PEN_STREAM_MODEL, 0)};
     uintptr_t at = ((uintptr_t)scratch + pen__infer_bytes(net->answer) + 63) / 64 * 64;
     model->class->net->size(&example);
     *q = (question){0};
@@ -250,7 +274,8 @@ static void ask(const pen_model *model, const pen__user *user, void *scratch, qu
     model->class->net->fill(&example);
 }
 
-pen_status pen__net_user_vector(const pen_model *model, const pen__user *user, void *scratch, float *out, pen_error *error)
+pen_status pen__net_user_vector(const pen_model *model, const pen__user *user, void *scratch, float *out,
+                                pen_error *error)
 {
     (void)error;
     const pen__net *net = model->state;
@@ -261,7 +286,7 @@ pen_status pen__net_user_vector(const pen_model *model, const pen__user *user, v
     return PEN_OK;
 }
 
-/* ---- drawing -------------------------------------------------------------------------------------------------------------------- */
+/* ---- drawing ----------------------------------------------------------------------------------------------------- */
 
 static bool has_event(const pen__rows *rows, int32_t user, int32_t item)
 {

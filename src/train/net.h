@@ -1,12 +1,13 @@
 /* Network models: a class whose plan (nn/plan.h) is trained in epochs of batches, and answers by the plan's nodes.
  *
- * A model on the engine is one file: its formula, its parameter table (PEN_NET_PARAMS and its own), a pen__net_class that builds
- * the plan and says what an example holds, and the pen__model_class, whose slots are the pen__net_ functions below. Its state
- * struct begins with a pen__net.
+ * A model on the engine is one file: its formula, its parameter table (PEN_NET_PARAMS and its own), a pen__net_class
+ * that builds the plan and says what an example holds, and the pen__model_class, whose slots are the pen__net_
+ * functions below. Its state struct begins with a pen__net.
  *
- * Training: the examples of an epoch are dealt anew by (seed, epoch) and cut into batches. While a batch is computed, the next but
- * one is filled (in parallel, each example with randomness of its own), and the next one's touched rows are found. All that an epoch
- * depends on is in tensors, parameters, seed and its number: resuming gives the same bits. */
+ * Training: the examples of an epoch are dealt anew by (seed, epoch) and cut into batches. While a batch is computed,
+ * the next but one is filled (in parallel, each example with randomness of its own), and the next one's touched rows
+ * are found. All that an epoch depends on is in tensors, parameters, seed and its number: resuming gives the same
+ * bits. */
 #ifndef PEN_TRAIN_NET_H
 #define PEN_TRAIN_NET_H
 
@@ -17,28 +18,28 @@
 /* One example while it is sized or filled: where its rows go. */
 typedef struct pen__example {
     const pen_model *model;
-    const pen__train *train;  /* NULL when answering */
-    const pen__user *user;    /* who is asked for; NULL in training */
-    int64_t number;           /* of the example: 0 .. examples - 1; -1: the batch's shared rows */
+    const pen__train *train; /* NULL when answering */
+    const pen__user *user;   /* who is asked for; NULL in training */
+    int64_t number;          /* of the example: 0 .. examples - 1; -1: the batch's shared rows */
     int32_t epoch;
-    pen__rng rng;             /* its own: begins from (seed, epoch, number) */
-    int64_t rows[PEN_MAX_EXTENTS];          /* of children of the root, and of shared extents; the root has 1 */
-    int32_t *index[PEN_MAX_INPUTS];         /* where its rows of each input begin */
+    pen__rng rng;                   /* its own: begins from (seed, epoch, number) */
+    int64_t rows[PEN_MAX_EXTENTS];  /* of children of the root, and of shared extents; the root has 1 */
+    int32_t *index[PEN_MAX_INPUTS]; /* where its rows of each input begin */
     pen__real *real[PEN_MAX_INPUTS];
 } pen__example;
 
 typedef struct pen__net {
     pen__plan *plan;
-    int32_t user;            /* node (root, d): the user's vector; or -1 */
-    int32_t item_table;      /* its rows are the items' vectors; or -1 */
-    int32_t item_bias;       /* a table of width 1, or -1 */
-    int32_t items, score;    /* models that score pairs: the extent of items, and the node of their scores; or -1 */
+    int32_t user;         /* node (root, d): the user's vector; or -1 */
+    int32_t item_table;   /* its rows are the items' vectors; or -1 */
+    int32_t item_bias;    /* a table of width 1, or -1 */
+    int32_t items, score; /* models that score pairs: the extent of items, and the node of their scores; or -1 */
     int32_t user_table[4], n_user_tables; /* rows of users: solved for whom the model does not know */
-    int32_t user_index, item_index; /* pairs: the inputs that name them */
-    pen__layout *answer;     /* for `user` or `score` */
-    pen__layout *solve;      /* pairs: for fold-in */
+    int32_t user_index, item_index;       /* pairs: the inputs that name them */
+    pen__layout *answer;                  /* for `user` or `score` */
+    pen__layout *solve;                   /* pairs: for fold-in */
     int64_t bound[PEN_MAX_EXTENTS];
-    struct pen__feed *feed;  /* made by the first epoch */
+    struct pen__feed *feed; /* made by the first epoch */
     pen__run *run;
 } pen__net;
 
@@ -47,11 +48,12 @@ typedef struct pen__net_class {
     void (*build)(const pen_model *model, pen__net *net);
     /* Examples an epoch, and how many make a batch and a shard. */
     int64_t (*examples)(const pen_model *model, const pen__train *train);
-    int32_t (*batch)(const pen_model *model);   /* NULL: the parameter batch_size */
-    int32_t grain;                              /* examples of a shard; 0: an eighth of a batch */
+    int32_t (*batch)(const pen_model *model); /* NULL: the parameter batch_size */
+    int32_t grain;                            /* examples of a shard; 0: an eighth of a batch */
     /* What must be ready before an epoch (once; tensors are bound); NULL: nothing. */
     pen_status (*ready)(pen_model *model, const pen__train *train, pen_error *error);
-    /* Sets example->rows of children (and, for number -1, of shared extents), from number, epoch and train (or user) alone. */
+    /* Sets example->rows of children (and, for number -1, of shared extents), from number, epoch and train (or user)
+     * alone. */
     void (*size)(pen__example *example);
     /* Writes the inputs of the example's rows; for number -1 those of shared extents. */
     void (*fill)(pen__example *example);
@@ -59,28 +61,29 @@ typedef struct pen__net_class {
     void (*bounds)(const pen_model *model, int64_t *bound);
 } pen__net_class;
 
-/* ---- slots of a pen__model_class ------------------------------------------------------------------------------------- */
+/* ---- slots of a pen__model_class --------------------------------------------------------------------------------- */
 
 /* Bytes of weights, tables and optimiser state. */
-pen_status pen__net_memory(const pen__model_class *class, const pen__params *params, const pen__train *train, uint64_t *bytes,
-                           pen_error *error);
+pen_status pen__net_memory(const pen__model_class *class, const pen__params *params, const pen__train *train,
+                           uint64_t *bytes, pen_error *error);
 pen_status pen__net_begin(pen_model *model, const pen__train *train, pen_error *error);
 pen_status pen__net_epoch(pen_model *model, const pen__train *train, int32_t epoch, double *loss, pen_error *error);
-pen_status pen__net_build(pen_model *model, pen_error *error); /* the plan on the model's tensors, without an answer's layout: for bind */
+/* the plan on the model's tensors, without an answer's layout: for bind */
+pen_status pen__net_build(pen_model *model, pen_error *error);
 pen_status pen__net_bind(pen_model *model, pen_error *error);
 void pen__net_unbind(pen_model *model);
 size_t pen__net_scratch(const pen_model *model);
 void pen__net_factors(const pen_model *model, pen__factors *out);
-pen_status pen__net_user_vector(const pen_model *model, const pen__user *user, void *scratch, float *out, pen_error *error);
+pen_status pen__net_user_vector(const pen_model *model, const pen__user *user, void *scratch, float *out,
+                                pen_error *error);
 
 /* The slots that all network models share. */
-#define PEN_NET_SLOTS                                                                                                                  \
-    .begin = pen__net_begin, .epoch = pen__net_epoch, .unbind = pen__net_unbind
+#define PEN_NET_SLOTS .begin = pen__net_begin, .epoch = pen__net_epoch, .unbind = pen__net_unbind
 
 /* In build: the table's rows are users, solved for whom the model does not know. */
 void pen__net_solves(pen__net *net, int32_t table);
 
-/* ---- for fill functions ------------------------------------------------------------------------------------------------ */
+/* ---- for fill functions ------------------------------------------------------------------------------------------ */
 
 /* An item, uniform, that `user` of training has no event with; after 100 tries whatever was drawn. */
 int32_t pen__net_negative(const pen__train *train, int32_t user, pen__rng *rng);
@@ -88,28 +91,82 @@ int32_t pen__net_negative(const pen__train *train, int32_t user, pen__rng *rng);
 /* The user and the place in by_user.column of event e of training, by binary search: O(log users). */
 int32_t pen__net_user_of(const pen__train *train, int64_t event);
 
-/* ---- parameters ------------------------------------------------------------------------------------------------------------ */
+/* ---- parameters -------------------------------------------------------------------------------------------------- */
 
-#define PEN_NET_PARAMS(EPOCHS, PATIENCE, BATCH, BATCH_OF, RATE, OPTIMIZER, L2)                                                         \
-    {.name = "epochs", .type = PEN_PARAM_INT, .standard = EPOCHS, .low = 1, .high = 10000, .log_scale = 1,                             \
-     .doc = "passes over the examples, at most"},                                                                                      \
-    {.name = "patience", .type = PEN_PARAM_INT, .standard = PATIENCE, .low = 0, .high = 1000,                                          \
-     .doc = "epochs without a better validation before training stops; 0: never"},                                                     \
-    {.name = "batch_size", .type = PEN_PARAM_INT, .standard = BATCH, .low = 1, .high = 1000000, .log_scale = 1,                        \
-     .doc = BATCH_OF " of one step"},                                                                                                  \
-    {.name = "learning_rate", .type = PEN_PARAM_REAL, .standard = RATE, .low = 1e-7, .high = 100, .log_scale = 1,                      \
-     .doc = "size of a step, before the schedule"},                                                                                    \
-    {.name = "optimizer", .type = PEN_PARAM_CHOICE, .standard = OPTIMIZER, .choices = PEN_OPTIMISERS,                                  \
-     .doc = "how steps are sized; tables learn the rows that a batch touches"},                                                        \
-    {.name = "regularization", .type = PEN_PARAM_REAL, .standard = L2, .low = 0, .high = 10, .log_scale = 1,                           \
-     .doc = "L2 penalty of weights and of touched rows (adamw: decay apart from the gradient)"},                                       \
-    {.name = "l1", .type = PEN_PARAM_REAL, .standard = "0", .low = 0, .high = 10, .log_scale = 1, .doc = "L1 penalty, likewise"},      \
-    {.name = "beta1", .type = PEN_PARAM_REAL, .standard = "0.9", .low = 0, .high = 0.9999, .doc = "momentum, or decay of the first moment"},\
-    {.name = "beta2", .type = PEN_PARAM_REAL, .standard = "0.999", .low = 0, .high = 0.999999, .doc = "decay of the second moment"},   \
-    {.name = "clip", .type = PEN_PARAM_REAL, .standard = "0", .low = 0, .high = 1e6, .log_scale = 1,                                   \
-     .doc = "largest norm of a step's gradient; 0: any"},                                                                              \
-    {.name = "schedule", .type = PEN_PARAM_CHOICE, .standard = "constant", .choices = PEN_SCHEDULES,                                   \
-     .doc = "of the learning rate over the epochs; step halves it ten times"},                                                         \
-    {.name = "warmup", .type = PEN_PARAM_INT, .standard = "0", .low = 0, .high = 1000000, .doc = "steps over which the rate rises from 0"}
+#define PEN_NET_PARAMS(EPOCHS, PATIENCE, BATCH, BATCH_OF, RATE, OPTIMIZER, L2)                       \
+    {.name = "epochs",                                                                               \
+     .type = PEN_PARAM_INT,                                                                          \
+     .standard = EPOCHS,                                                                             \
+     .low = 1,                                                                                       \
+     .high = 10000,                                                                                  \
+     .log_scale = 1,                                                                                 \
+     .doc = "passes over the examples, at most"},                                                    \
+        {.name = "patience",                                                                         \
+         .type = PEN_PARAM_INT,                                                                      \
+         .standard = PATIENCE,                                                                       \
+         .low = 0,                                                                                   \
+         .high = 1000,                                                                               \
+         .doc = "epochs without a better validation before training stops; 0: never"},               \
+        {.name = "batch_size",                                                                       \
+         .type = PEN_PARAM_INT,                                                                      \
+         .standard = BATCH,                                                                          \
+         .low = 1,                                                                                   \
+         .high = 1000000,                                                                            \
+         .log_scale = 1,                                                                             \
+         .doc = BATCH_OF " of one step"},                                                            \
+        {.name = "learning_rate",                                                                    \
+         .type = PEN_PARAM_REAL,                                                                     \
+         .standard = RATE,                                                                           \
+         .low = 1e-7,                                                                                \
+         .high = 100,                                                                                \
+         .log_scale = 1,                                                                             \
+         .doc = "size of a step, before the schedule"},                                              \
+        {.name = "optimizer",                                                                        \
+         .type = PEN_PARAM_CHOICE,                                                                   \
+         .standard = OPTIMIZER,                                                                      \
+         .choices = PEN_OPTIMISERS,                                                                  \
+         .doc = "how steps are sized; tables learn the rows that a batch touches"},                  \
+        {.name = "regularization",                                                                   \
+         .type = PEN_PARAM_REAL,                                                                     \
+         .standard = L2,                                                                             \
+         .low = 0,                                                                                   \
+         .high = 10,                                                                                 \
+         .log_scale = 1,                                                                             \
+         .doc = "L2 penalty of weights and of touched rows (adamw: decay apart from the gradient)"}, \
+        {.name = "l1",                                                                               \
+         .type = PEN_PARAM_REAL,                                                                     \
+         .standard = "0",                                                                            \
+         .low = 0,                                                                                   \
+         .high = 10,                                                                                 \
+         .log_scale = 1,                                                                             \
+         .doc = "L1 penalty, likewise"},                                                             \
+        {.name = "beta1",                                                                            \
+         .type = PEN_PARAM_REAL,                                                                     \
+         .standard = "0.9",                                                                          \
+         .low = 0,                                                                                   \
+         .high = 0.9999,                                                                             \
+         .doc = "momentum, or decay of the first moment"},                                           \
+        {.name = "beta2",                                                                            \
+         .type = PEN_PARAM_REAL,                                                                     \
+         .standard = "0.999",                                                                        \
+         .low = 0,                                                                                   \
+         .high = 0.999999,                                                                           \
+         .doc = "decay of the second moment"},                                                       \
+        {.name = "clip",                                                                             \
+         .type = PEN_PARAM_REAL,                                                                     \
+         .standard = "0",                                                                            \
+         .low = 0,                                                                                   \
+         .high = 1e6,                                                                                \
+         .log_scale = 1,                                                                             \
+         .doc = "largest norm of a step's gradient; 0: any"},                                        \
+        {.name = "schedule",                                                                         \
+         .type = PEN_PARAM_CHOICE,                                                                   \
+         .standard = "constant",                                                                     \
+         .choices = PEN_SCHEDULES,                                                                   \
+         .doc = "of the learning rate over the epochs; step halves it ten times"},                   \
+    {                                                                                                \
+        .name = "warmup", .type = PEN_PARAM_INT, .standard = "0", .low = 0, .high = 1000000,         \
+        .doc = "steps over which the rate rises from 0"                                              \
+    }
 
 #endif

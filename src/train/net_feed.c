@@ -1,5 +1,6 @@
-/* Filling batches: examples are dealt by a counter-based shuffle, sized to find offsets, and filled in chunks. Buffers are made for the
- * largest batch of the epoch, before its first step. Memory: 8 bytes an example for the order, and three batches. */
+/* Filling batches: examples are dealt by a counter-based shuffle, sized to find offsets, and filled in chunks. Buffers
+ * are made for the largest batch of the epoch, before its first step. Memory: 8 bytes an example for the order, and
+ * three batches. */
 #include "train/net_feed.h"
 
 #include <string.h>
@@ -10,7 +11,7 @@ enum { SLOTS = 3, CHUNK = 64 };
 
 typedef struct feed_slot {
     pen__batch batch;
-    int64_t first, n;                       /* its examples: places in feed->order */
+    int64_t first, n; /* its examples: places in feed->order */
     int32_t *begin[PEN_MAX_EXTENTS];
     int32_t *index[PEN_MAX_INPUTS];
     pen__real *real[PEN_MAX_INPUTS];
@@ -25,11 +26,11 @@ struct pen__feed {
     const pen__net_class *class;
     int64_t n_examples, n_steps, batch_size;
     int32_t epoch;
-    int32_t *order;                         /* (n_examples) */
-    int64_t rows[PEN_MAX_EXTENTS];          /* of the largest batch so far */
-    int32_t *row_slot[PEN_MAX_TABLES];      /* see pen__touched_build */
+    int32_t *order;                    /* (n_examples) */
+    int64_t rows[PEN_MAX_EXTENTS];     /* of the largest batch so far */
+    int32_t *row_slot[PEN_MAX_TABLES]; /* see pen__touched_build */
     feed_slot slot[SLOTS];
-    const feed_slot *filled, *found;        /* what beside's tasks work on */
+    const feed_slot *filled, *found; /* what beside's tasks work on */
     int64_t n_chunks;
 };
 
@@ -41,7 +42,8 @@ static pen__example example_of(const pen__feed *feed, int64_t number)
     return example;
 }
 
-pen_status pen__feed_create(const pen_model *model, const pen__train *train, const pen__net *net, pen__feed **out, pen_error *error)
+pen_status pen__feed_create(const pen_model *model, const pen__train *train, const pen__net *net, pen__feed **out,
+                            pen_error *error)
 {
     pen__feed *feed = NULL;
     *out = NULL;
@@ -66,7 +68,8 @@ pen_status pen__feed_create(const pen_model *model, const pen__train *train, con
 static void free_buffers(pen__feed *feed)
 {
     for (int s = 0; s < SLOTS; s++) {
-        for (int e = 0; e < PEN_MAX_EXTENTS; e++) pen__free(feed->ctx, feed->slot[s].begin[e]), feed->slot[s].begin[e] = NULL;
+        for (int e = 0; e < PEN_MAX_EXTENTS; e++)
+            pen__free(feed->ctx, feed->slot[s].begin[e]), feed->slot[s].begin[e] = NULL;
         for (int i = 0; i < PEN_MAX_INPUTS; i++) {
             pen__free(feed->ctx, feed->slot[s].index[i]), feed->slot[s].index[i] = NULL;
             pen__free(feed->ctx, feed->slot[s].real[i]), feed->slot[s].real[i] = NULL;
@@ -88,7 +91,7 @@ void pen__feed_destroy(pen__feed *feed)
 int64_t pen__feed_steps(const pen__feed *feed) { return feed->n_steps; }
 int64_t pen__feed_examples(const pen__feed *feed) { return feed->n_examples; }
 
-/* ---- bounds ------------------------------------------------------------------------------------------------------------ */
+/* ---- bounds ------------------------------------------------------------------------------------------------------ */
 
 /* Raises shard and batch bounds to those of the batch of examples [from, from + n) of the order. */
 static void measure_batch(pen__feed *feed, int64_t from, int64_t n, int64_t *shard, int64_t *batch)
@@ -123,13 +126,15 @@ static pen_status make_buffers(pen__feed *feed, const int64_t *rows, pen_error *
     bool fits = feed->slot[0].begin[PEN_ROOT] != NULL;
     for (int32_t e = 0; e < plan->n_extents; e++) {
         if (rows[e] > feed->rows[e]) fits = false, feed->rows[e] = rows[e];
-        PEN_CHECK(rows[e] < INT32_MAX, PEN_E_LIMIT, "a batch has %lld %s; a smaller batch_size helps", (long long)rows[e], plan->extent[e].name);
+        PEN_CHECK(rows[e] < INT32_MAX, PEN_E_LIMIT, "a batch has %lld %s; a smaller batch_size helps",
+                  (long long)rows[e], plan->extent[e].name);
     }
     if (fits) return PEN_OK;
     free_buffers(feed);
     for (int s = 0; s < SLOTS; s++) {
         feed_slot *slot = &feed->slot[s];
-        for (int32_t e = 0; e < plan->n_extents; e++) PEN_TRY(PEN_NEW_ZERO(feed->ctx, slot->begin[e], feed->rows[PEN_ROOT] + 2));
+        for (int32_t e = 0; e < plan->n_extents; e++)
+            PEN_TRY(PEN_NEW_ZERO(feed->ctx, slot->begin[e], feed->rows[PEN_ROOT] + 2));
         for (int32_t i = 0; i < plan->n_index; i++)
             PEN_TRY(PEN_NEW_ZERO(feed->ctx, slot->index[i], feed->rows[plan->index[i].extent] + 1));
         for (int32_t i = 0; i < plan->n_real; i++)
@@ -138,7 +143,7 @@ static pen_status make_buffers(pen__feed *feed, const int64_t *rows, pen_error *
     return PEN_OK;
 }
 
-/* ---- a batch ------------------------------------------------------------------------------------------------------------- */
+/* ---- a batch ----------------------------------------------------------------------------------------------------- */
 
 /* Sizes and offsets of batch `step`. */
 static void lay_out(pen__feed *feed, int64_t step, feed_slot *slot)
@@ -150,7 +155,8 @@ static void lay_out(pen__feed *feed, int64_t step, feed_slot *slot)
     for (int64_t i = 0; i < slot->n; i++) {
         pen__example example = example_of(feed, feed->order[slot->first + i]);
         feed->class->size(&example);
-        for (int32_t e = 1; e < plan->n_extents; e++) slot->begin[e][i + 1] = slot->begin[e][i] + (int32_t)example.rows[e];
+        for (int32_t e = 1; e < plan->n_extents; e++)
+            slot->begin[e][i + 1] = slot->begin[e][i] + (int32_t)example.rows[e];
     }
     pen__example whole = example_of(feed, -1);
     feed->class->size(&whole);
@@ -168,12 +174,16 @@ static void fill_example(const pen__feed *feed, const feed_slot *slot, int64_t i
     const pen__plan *plan = feed->net->plan;
     bool shared = i == slot->n;
     pen__example example = example_of(feed, shared ? -1 : feed->order[slot->first + i]);
-    if (shared) example.rng = pen__rng_begin(feed->model->seed + (uint64_t)feed->epoch, PEN_STREAM_NEGATIVE + 1000, (uint64_t)slot->first);
+    if (shared)
+        example.rng = pen__rng_begin(feed->model->seed + (uint64_t)feed->epoch, PEN_STREAM_NEGATIVE + 1000,
+                                     (uint64_t)slot->first);
     feed->class->size(&example);
     int64_t first[PEN_MAX_EXTENTS];
-    for (int32_t e = 0; e < plan->n_extents; e++) first[e] = e == PEN_ROOT ? i : plan->extent[e].shared ? 0 : slot->begin[e][i];
+    for (int32_t e = 0; e < plan->n_extents; e++)
+        first[e] = e == PEN_ROOT ? i : plan->extent[e].shared ? 0 : slot->begin[e][i];
     for (int32_t k = 0; k < plan->n_index; k++)
-        if (plan->extent[plan->index[k].extent].shared == shared) example.index[k] = slot->index[k] + first[plan->index[k].extent];
+        if (plan->extent[plan->index[k].extent].shared == shared)
+            example.index[k] = slot->index[k] + first[plan->index[k].extent];
     for (int32_t k = 0; k < plan->n_real; k++)
         if (plan->extent[plan->real[k].extent].shared == shared)
             example.real[k] = slot->real[k] + first[plan->real[k].extent] * plan->real[k].width;
@@ -193,8 +203,8 @@ static pen_status prepare(void *arg, int64_t task, int worker, pen_error *error)
     }
     int32_t table = (int32_t)(task - feed->n_chunks);
     feed_slot *slot = &feed->slot[feed->found - feed->slot];
-    return pen__touched_build(&slot->touched[table], feed->net->plan, table, &slot->batch, pen__run_shards(feed->net->run, slot->n),
-                              feed->row_slot[table], error);
+    return pen__touched_build(&slot->touched[table], feed->net->plan, table, &slot->batch,
+                              pen__run_shards(feed->net->run, slot->n), feed->row_slot[table], error);
 }
 
 /* The tasks that fill batch `fill` and find the rows of batch `find`; past the epoch's end there is nothing to do. */
@@ -224,7 +234,8 @@ pen_status pen__feed_begin(pen__feed *feed, int32_t epoch, pen_error *error)
     }
     int64_t shard[PEN_MAX_EXTENTS] = {0}, batch[PEN_MAX_EXTENTS] = {0};
     for (int64_t s = 0; s < feed->n_steps; s++) {
-        int64_t from = s * feed->batch_size, n = from + feed->batch_size > feed->n_examples ? feed->n_examples - from : feed->batch_size;
+        int64_t from = s * feed->batch_size,
+                n = from + feed->batch_size > feed->n_examples ? feed->n_examples - from : feed->batch_size;
         measure_batch(feed, from, n, shard, batch);
     }
     PEN_TRY(make_buffers(feed, batch, error));
@@ -233,8 +244,8 @@ pen_status pen__feed_begin(pen__feed *feed, int32_t epoch, pen_error *error)
     return pen__parallel(feed->ctx, plan_tasks(feed, 1, 0), prepare, feed, error);
 }
 
-pen_status pen__feed_step(pen__feed *feed, int64_t i, const pen__batch **batch, const pen__touched **touched, pen__beside *beside,
-                          pen_error *error)
+pen_status pen__feed_step(pen__feed *feed, int64_t i, const pen__batch **batch, const pen__touched **touched,
+                          pen__beside *beside, pen_error *error)
 {
     (void)error;
     const feed_slot *slot = &feed->slot[i % SLOTS];

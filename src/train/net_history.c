@@ -36,7 +36,8 @@ pen_status pen__history_teachers(pen_model *model, const pen__train *train, pen_
     PEN_TRY(PEN_NEW(model->ctx, net->teacher, pen__history_examples(model, train) + 1));
     for (int32_t u = 0; u < train->n_users; u++)
         if (liked_events(&train->history, u) >= 2) net->teacher[net->n_teachers++] = u;
-    PEN_CHECK(net->n_teachers > 0, PEN_E_INPUT, "%s learns from what follows what: no user has two events in training", model->class->name);
+    PEN_CHECK(net->n_teachers > 0, PEN_E_INPUT, "%s learns from what follows what: no user has two events in training",
+              model->class->name);
     return PEN_OK;
 }
 
@@ -58,14 +59,16 @@ void pen__history_size(pen__example *example)
     if (example->user)
         example->rows[net->positions] = least(example->user->n, most);
     else if (example->number >= 0)
-        example->rows[net->positions] = least(liked_events(&example->train->history, net->teacher[example->number]) - 1, most);
+        example->rows[net->positions] =
+            least(liked_events(&example->train->history, net->teacher[example->number]) - 1, most);
 }
 
 static void fill_places(const pen__example *example, int64_t n)
 {
     const pen__history_net *net = example->model->state;
     int32_t most = pen__param_int(example->model, "max_length");
-    for (int64_t k = 0; net->place >= 0 && k < n; k++) example->index[net->place][k] = (int32_t)(most - n + k); /* the latest has the last place */
+    /* the latest has the last place */
+    for (int64_t k = 0; net->place >= 0 && k < n; k++) example->index[net->place][k] = (int32_t)(most - n + k);
 }
 
 static void fill_asked(pen__example *example)

@@ -1,8 +1,9 @@
-/* What sequence models share: an example is a user's history in order of time; its positions are a child of the root, each with the item
- * that was met there, its place, and the item that came next.
+/* What sequence models share: an example is a user's history in order of time; its positions are a child of the root,
+ * each with the item that was met there, its place, and the item that came next.
  *
- * Training: users with two liked events or more, the last max_length + 1 of them. Answers: the history's last max_length items, and
- * the vector of the last position is the user's, whether the model knows the user or not: what was done a moment ago counts at once. */
+ * Training: users with two liked events or more, the last max_length + 1 of them. Answers: the history's last
+ * max_length items, and the vector of the last position is the user's, whether the model knows the user or not: what
+ * was done a moment ago counts at once. */
 #ifndef PEN_TRAIN_NET_HISTORY_H
 #define PEN_TRAIN_NET_HISTORY_H
 
@@ -11,12 +12,12 @@
 /* The state of a sequence model: a pen__net and the users who teach it. */
 typedef struct pen__history_net {
     pen__net net;
-    int32_t *teacher;    /* (n_teachers): users of training with two liked events or more; made by the first epoch */
+    int32_t *teacher; /* (n_teachers): users of training with two liked events or more; made by the first epoch */
     int32_t n_teachers;
-    int32_t positions;   /* the extent */
+    int32_t positions;                     /* the extent */
     int32_t item, place, target, negative; /* index inputs of it; place and negative may be -1 */
     int32_t shared, shared_item;           /* the extent of shared negatives and its index input, or -1 */
-    int32_t good, bad;   /* real inputs: ones and zeros, or -1 */
+    int32_t good, bad;                     /* real inputs: ones and zeros, or -1 */
 } pen__history_net;
 
 /* The inputs: positions, item, target; the caller adds place and negatives. */
@@ -28,12 +29,14 @@ void pen__history_size(pen__example *example);
 void pen__history_fill(pen__example *example);
 void pen__history_bounds(const pen_model *model, int64_t *bound);
 void pen__history_unbind(pen_model *model);
-#define PEN_HISTORY_NET                                                                                                                \
-    .examples = pen__history_examples, .ready = pen__history_teachers, .size = pen__history_size, .fill = pen__history_fill,           \
-    .bounds = pen__history_bounds
+#define PEN_HISTORY_NET                                                                           \
+    .examples = pen__history_examples, .ready = pen__history_teachers, .size = pen__history_size, \
+    .fill = pen__history_fill, .bounds = pen__history_bounds
 
-#define PEN_HISTORY_PARAMS(LENGTH)                                                                                                     \
-    {.name = "max_length", .type = PEN_PARAM_INT, .standard = LENGTH, .low = 1, .high = 100000, .log_scale = 1,                        \
-     .doc = "of a history: only its latest so many events are looked at"}
+#define PEN_HISTORY_PARAMS(LENGTH)                                                                                 \
+    {                                                                                                              \
+        .name = "max_length", .type = PEN_PARAM_INT, .standard = LENGTH, .low = 1, .high = 100000, .log_scale = 1, \
+        .doc = "of a history: only its latest so many events are looked at"                                        \
+    }
 
 #endif

@@ -27,10 +27,12 @@ pen__pairs pen__pairs_inputs(pen__plan *plan, pen__net *net)
     return in;
 }
 
-int32_t pen__pairs_tower(pen__plan *plan, pen__net *net, const pen_model *model, const pen__pairs *in, const char *prefix)
+int32_t pen__pairs_tower(pen__plan *plan, pen__net *net, const pen_model *model, const pen__pairs *in,
+                         const char *prefix)
 {
     char name[48];
-    int32_t factors = pen__param_int(model, "factors"), layers = pen__param_int(model, "layers"), width = factors << (layers - 1);
+    int32_t factors = pen__param_int(model, "factors"), layers = pen__param_int(model, "layers"),
+            width = factors << (layers - 1);
     pen__init init = {PEN_INIT_NORMAL, pen__param(model, "init")};
     snprintf(name, sizeof name, "%suser", prefix);
     int32_t users = pen__plan_table(plan, name, model->n_users, width, init);
@@ -46,7 +48,7 @@ int32_t pen__pairs_tower(pen__plan *plan, pen__net *net, const pen_model *model,
     return h;
 }
 
-/* ---- training ---------------------------------------------------------------------------------------------------------- */
+/* ---- training ---------------------------------------------------------------------------------------------------- */
 
 int64_t pen__pairs_examples(const pen_model *model, const pen__train *train)
 {
@@ -79,19 +81,21 @@ void pen__pairs_fill(pen__example *example)
     item[0] = train->by_user.column[example->number];
     example->real[0][0] = 1;
     for (int64_t k = 1; k < example->rows[net->items]; k++) {
-        item[k] = unseen ? pen__net_negative(train, user, &example->rng) : (int32_t)pen__rng_below(&example->rng, (uint64_t)train->n_items);
+        item[k] = unseen ? pen__net_negative(train, user, &example->rng)
+                         : (int32_t)pen__rng_below(&example->rng, (uint64_t)train->n_items);
         example->real[0][k] = 0;
     }
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------------------------- */
+/* ---- answers ----------------------------------------------------------------------------------------------------- */
 
 pen_status pen__pairs_bind(pen_model *model, pen_error *error)
 {
     pen__net *net = model->state;
     PEN_TRY(pen__net_build(model, error));
     net->bound[PEN_ROOT] = 1, net->bound[net->items] = net->score >= 0 ? BLOCK : 0;
-    PEN_TRY(pen__layout_answer(model->ctx, net->plan, net->score >= 0 ? net->score : net->user, -1, net->bound, &net->answer, error));
+    PEN_TRY(pen__layout_answer(model->ctx, net->plan, net->score >= 0 ? net->score : net->user, -1, net->bound,
+                               &net->answer, error));
     int64_t rows[PEN_MAX_EXTENTS] = {FOLD_EVENTS};
     rows[net->items] = FOLD_EVENTS * per_event(model);
     return pen__layout_train(model->ctx, net->plan, rows, &net->solve, error);
@@ -137,7 +141,7 @@ typedef struct folding {
     const pen_model *model;
     const pen__user *user;
     pairs_desk *desk;
-    int64_t first, n;   /* events of the history */
+    int64_t first, n; /* events of the history */
 } folding;
 
 static bool in_history(const pen__user *user, int32_t item)
@@ -169,21 +173,26 @@ static void refill(void *arg, int32_t step)
 static void fold_in(const pen_model *model, const pen__user *user, pairs_desk *desk)
 {
     const pen__net *net = model->state;
-    folding fold = {model, user, desk, user->n > FOLD_EVENTS ? user->n - FOLD_EVENTS : 0, user->n > FOLD_EVENTS ? FOLD_EVENTS : user->n};
+    folding fold = {model, user, desk, user->n > FOLD_EVENTS ? user->n - FOLD_EVENTS : 0,
+                    user->n > FOLD_EVENTS ? FOLD_EVENTS : user->n};
     for (int32_t k = 0; k < net->n_user_tables; k++)
-        memset(desk->row[net->user_table[k]], 0, (size_t)net->plan->table[net->user_table[k]].width * sizeof(pen__real));
+        memset(desk->row[net->user_table[k]], 0,
+               (size_t)net->plan->table[net->user_table[k]].width * sizeof(pen__real));
     if (fold.n == 0) return;
     pen__batch batch = {0};
     for (int64_t e = 0; e <= fold.n; e++) desk->begin[e] = (int32_t)(e * per_event(model));
     memset(desk->user, 0, FOLD_EVENTS * sizeof *desk->user);
     batch.n[PEN_ROOT] = fold.n, batch.n[net->items] = fold.n * per_event(model);
-    batch.begin[net->items] = desk->begin, batch.index[net->user_index] = desk->user, batch.index[net->item_index] = desk->item;
+    batch.begin[net->items] = desk->begin, batch.index[net->user_index] = desk->user,
+    batch.index[net->item_index] = desk->item;
     batch.real[0] = desk->label;
-    pen__solve(net->solve, desk->engine, &batch, desk->row, FOLD_STEPS, FOLD_RATE, pen__param(model, "regularization"), refill, &fold);
+    pen__solve(net->solve, desk->engine, &batch, desk->row, FOLD_STEPS, FOLD_RATE, pen__param(model, "regularization"),
+               refill, &fold);
 }
 
 /* The user as a batch of one; *row gets the rows that stand in for the tables', or NULL. */
-static void begin_answer(const pen_model *model, const pen__user *user, pairs_desk *desk, pen__batch *batch, pen__real *const **row)
+static void begin_answer(const pen_model *model, const pen__user *user, pairs_desk *desk, pen__batch *batch,
+                         pen__real *const **row)
 {
     const pen__net *net = model->state;
     *batch = (pen__batch){0};
@@ -196,11 +205,13 @@ static void begin_answer(const pen_model *model, const pen__user *user, pairs_de
     desk->user[0] = user->number >= 0 ? user->number : 0;
     desk->begin[0] = desk->begin[1] = 0;
     batch->n[PEN_ROOT] = 1;
-    batch->begin[net->items] = desk->begin, batch->index[net->user_index] = desk->user, batch->index[net->item_index] = desk->item;
+    batch->begin[net->items] = desk->begin, batch->index[net->user_index] = desk->user,
+    batch->index[net->item_index] = desk->item;
     batch->real[0] = desk->label;
 }
 
-pen_status pen__pairs_user_vector(const pen_model *model, const pen__user *user, void *scratch, float *out, pen_error *error)
+pen_status pen__pairs_user_vector(const pen_model *model, const pen__user *user, void *scratch, float *out,
+                                  pen_error *error)
 {
     (void)error;
     const pen__net *net = model->state;
@@ -214,7 +225,8 @@ pen_status pen__pairs_user_vector(const pen_model *model, const pen__user *user,
     return PEN_OK;
 }
 
-pen_status pen__pairs_score(const pen_model *model, const pen__user *user, void *scratch, float *scores, pen_error *error)
+pen_status pen__pairs_score(const pen_model *model, const pen__user *user, void *scratch, float *scores,
+                            pen_error *error)
 {
     (void)error;
     const pen__net *net = model->state;
@@ -227,7 +239,8 @@ pen_status pen__pairs_score(const pen_model *model, const pen__user *user, void 
         int32_t n = model->n_items - first < BLOCK ? model->n_items - first : BLOCK;
         for (int32_t i = 0; i < n; i++) desk.item[i] = first + i;
         desk.begin[1] = n, batch.n[net->items] = n;
-        memcpy(scores + first, pen__infer(net->answer, desk.engine, &batch, row, net->score), (size_t)n * sizeof *scores);
+        memcpy(scores + first, pen__infer(net->answer, desk.engine, &batch, row, net->score),
+               (size_t)n * sizeof *scores);
     }
     return PEN_OK;
 }

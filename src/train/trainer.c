@@ -1,8 +1,8 @@
-/* The one training loop. After each epoch: the loss is checked, validation is ranked with the real metric, the best tensors are
- * kept, patience is counted, and a checkpoint is written when one is due.
+/* The one training loop. After each epoch: the loss is checked, validation is ranked with the real metric, the best
+ * tensors are kept, patience is counted, and a checkpoint is written when one is due.
  *
- * Memory beside the model: one copy of its parameters (the best, with validation) and one of its whole state (the last epoch's
- * end, with checkpoints: an interrupt amid an epoch must not lose the epochs before it). */
+ * Memory beside the model: one copy of its parameters (the best, with validation) and one of its whole state (the last
+ * epoch's end, with checkpoints: an interrupt amid an epoch must not lose the epochs before it). */
 #include "train/trainer.h"
 
 #include <math.h>
@@ -36,18 +36,21 @@ static pen_status say_memory(pen_context *ctx, const pen__fit_options *o, pen_er
         PEN_TRY(pen__net_memory(o->class, o->params, o->train, &need, error));
     else
         need = o->class->memory(o->params, o->train);
-    pen__say(ctx, PEN_LOG_INFO, "%s: about %.1f MB for the model, %.1f MB held already", o->class->name, (double)need / 1e6, (double)held / 1e6);
+    pen__say(ctx, PEN_LOG_INFO, "%s: about %.1f MB for the model, %.1f MB held already", o->class->name,
+             (double)need / 1e6, (double)held / 1e6);
     uint64_t limit = pen__memory_limit(ctx);
-    PEN_CHECK(!limit || need + held <= limit, PEN_E_MEMORY, "%s needs about %.1f MB beside the %.1f MB held, past the limit of %.1f MB; raise "
-              "--memory or choose smaller parameters (penchant models %s)", o->class->name, (double)need / 1e6, (double)held / 1e6,
-              (double)limit / 1e6, o->class->name);
+    PEN_CHECK(!limit || need + held <= limit, PEN_E_MEMORY,
+              "%s needs about %.1f MB beside the %.1f MB held, past the limit of %.1f MB; raise "
+              "--memory or choose smaller parameters (penchant models %s)",
+              o->class->name, (double)need / 1e6, (double)held / 1e6, (double)limit / 1e6, o->class->name);
     return PEN_OK;
 }
 
 static pen_status write_checkpoint(run *r, pen_error *error)
 {
     r->written = pen__now();
-    return pen__checkpoint_write(r->o->checkpoint, r->model, r->o->train->hash, &r->at, &r->last, &r->best, r->o->before, error);
+    return pen__checkpoint_write(r->o->checkpoint, r->model, r->o->train->hash, &r->at, &r->last, &r->best,
+                                 r->o->before, error);
 }
 
 /* What validation says of the model as it stands. */
@@ -55,7 +58,8 @@ static pen_status validate(run *r, double *metric, pen_error *error)
 {
     pen__scores scores;
     PEN_TRY(pen__model_bind(r->model, error));
-    PEN_TRY(pen__evaluate(r->model, r->o->valid, r->o->train, r->o->metric, 1, r->o->train->task, 0, r->o->seed, &scores, error));
+    PEN_TRY(pen__evaluate(r->model, r->o->valid, r->o->train, r->o->metric, 1, r->o->train->task, 0, r->o->seed,
+                          &scores, error));
     *metric = scores.whole[0];
     pen__scores_free(&scores);
     return PEN_OK;
@@ -66,12 +70,15 @@ static pen_status after_epoch(run *r, double loss, pen_error *error)
     r->at.epoch++;
     r->at.loss = loss;
     if (!isfinite(loss))
-        return pen__fail_at(error, PEN_E_DIVERGED, r->at.epoch, "%s diverged in epoch %d: its loss is %g; a smaller learning_rate or more "
-                            "regularization helps", r->o->class->name, r->at.epoch, loss);
+        return pen__fail_at(error, PEN_E_DIVERGED, r->at.epoch,
+                            "%s diverged in epoch %d: its loss is %g; a smaller learning_rate or more "
+                            "regularization helps",
+                            r->o->class->name, r->at.epoch, loss);
     if (r->o->valid) {
         double metric;
         PEN_TRY(validate(r, &metric, error));
-        int better = r->at.best_epoch == 0 || isnan(r->at.best_metric) || (r->higher ? metric > r->at.best_metric : metric < r->at.best_metric);
+        int better = r->at.best_epoch == 0 || isnan(r->at.best_metric) ||
+                     (r->higher ? metric > r->at.best_metric : metric < r->at.best_metric);
         if (better) {
             PEN_TRY(pen__snapshot_take(&r->best, r->model, 1u << PEN_ROLE_PARAM, error));
             r->at.best_epoch = r->at.epoch;
@@ -135,7 +142,8 @@ static pen_status fit_in_epochs(run *r, pen_error *error)
     r->n_epochs = o->n_epochs > 0 ? o->n_epochs : (int32_t)pen__params_get(o->class, o->params, "epochs");
     r->patience = pen__params_has(o->class, "patience") ? (int32_t)pen__params_get(o->class, o->params, "patience") : 0;
     r->higher = !o->metric || (o->metric->kind != PEN_METRIC_RMSE && o->metric->kind != PEN_METRIC_MAE);
-    r->meter = pen__meter_begin(r->model->ctx, o->phase ? "refit" : "train", "events", (int64_t)r->n_epochs * o->train->n_events);
+    r->meter = pen__meter_begin(r->model->ctx, o->phase ? "refit" : "train", "events",
+                                (int64_t)r->n_epochs * o->train->n_events);
     r->meter.report.n_epochs = r->n_epochs;
     r->meter.report.metric_name = o->valid ? o->metric->name : NULL;
     r->model->meter = &r->meter;
@@ -170,17 +178,28 @@ static pen_status fit_at_once(run *r, pen_error *error)
 
 static void report_to(const run *r, pen__fit_report *report, double began, pen_status status)
 {
-    *report = (pen__fit_report){.epochs = r->at.epoch, .best_epoch = r->o->valid ? r->at.best_epoch : r->at.epoch,
-                                .best_metric = r->o->valid && r->at.best_epoch ? r->at.best_metric : NAN, .loss = r->at.loss,
-                                .seconds = pen__now() - began, .fit_seconds = r->fitting, .cancelled = status == PEN_E_CANCELLED};
+    *report = (pen__fit_report){.epochs = r->at.epoch,
+                                .best_epoch = r->o->valid ? r->at.best_epoch : r->at.epoch,
+                                .best_metric = r->o->valid && r->at.best_epoch ? r->at.best_metric : NAN,
+                                .loss = r->at.loss,
+                                .seconds = pen__now() - began,
+                                .fit_seconds = r->fitting,
+                                .cancelled = status == PEN_E_CANCELLED};
 }
 
-pen_status pen__fit(pen_context *ctx, const pen__fit_options *o, pen_model **model, pen__fit_report *report, pen_error *error)
+pen_status pen__fit(pen_context *ctx, const pen__fit_options *o, pen_model **model, pen__fit_report *report,
+                    pen_error *error)
 {
-    run r = {.o = o, .at = {.phase = o->phase, .chosen = o->chosen, .chosen_metric = o->chosen_metric, .best_metric = NAN, .loss = NAN}};
+    run r = {.o = o,
+             .at = {.phase = o->phase,
+                    .chosen = o->chosen,
+                    .chosen_metric = o->chosen_metric,
+                    .best_metric = NAN,
+                    .loss = NAN}};
     double began = pen__now();
     *model = NULL;
-    PEN_CHECK(o->train->n_events > 0, PEN_E_INPUT, "nothing to learn from: no training event is left after the filters and the split");
+    PEN_CHECK(o->train->n_events > 0, PEN_E_INPUT,
+              "nothing to learn from: no training event is left after the filters and the split");
     PEN_TRY(say_memory(ctx, o, error));
     PEN_TRY(pen__model_new(ctx, o->class, o->params, o->train, o->seed, &r.model, error));
     pen_status status = o->class->fit ? fit_at_once(&r, error) : fit_in_epochs(&r, error);

@@ -13,29 +13,31 @@ typedef struct pen__fit_options {
     const pen__params *params;
     uint64_t seed;
     const pen__train *train;
-    const pen__cases *valid;    /* NULL: no validation: runs n_epochs */
-    const pen__metric *metric;  /* what validation watches */
-    int32_t n_epochs;           /* > 0 overrides the parameter `epochs` (a refit) */
-    int32_t phase;              /* 0: first fit, 1: refit; part of the checkpoint */
-    int32_t chosen;             /* in a refit: the epochs that the first phase chose, and what validation said of them */
+    const pen__cases *valid;   /* NULL: no validation: runs n_epochs */
+    const pen__metric *metric; /* what validation watches */
+    int32_t n_epochs;          /* > 0 overrides the parameter `epochs` (a refit) */
+    int32_t phase;             /* 0: first fit, 1: refit; part of the checkpoint */
+    /* in a refit: the epochs that the first phase chose, and what validation said of them */
+    int32_t chosen;
     double chosen_metric;
-    const pen_model *before;    /* in a refit: what the first phase ended with, kept in checkpoints; or NULL */
-    const char *checkpoint;     /* path or NULL */
+    const pen_model *before; /* in a refit: what the first phase ended with, kept in checkpoints; or NULL */
+    const char *checkpoint;  /* path or NULL */
     double checkpoint_seconds;
     int32_t resume;
 } pen__fit_options;
 
 typedef struct pen__fit_report {
-    int32_t epochs;       /* run */
-    int32_t best_epoch;   /* 1-based number of epochs that were best on validation; == epochs without validation */
-    double best_metric;   /* NaN without validation */
-    double loss;          /* last */
-    double seconds;       /* of everything: both phases, validation too */
-    double fit_seconds;   /* of the last phase's fitting alone: without validation, checkpoints and reports */
-    int32_t cancelled;    /* 1: *model is the best so far */
+    int32_t epochs;     /* run */
+    int32_t best_epoch; /* 1-based number of epochs that were best on validation; == epochs without validation */
+    double best_metric; /* NaN without validation */
+    double loss;        /* last */
+    double seconds;     /* of everything: both phases, validation too */
+    double fit_seconds; /* of the last phase's fitting alone: without validation, checkpoints and reports */
+    int32_t cancelled;  /* 1: *model is the best so far */
 } pen__fit_report;
 
 /* Fits; on success (and on PEN_E_CANCELLED after at least one epoch) *model is bound and ready, else NULL. */
-pen_status pen__fit(pen_context *ctx, const pen__fit_options *options, pen_model **model, pen__fit_report *report, pen_error *error);
+pen_status pen__fit(pen_context *ctx, const pen__fit_options *options, pen_model **model, pen__fit_report *report,
+                    pen_error *error);
 
 #endif

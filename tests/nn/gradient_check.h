@@ -5,9 +5,9 @@
  *     check_batch(&c, rows of each extent ...); fill c.batch
  *     check_gradients(&c);   // asserts; destroys
  *
- * Every weight, and every row of every table, gets a small random value; real inputs are the caller's. The difference quotient at
- * h = 1e-5 is right to about 1e-10 |loss| / h + h^2 |third derivative|: the bound of 1e-6 (relative to 1 + |gradient|) is far above
- * that and far below any wrong term. Kinks (relu, hinge) are missed with random values. */
+ * Every weight, and every row of every table, gets a small random value; real inputs are the caller's. The difference
+ * quotient at h = 1e-5 is right to about 1e-10 |loss| / h + h^2 |third derivative|: the bound of 1e-6 (relative to 1 +
+ * |gradient|) is far above that and far below any wrong term. Kinks (relu, hinge) are missed with random values. */
 #ifndef GRADIENT_CHECK_H
 #define GRADIENT_CHECK_H
 
@@ -92,7 +92,8 @@ static inline double check_loss(pen__run *run, check *c)
     return loss;
 }
 
-static inline void check_block(pen__run *run, check *c, const char *name, double *data, const double *gradient, int64_t n)
+static inline void check_block(pen__run *run, check *c, const char *name, double *data, const double *gradient,
+                               int64_t n)
 {
     for (int64_t i = 0; i < n; i++) {
         const double h = 1e-5, old = data[i];
@@ -102,7 +103,8 @@ static inline void check_block(pen__run *run, check *c, const char *name, double
         double down = check_loss(run, c);
         data[i] = old;
         double numeric = (up - down) / (2 * h);
-        if (!(fabs(numeric - gradient[i]) <= 1e-6 * (1 + fabs(numeric)))) fail_msg("%s[%lld]: %.10g, not %.10g", name, (long long)i, gradient[i], numeric);
+        if (!(fabs(numeric - gradient[i]) <= 1e-6 * (1 + fabs(numeric))))
+            fail_msg("%s[%lld]: %.10g, not %.10g", name, (long long)i, gradient[i], numeric);
     }
 }
 
@@ -112,11 +114,13 @@ static inline void check_gradients(check *c)
     pen_error error;
     pen__plan *plan = c->plan;
     if (pen__plan_end(plan, &error) != PEN_OK) fail_msg("%s", error.message);
-    double *weights = calloc((size_t)plan->n_dense + 1, sizeof *weights), *dense = calloc((size_t)plan->n_dense + 1, sizeof *dense);
+    double *weights = calloc((size_t)plan->n_dense + 1, sizeof *weights),
+           *dense = calloc((size_t)plan->n_dense + 1, sizeof *dense);
     double *table[PEN_MAX_TABLES] = {NULL}, *d_table[PEN_MAX_TABLES] = {NULL};
     for (int32_t w = 0; w < plan->n_weights; w++) {
         pen__plan_weight_set(plan, w, weights + plan->weight[w].at);
-        for (int64_t i = 0; i < plan->weight[w].rows * plan->weight[w].cols; i++) plan->weight[w].data[i] = 0.7 * check_draw(c);
+        for (int64_t i = 0; i < plan->weight[w].rows * plan->weight[w].cols; i++)
+            plan->weight[w].data[i] = 0.7 * check_draw(c);
     }
     for (int32_t t = 0; t < plan->n_tables; t++) {
         int64_t n = plan->table[t].rows * plan->table[t].width;
@@ -131,7 +135,8 @@ static inline void check_gradients(check *c)
     if (pen__run_gradients(run, &c->batch, 3, dense, d_table, &loss, &error) != PEN_OK) fail_msg("%s", error.message);
     for (int32_t w = 0; w < plan->n_weights; w++)
         if (plan->weight[w].follows == 0) /* else its block holds no gradient */
-            check_block(run, c, plan->weight[w].name, plan->weight[w].data, dense + plan->weight[w].at, plan->weight[w].rows * plan->weight[w].cols);
+            check_block(run, c, plan->weight[w].name, plan->weight[w].data, dense + plan->weight[w].at,
+                        plan->weight[w].rows * plan->weight[w].cols);
     for (int32_t t = 0; t < plan->n_tables; t++)
         check_block(run, c, plan->table[t].name, table[t], d_table[t], plan->table[t].rows * plan->table[t].width);
     pen__run_destroy(run);

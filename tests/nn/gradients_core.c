@@ -12,8 +12,10 @@ static void pointwise(pen__pointwise kind, int64_t users, const int32_t *lengths
     int32_t events = pen__extent_child(p, PEN_ROOT, "events"), user = pen__input_index(p, PEN_ROOT, "user");
     int32_t item = pen__input_index(p, events, "item"), label = pen__input_real(p, events, 1, "label");
     int32_t weight = pen__input_real(p, events, 1, "weight"), extra = pen__input_real(p, events, 3, "extra");
-    int32_t u = pen__gather(p, pen__plan_table(p, "user", 4, 5, START), user), q = pen__gather(p, pen__plan_table(p, "item", 6, 7, START), item);
-    int32_t x[3] = {u, q, extra}, h = pen__linear(p, "0", x, 3, 6, PEN_ACT_TANH), h2 = pen__linear(p, "1", &h, 1, 3, PEN_ACT_SIGMOID);
+    int32_t u = pen__gather(p, pen__plan_table(p, "user", 4, 5, START), user),
+            q = pen__gather(p, pen__plan_table(p, "item", 6, 7, START), item);
+    int32_t x[3] = {u, q, extra}, h = pen__linear(p, "0", x, 3, 6, PEN_ACT_TANH),
+            h2 = pen__linear(p, "1", &h, 1, 3, PEN_ACT_SIGMOID);
     pen__loss_pointwise(p, kind, pen__linear(p, "out", &h2, 1, 1, PEN_ACT_NONE), label, weight);
     check_rows(c, PEN_ROOT, users);
     check_segments(c, events, lengths);
@@ -41,7 +43,8 @@ static void combine(pen__pool mode, pen__activation act, double dropout)
     int32_t table = pen__plan_table(p, "item", 7, 5, START);
     int32_t u = pen__bag(p, table, watched, mode, weight), q = pen__gather(p, table, item); /* one table, two lookups */
     int32_t both = pen__times(p, u, q), sum = pen__plus(p, u, q), flat = pen__plus(p, both, pen__scaled(p, sum, 0.5));
-    int32_t side[2] = {pen__activate(p, flat, act), pen__unit(p, pen__dropped(p, sum, dropout))}, wide = pen__concat(p, side, 2);
+    int32_t side[2] = {pen__activate(p, flat, act), pen__unit(p, pen__dropped(p, sum, dropout))},
+            wide = pen__concat(p, side, 2);
     int32_t x[2] = {wide, both};
     pen__loss_pointwise(p, PEN_LOSS_SQUARED, pen__linear(p, "out", x, 2, 1, PEN_ACT_NONE), label, -1);
     pen__loss_pointwise(p, PEN_LOSS_LOGISTIC, pen__dot(p, u, q), label, -1);
@@ -70,8 +73,10 @@ static void pairwise_losses(void **state)
         pen__plan *p = c->plan;
         int32_t events = pen__extent_child(p, PEN_ROOT, "negatives"), user = pen__input_index(p, PEN_ROOT, "user");
         int32_t item = pen__input_index(p, PEN_ROOT, "item"), other = pen__input_index(p, events, "other");
-        int32_t table = pen__plan_table(p, "item", 6, 3, START), u = pen__gather(p, pen__plan_table(p, "user", 4, 3, START), user);
-        pen__loss_pairwise(p, (pen__pairwise)kind, pen__dot(p, u, pen__gather(p, table, item)), pen__dot(p, u, pen__gather(p, table, other)), 0.3);
+        int32_t table = pen__plan_table(p, "item", 6, 3, START),
+                u = pen__gather(p, pen__plan_table(p, "user", 4, 3, START), user);
+        pen__loss_pairwise(p, (pen__pairwise)kind, pen__dot(p, u, pen__gather(p, table, item)),
+                           pen__dot(p, u, pen__gather(p, table, other)), 0.3);
         check_rows(c, PEN_ROOT, 5);
         check_segments(c, events, RAGGED);
         check_index(c, user, 4, 0), check_index(c, item, 6, 0), check_index(c, other, 6, 0);
@@ -85,7 +90,8 @@ static void shared_rows(void **state)
     (void)state;
     check *c = check_begin();
     pen__plan *p = c->plan;
-    int32_t shared = pen__extent_shared(p, "negatives"), item = pen__input_index(p, shared, "item"), label = pen__input_real(p, shared, 1, "label");
+    int32_t shared = pen__extent_shared(p, "negatives"), item = pen__input_index(p, shared, "item"),
+            label = pen__input_real(p, shared, 1, "label");
     int32_t q = pen__gather(p, pen__plan_table(p, "item", 6, 3, START), item);
     pen__loss_pointwise(p, PEN_LOSS_SQUARED, pen__linear(p, "out", &q, 1, 1, PEN_ACT_NONE), label, -1);
     check_rows(c, PEN_ROOT, 5), check_rows(c, shared, 4);
@@ -95,7 +101,7 @@ static void shared_rows(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(pointwise_losses), cmocka_unit_test(combinations), cmocka_unit_test(pairwise_losses),
-                                       cmocka_unit_test(shared_rows)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(pointwise_losses), cmocka_unit_test(combinations),
+                                       cmocka_unit_test(pairwise_losses), cmocka_unit_test(shared_rows)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,8 @@
 #include "gradient_check.h"
 
 static const pen__init START = {PEN_INIT_ZERO, 0}; /* check_gradients draws the values */
-static const int32_t RAGGED[5] = {3, 0, 1, 7, 0}, ONE[1] = {1}, LONG[2] = {67, 130}; /* longer than a block of queries */
+/* longer than a block of queries */
+static const int32_t RAGGED[5] = {3, 0, 1, 7, 0}, ONE[1] = {1}, LONG[2] = {67, 130};
 
 /* Rows of a child extent that have gradients, and at the end a squared loss of what an op made of them. */
 typedef struct sequences {
@@ -109,7 +110,8 @@ static void recurrence(void **state)
     check_rows(s.c, PEN_ROOT, 5), check_segments(s.c, s.events, RAGGED), check_real(s.c, given, -1, 1);
     end(s, pen__plus(s.p, pen__gru(s.p, "a", given, 2), s.x), 5, RAGGED, 2);
     s = begin(2); /* nothing at all: gradients are zeros */
-    int32_t always = pen__input_real(s.p, PEN_ROOT, 1, "always"), label = pen__input_real(s.p, PEN_ROOT, 1, "label of it");
+    int32_t always = pen__input_real(s.p, PEN_ROOT, 1, "always"),
+            label = pen__input_real(s.p, PEN_ROOT, 1, "label of it");
     check_rows(s.c, PEN_ROOT, 3), check_real(s.c, always, -1, 1), check_real(s.c, label, 0, 1);
     pen__loss_pointwise(s.p, PEN_LOSS_SQUARED, pen__linear(s.p, "always", &always, 1, 1, PEN_ACT_NONE), label, -1);
     end(s, pen__gru(s.p, "a", s.x, 2), 3, EMPTY, 1);
@@ -122,7 +124,8 @@ static void segments_become_rows(void **state)
         sequences s = begin(5);
         int32_t other = pen__linear(s.p, "other", &s.x, 1, 5, PEN_ACT_TANH);
         int32_t y = what ? pen__pooled(s.p, other, (pen__pool)(what - 1)) : pen__last(s.p, other);
-        int32_t side[2] = {y, what ? pen__last(s.p, s.x) : pen__pooled(s.p, s.x, PEN_POOL_MEAN)}; /* x is read twice: gradients add */
+        /* x is read twice: gradients add */
+        int32_t side[2] = {y, what ? pen__last(s.p, s.x) : pen__pooled(s.p, s.x, PEN_POOL_MEAN)};
         end(s, pen__concat(s.p, side, 2), 5, RAGGED, what % 2 ? 1 : 5);
     }
     sequences s = begin(1);
@@ -174,10 +177,7 @@ static void refused(int32_t (*build)(pen__plan *plan), const char *words)
     pen_context_destroy(ctx);
 }
 
-static int32_t of_width(pen__plan *p, int32_t extent, int32_t width)
-{
-    return pen__input_real(p, extent, width, "x");
-}
+static int32_t of_width(pen__plan *p, int32_t extent, int32_t width) { return pen__input_real(p, extent, width, "x"); }
 
 static int32_t of_root(pen__plan *p)
 {
@@ -193,7 +193,8 @@ static int32_t of_odd_heads(pen__plan *p)
 
 static int32_t of_odd_widths(pen__plan *p)
 {
-    int32_t events = pen__extent_child(p, PEN_ROOT, "events"), x[3] = {of_width(p, events, 4), of_width(p, events, 4), of_width(p, events, 1)};
+    int32_t events = pen__extent_child(p, PEN_ROOT, "events"),
+            x[3] = {of_width(p, events, 4), of_width(p, events, 4), of_width(p, events, 1)};
     return pen__attention(p, x, 3, 1, true, 0);
 }
 
@@ -207,9 +208,9 @@ static void wrong_shapes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(layer_norm), cmocka_unit_test(attentions), cmocka_unit_test(long_attentions), cmocka_unit_test(recurrence),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(layer_norm),           cmocka_unit_test(attentions),
+                                       cmocka_unit_test(long_attentions),      cmocka_unit_test(recurrence),
                                        cmocka_unit_test(segments_become_rows), cmocka_unit_test(fields_interact),
-                                       cmocka_unit_test(batch_norm),
-                                       cmocka_unit_test(wrong_shapes)};
+                                       cmocka_unit_test(batch_norm),           cmocka_unit_test(wrong_shapes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* bias: a rating is the mean, plus how far the user and the item usually are from it. Alternating ridge regressions, each
- * closed form; a new user's bias is the same regression over the history. Cost: O(events) a sweep.
+/* bias: a rating is the mean, plus how far the user and the item usually are from it. Alternating ridge regressions,
+ * each closed form; a new user's bias is the same regression over the history. Cost: O(events) a sweep.
  *
  * Koren: "Factor in the neighbors" (TKDD 2010), section 2.1; the alternating form as in Surprise's BaselineOnly. */
 #include "rank/model.h"
@@ -26,7 +26,8 @@ static pen_status fit(pen_model *model, const pen__train *train, pen_error *erro
     float *user, *item;
     PEN_TRY(pen__model_add(model, "user.bias", PEN_F32, PEN_ROLE_PARAM, train->n_users, 0, 0, &user, error));
     PEN_TRY(pen__model_add(model, "item.bias", PEN_F32, PEN_ROLE_PARAM, train->n_items, 0, 0, &item, error));
-    double regularization_user = pen__param(model, "regularization_user"), regularization = pen__param(model, "regularization");
+    double regularization_user = pen__param(model, "regularization_user"),
+           regularization = pen__param(model, "regularization");
     for (int32_t e = pen__param_int(model, "epochs"); e > 0; e--) {
         sweep(&train->by_item, train->mean, regularization, user, item);
         sweep(&train->by_user, train->mean, regularization_user, item, user);
@@ -52,7 +53,8 @@ static double user_bias(const pen_model *model, const pen__user *user)
     return weight > 0 ? sum / weight : 0;
 }
 
-static pen_status rate(const pen_model *model, const pen__user *user, int32_t item, void *scratch, double *rating, pen_error *error)
+static pen_status rate(const pen_model *model, const pen__user *user, int32_t item, void *scratch, double *rating,
+                       pen_error *error)
 {
     (void)scratch, (void)error;
     const state *s = model->state;
@@ -69,8 +71,8 @@ static pen_status score(const pen_model *model, const pen__user *user, void *scr
     return PEN_OK;
 }
 
-static pen_status explain(const pen_model *model, const pen__user *user, int32_t item, void *scratch, pen__reason *out, int32_t cap,
-                          int32_t *n, int32_t *exact, pen_error *error)
+static pen_status explain(const pen_model *model, const pen__user *user, int32_t item, void *scratch, pen__reason *out,
+                          int32_t cap, int32_t *n, int32_t *exact, pen_error *error)
 {
     (void)scratch, (void)error;
     const state *s = model->state;
@@ -84,9 +86,19 @@ static pen_status explain(const pen_model *model, const pen__user *user, int32_t
 
 static const pen_param params[] = {
     {.name = "epochs", .type = PEN_PARAM_INT, .standard = "10", .low = 1, .high = 1000, .doc = "alternating sweeps"},
-    {.name = "regularization", .type = PEN_PARAM_REAL, .standard = "5", .low = 0, .high = 1e6, .log_scale = 1,
+    {.name = "regularization",
+     .type = PEN_PARAM_REAL,
+     .standard = "5",
+     .low = 0,
+     .high = 1e6,
+     .log_scale = 1,
      .doc = "pull of the items' biases to zero, in events"},
-    {.name = "regularization_user", .type = PEN_PARAM_REAL, .standard = "5", .low = 0, .high = 1e6, .log_scale = 1,
+    {.name = "regularization_user",
+     .type = PEN_PARAM_REAL,
+     .standard = "5",
+     .low = 0,
+     .high = 1e6,
+     .log_scale = 1,
      .doc = "pull of the users' biases to zero, in events"},
 };
 
@@ -94,7 +106,8 @@ const pen__model_class pen__bias_class = {
     .name = "bias",
     .family = "baseline",
     .summary = "mean plus the user's and the item's usual distance from it",
-    .formula = "rating(u, i) = mean + b_u + b_i\nb_i = sum_u (r_ui - mean - b_u) / (regularization + n_i), b_u likewise",
+    .formula =
+        "rating(u, i) = mean + b_u + b_i\nb_i = sum_u (r_ui - mean - b_u) / (regularization + n_i), b_u likewise",
     .paper = "Koren: Factor in the neighbors: scalable and accurate collaborative filtering (TKDD 2010), section 2.1",
     .tasks = 1u << PEN_TASK_RATE,
     .params = params,

@@ -14,7 +14,8 @@ static pen_status fit(pen_model *model, const pen__train *train, pen_error *erro
     PEN_TRY(pen__model_add(model, "item.count", PEN_F32, PEN_ROLE_PARAM, train->n_items, 0, 0, &count, error));
     for (int32_t i = 0; i < train->n_items; i++) {
         double sum = 0;
-        for (int64_t e = train->by_item.begin[i]; e < train->by_item.begin[i + 1]; e++) sum += (double)train->by_item.value[e];
+        for (int64_t e = train->by_item.begin[i]; e < train->by_item.begin[i + 1]; e++)
+            sum += (double)train->by_item.value[e];
         count[i] = (float)sum;
     }
     return PEN_OK;
@@ -34,8 +35,8 @@ static pen_status score(const pen_model *model, const pen__user *user, void *scr
     return PEN_OK;
 }
 
-static pen_status explain(const pen_model *model, const pen__user *user, int32_t item, void *scratch, pen__reason *out, int32_t cap,
-                          int32_t *n, int32_t *exact, pen_error *error)
+static pen_status explain(const pen_model *model, const pen__user *user, int32_t item, void *scratch, pen__reason *out,
+                          int32_t cap, int32_t *n, int32_t *exact, pen_error *error)
 {
     (void)user, (void)scratch, (void)error;
     const state *s = model->state;

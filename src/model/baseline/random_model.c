@@ -1,5 +1,6 @@
-/* random: the floor under every other model. A score is a hash of (seed, user, item): uniform, and the same whenever it is
- * asked. A rating is drawn uniformly between training's least and largest value. Cost: nothing to fit, O(1) a score. */
+/* random: the floor under every other model. A score is a hash of (seed, user, item): uniform, and the same whenever it
+ * is asked. A rating is drawn uniformly between training's least and largest value. Cost: nothing to fit, O(1) a
+ * score. */
 #include "base/random.h"
 #include "rank/model.h"
 
@@ -31,15 +32,16 @@ static pen_status score(const pen_model *model, const pen__user *user, void *scr
     return PEN_OK;
 }
 
-static pen_status rate(const pen_model *model, const pen__user *user, int32_t item, void *scratch, double *rating, pen_error *error)
+static pen_status rate(const pen_model *model, const pen__user *user, int32_t item, void *scratch, double *rating,
+                       pen_error *error)
 {
     (void)scratch, (void)error;
     *rating = (double)model->least + ((double)model->most - (double)model->least) * draw(model, key(user), item);
     return PEN_OK;
 }
 
-static pen_status explain(const pen_model *model, const pen__user *user, int32_t item, void *scratch, pen__reason *out, int32_t cap,
-                          int32_t *n, int32_t *exact, pen_error *error)
+static pen_status explain(const pen_model *model, const pen__user *user, int32_t item, void *scratch, pen__reason *out,
+                          int32_t cap, int32_t *n, int32_t *exact, pen_error *error)
 {
     double drawn = draw(model, key(user), item);
     if (model->task == PEN_TASK_RATE) PEN_TRY(rate(model, user, item, scratch, &drawn, error));
@@ -52,7 +54,8 @@ static pen_status explain(const pen_model *model, const pen__user *user, int32_t
 static pen_status similar(const pen_model *model, int32_t item, void *scratch, float *scores, pen_error *error)
 {
     (void)scratch, (void)error;
-    for (int32_t i = 0; i < model->n_items; i++) scores[i] = (float)draw(model, (uint64_t)(uint32_t)item | (uint64_t)1 << 62, i);
+    for (int32_t i = 0; i < model->n_items; i++)
+        scores[i] = (float)draw(model, (uint64_t)(uint32_t)item | (uint64_t)1 << 62, i);
     return PEN_OK;
 }
 

@@ -1,5 +1,5 @@
-/* trending: what is popular now. Each training event counts less by half for every `half_life` days before the log's last
- * event. Needs times. Cost: one pass over the events to fit, n_items floats to keep. */
+/* trending: what is popular now. Each training event counts less by half for every `half_life` days before the log's
+ * last event. Needs times. Cost: one pass over the events to fit, n_items floats to keep. */
 #include <math.h>
 #include <string.h>
 
@@ -20,7 +20,8 @@ static int64_t last_time(const pen__rows *rows)
 static pen_status fit(pen_model *model, const pen__train *train, pen_error *error)
 {
     const pen__rows *rows = &train->by_item;
-    PEN_CHECK(rows->time, PEN_E_UNSUPPORTED, "trending needs the time of each event; name its column (--time-column) or use popular");
+    PEN_CHECK(rows->time, PEN_E_UNSUPPORTED,
+              "trending needs the time of each event; name its column (--time-column) or use popular");
     int64_t last = last_time(rows);
     double half_life = pen__param(model, "half_life") * 86400e3;
     float *heat;
@@ -28,7 +29,8 @@ static pen_status fit(pen_model *model, const pen__train *train, pen_error *erro
     for (int32_t i = 0; i < train->n_items; i++) {
         double sum = 0;
         for (int64_t e = rows->begin[i]; e < rows->begin[i + 1]; e++)
-            if (rows->time[e] != PEN_TIME_MISSING) sum += (double)rows->value[e] * exp2(-((double)(last - rows->time[e])) / half_life);
+            if (rows->time[e] != PEN_TIME_MISSING)
+                sum += (double)rows->value[e] * exp2(-((double)(last - rows->time[e])) / half_life);
         heat[i] = (float)sum;
     }
     return PEN_OK;
@@ -48,8 +50,8 @@ static pen_status score(const pen_model *model, const pen__user *user, void *scr
     return PEN_OK;
 }
 
-static pen_status explain(const pen_model *model, const pen__user *user, int32_t item, void *scratch, pen__reason *out, int32_t cap,
-                          int32_t *n, int32_t *exact, pen_error *error)
+static pen_status explain(const pen_model *model, const pen__user *user, int32_t item, void *scratch, pen__reason *out,
+                          int32_t cap, int32_t *n, int32_t *exact, pen_error *error)
 {
     (void)user, (void)scratch, (void)error;
     const state *s = model->state;
@@ -60,7 +62,12 @@ static pen_status explain(const pen_model *model, const pen__user *user, int32_t
 }
 
 static const pen_param params[] = {
-    {.name = "half_life", .type = PEN_PARAM_REAL, .standard = "30", .low = 0.001, .high = 36500, .log_scale = 1,
+    {.name = "half_life",
+     .type = PEN_PARAM_REAL,
+     .standard = "30",
+     .low = 0.001,
+     .high = 36500,
+     .log_scale = 1,
      .doc = "days after which an event counts half"},
 };
 

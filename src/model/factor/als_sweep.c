@@ -1,10 +1,12 @@
 /* Half a sweep of alternating least squares, in shards of about equal cost.
  *
- * Exact: kern/linalg.h does the rows; the minimum of a row's squared error is sum v - b'x, so the objective costs one dot product
- * a row. Blocks (iALS++): a Newton step on the columns of one block at a time, with the predictions y_e of the row's events kept
- * up to date; eight (or sixteen) rows go through a block side by side, for their small systems to be solved in lanes.
+ * Exact: kern/linalg.h does the rows; the minimum of a row's squared error is sum v - b'x, so the objective costs one
+ * dot product a row. Blocks (iALS++): a Newton step on the columns of one block at a time, with the predictions y_e of
+ * the row's events kept up to date; eight (or sixteen) rows go through a block side by side, for their small systems to
+ * be solved in lanes.
  *
- * Cost of a row with n events: exact n d^2 / 2 + d^3 / 6 fused multiply-adds; blocks of k: n d k / 2 + 3 n d + d^2 + d k^2 / 6.
+ * Cost of a row with n events: exact n d^2 / 2 + d^3 / 6 fused multiply-adds; blocks of k: n d k / 2 + 3 n d + d^2 + d
+ * k^2 / 6.
  *
  * Rendle, Krichene, Zhang, Koren: "iALS++: Speeding up Matrix Factorization with Subspace Optimization" (2021). */
 #include "model/factor/als_sweep.h"
@@ -28,8 +30,8 @@ typedef struct sweep {
 
 /* ---- shards ---- */
 
-/* A shard ends where its cost (in events; a solve is worth d / 3 of them) reaches the grain, at a multiple of ROUND rows unless
- * it grew too long: full lanes are faster. Returns the number of shards; `shard` may be NULL. */
+/* A shard ends where its cost (in events; a solve is worth d / 3 of them) reaches the grain, at a multiple of ROUND
+ * rows unless it grew too long: full lanes are faster. Returns the number of shards; `shard` may be NULL. */
 static int64_t cut(const pen__normal *job, int64_t *shard)
 {
     int64_t n = 0, cost = 0;
@@ -59,14 +61,15 @@ static void solve_exactly(const sweep *s, int64_t shard, float *scratch)
     const pen__normal *job = &s->half->job;
     pen__normal_solve(job, s->shard[shard], s->shard[shard + 1], scratch, &s->failed[shard]);
     double objective = 0;
-    for (int64_t r = s->shard[shard]; r < s->shard[shard + 1]; r++) objective += sum_of_targets(job, r) - (double)job->gain[r];
+    for (int64_t r = s->shard[shard]; r < s->shard[shard + 1]; r++)
+        objective += sum_of_targets(job, r) - (double)job->gain[r];
     s->objective[shard] = objective;
 }
 
 /* ---- blocks ---- */
 
-/* Scratch of one worker for blocks of k columns: matrices and right sides of the lanes, packed lanes, rows of add_outer; then
- * predictions and residuals of the longest shard's events. */
+/* Scratch of one worker for blocks of k columns: matrices and right sides of the lanes, packed lanes, rows of
+ * add_outer; then predictions and residuals of the longest shard's events. */
 typedef struct desk {
     const pen__kernels *kern;
     int64_t k;
@@ -76,7 +79,8 @@ typedef struct desk {
 static size_t block_scratch(int64_t k)
 {
     size_t pad = (size_t)pen__matrix_pad(k);
-    return PEN_MAX_LANES * ((size_t)pen__matrix_floats(k) + pad) + PEN_MAX_LANES * (pad * (pad + 8) / 2 + 2 * pad) + 2 * PEN_OUTER_ROWS * pad;
+    return PEN_MAX_LANES * ((size_t)pen__matrix_floats(k) + pad) + PEN_MAX_LANES * (pad * (pad + 8) / 2 + 2 * pad) +
+           2 * PEN_OUTER_ROWS * pad;
 }
 
 static desk lay_out(int64_t k, int64_t n_events, float *scratch)
@@ -92,7 +96,8 @@ static desk lay_out(int64_t k, int64_t n_events, float *scratch)
 }
 
 /* The system of row r for columns c .. c + k - 1: A = base + sum w q q' + l2 I, b = sum (v - w y) q - base x - l2 x. */
-static void block_system(const pen__normal *job, const desk *t, int64_t r, int64_t c, int64_t k, const float *y, float *a, float *b)
+static void block_system(const pen__normal *job, const desk *t, int64_t r, int64_t c, int64_t k, const float *y,
+                         float *a, float *b)
 {
     const int64_t ld = pen__matrix_stride(job->d), to = pen__matrix_stride(k), pad = pen__matrix_pad(k);
     const float *x = job->out + r * job->out_stride;
@@ -109,11 +114,12 @@ static void block_system(const pen__normal *job, const desk *t, int64_t r, int64
     const int64_t begin = job->at[r], n = job->at[r + 1] - begin;
     for (int64_t e = 0; e < n; e++)
         t->residual[e] = (job->v ? job->v[begin + e] : job->v_all) - (job->w ? job->w[begin + e] : job->w_all) * y[e];
-    t->kern->add_outer(a, b, k, job->table + c, job->stride, job->cols + begin, job->w ? job->w + begin : NULL, job->w_all, t->residual,
-                       0.0f, n, 0, t->outer);
+    t->kern->add_outer(a, b, k, job->table + c, job->stride, job->cols + begin, job->w ? job->w + begin : NULL,
+                       job->w_all, t->residual, 0.0f, n, 0, t->outer);
 }
 
-static void step_row(const pen__normal *job, const desk *t, int64_t r, int64_t c, int64_t k, const float *step, float *y)
+static void step_row(const pen__normal *job, const desk *t, int64_t r, int64_t c, int64_t k, const float *step,
+                     float *y)
 {
     t->kern->axpy(job->out + r * job->out_stride + c, 1.0f, step, k);
     for (int64_t e = job->at[r]; e < job->at[r + 1]; e++)
@@ -121,7 +127,8 @@ static void step_row(const pen__normal *job, const desk *t, int64_t r, int64_t c
 }
 
 /* One block of the rows begin .. begin + n - 1, n at most the lanes; y is of the events from job->at[begin] on. */
-static void step_block(const pen__normal *job, const desk *t, int64_t begin, int n, int64_t c, float *y, int64_t *n_failed)
+static void step_block(const pen__normal *job, const desk *t, int64_t begin, int n, int64_t c, float *y,
+                       int64_t *n_failed)
 {
     const int64_t k = t->k < job->d - c ? t->k : job->d - c, floats = pen__matrix_floats(k), pad = pen__matrix_pad(k);
     const float *a[PEN_MAX_LANES];
@@ -144,7 +151,8 @@ static double row_objective(const pen__normal *job, const desk *t, int64_t r, co
 {
     const float *x = job->out + r * job->out_stride;
     double l2 = (double)(job->l2 ? job->l2[r] : job->l2_all), f = l2 * (double)t->kern->sum_squares(x, job->d);
-    for (int64_t i = 0; i < job->d; i++) f += (double)(x[i] * t->kern->dot(job->base + i * pen__matrix_stride(job->d), x, job->d));
+    for (int64_t i = 0; i < job->d; i++)
+        f += (double)(x[i] * t->kern->dot(job->base + i * pen__matrix_stride(job->d), x, job->d));
     for (int64_t e = job->at[r]; e < job->at[r + 1]; e++) {
         double w = (double)(job->w ? job->w[e] : job->w_all), v = (double)(job->v ? job->v[e] : job->v_all);
         double p = (double)y[e - job->at[r]];

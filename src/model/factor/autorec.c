@@ -1,12 +1,12 @@
-/* autorec: an item's (or a user's) ratings are squeezed into a hidden layer and drawn out of it again; what was not rated is predicted by
- * what comes out.
+/* autorec: an item's (or a user's) ratings are squeezed into a hidden layer and drawn out of it again; what was not
+ * rated is predicted by what comes out.
  *
- * The side that is squeezed is called rows here, the other columns. The input is a bag of the columns that rated the row, so nothing of
- * size users x items exists; the output is computed for rated columns alone. After each epoch the rows' hidden layers are kept as a
- * tensor: a rating is then one inner product. Cost: O(ratings hidden) an epoch.
+ * The side that is squeezed is called rows here, the other columns. The input is a bag of the columns that rated the
+ * row, so nothing of size users x items exists; the output is computed for rated columns alone. After each epoch the
+ * rows' hidden layers are kept as a tensor: a rating is then one inner product. Cost: O(ratings hidden) an epoch.
  *
- * A new user is a row whose hidden layer is computed from the history (side=users), or a column solved for by least squares on the
- * hidden layers of the history's items (side=items).
+ * A new user is a row whose hidden layer is computed from the history (side=users), or a column solved for by least
+ * squares on the hidden layers of the history's items (side=items).
  *
  * Sedhain, Menon, Sanner, Xie: "AutoRec: autoencoders meet collaborative filtering" (WWW 2015). */
 #include <math.h>
@@ -20,14 +20,21 @@ enum { ITEMS, USERS };
 
 typedef struct autorec {
     pen__net net;
-    int32_t bag, column, rating, target; /* extent; index input; real inputs: the centred ratings as weights and as labels */
-    int32_t hidden_node, out, out_bias;  /* node; tables */
-    float *hidden;                       /* (n_rows, d): tensor "hidden" */
+    /* extent; index input; real inputs: the centred ratings as weights and as labels */
+    int32_t bag, column, rating, target;
+    int32_t hidden_node, out, out_bias; /* node; tables */
+    float *hidden;                      /* (n_rows, d): tensor "hidden" */
     int32_t d, by_users;
 } autorec;
 
-static int32_t rows_of(const pen_model *model) { return pen__param_int(model, "side") == USERS ? model->n_users : model->n_items; }
-static int32_t columns_of(const pen_model *model) { return pen__param_int(model, "side") == USERS ? model->n_items : model->n_users; }
+static int32_t rows_of(const pen_model *model)
+{
+    return pen__param_int(model, "side") == USERS ? model->n_users : model->n_items;
+}
+static int32_t columns_of(const pen_model *model)
+{
+    return pen__param_int(model, "side") == USERS ? model->n_items : model->n_users;
+}
 
 static void build(const pen_model *model, pen__net *base)
 {
@@ -38,18 +45,20 @@ static void build(const pen_model *model, pen__net *base)
     net->d = d, net->by_users = pen__param_int(model, "side") == USERS;
     net->bag = pen__extent_child(plan, PEN_ROOT, "ratings");
     net->column = pen__input_index(plan, net->bag, "column");
-    net->rating = pen__input_real(plan, net->bag, 1, "rating"), net->target = pen__input_real(plan, net->bag, 1, "target");
+    net->rating = pen__input_real(plan, net->bag, 1, "rating"),
+    net->target = pen__input_real(plan, net->bag, 1, "target");
     int32_t in = pen__plan_table(plan, "in", columns_of(model), d, init);
     net->out = pen__plan_table(plan, "out", columns_of(model), d, init);
     net->out_bias = pen__plan_table(plan, "out.bias", columns_of(model), 1, (pen__init){PEN_INIT_ZERO, 0});
     int32_t sum = pen__bag(plan, in, net->column, PEN_POOL_SUM, net->rating);
     net->hidden_node = base->user = pen__activate(plan, pen__shifted(plan, "hidden.bias", sum), PEN_ACT_SIGMOID);
     int32_t kept = pen__dropped(plan, net->hidden_node, pen__param(model, "dropout"));
-    int32_t score = pen__plus(plan, pen__dot(plan, kept, pen__gather(plan, net->out, net->column)), pen__gather(plan, net->out_bias, net->column));
+    int32_t score = pen__plus(plan, pen__dot(plan, kept, pen__gather(plan, net->out, net->column)),
+                              pen__gather(plan, net->out_bias, net->column));
     pen__loss_pointwise(plan, PEN_LOSS_SQUARED, score, net->target, -1);
 }
 
-/* ---- batches --------------------------------------------------------------------------------------------------------------- */
+/* ---- batches ----------------------------------------------------------------------------------------------------- */
 
 static const pen__rows *ratings_of(const pen_model *model, const pen__train *train)
 {
@@ -91,7 +100,7 @@ static void fill(pen__example *example)
     }
 }
 
-/* ---- the rows' hidden layers ------------------------------------------------------------------------------------------------ */
+/* ---- the rows' hidden layers ------------------------------------------------------------------------------------- */
 
 /* sigmoid(V' r + mu) of one bag, in the order of the bag. */
 static void squeeze(const pen_model *model, const int32_t *column, const float *value, int64_t n, float *h)
@@ -99,7 +108,8 @@ static void squeeze(const pen_model *model, const int32_t *column, const float *
     const autorec *net = model->state;
     const float *in = net->net.plan->table[0].data;
     memcpy(h, net->net.plan->weight[0].data, (size_t)net->d * sizeof *h);
-    for (int64_t k = 0; k < n; k++) pen__kern()->axpy(h, value[k] - (float)model->mean, in + (int64_t)column[k] * net->d, net->d);
+    for (int64_t k = 0; k < n; k++)
+        pen__kern()->axpy(h, value[k] - (float)model->mean, in + (int64_t)column[k] * net->d, net->d);
     pen__kern()->sigmoid(h, h, net->d);
 }
 
@@ -118,7 +128,8 @@ static pen_status squeeze_some(void *arg, int64_t shard, int worker, pen_error *
     int64_t n = work->rows->n_rows, end = (shard + 1) * GRAIN < n ? (shard + 1) * GRAIN : n;
     for (int64_t r = shard * GRAIN; r < end; r++) {
         int64_t from = work->rows->begin[r];
-        squeeze(work->model, work->rows->column + from, work->rows->value + from, work->rows->begin[r + 1] - from, net->hidden + r * net->d);
+        squeeze(work->model, work->rows->column + from, work->rows->value + from, work->rows->begin[r + 1] - from,
+                net->hidden + r * net->d);
     }
     return PEN_OK;
 }
@@ -133,7 +144,8 @@ static pen_status epoch(pen_model *model, const pen__train *train, int32_t numbe
 static pen_status begin(pen_model *model, const pen__train *train, pen_error *error)
 {
     PEN_TRY(pen__net_begin(model, train, error));
-    return pen__model_add(model, "hidden", PEN_F32, PEN_ROLE_PARAM, rows_of(model), pen__param_int(model, "factors"), 0, NULL, error);
+    return pen__model_add(model, "hidden", PEN_F32, PEN_ROLE_PARAM, rows_of(model), pen__param_int(model, "factors"), 0,
+                          NULL, error);
 }
 
 static pen_status bind(pen_model *model, pen_error *error)
@@ -149,7 +161,7 @@ static void unbind(pen_model *model)
     memset(model->state, 0, sizeof(autorec));
 }
 
-/* ---- ratings ------------------------------------------------------------------------------------------------------------------ */
+/* ---- ratings ----------------------------------------------------------------------------------------------------- */
 
 static int64_t padded(const autorec *net) { return pen__matrix_pad(net->d + 1); }
 
@@ -157,10 +169,12 @@ static int64_t padded(const autorec *net) { return pen__matrix_pad(net->d + 1); 
 static size_t scratch(const pen_model *model)
 {
     const autorec *net = model->state;
-    return (size_t)(padded(net) * 2 + pen__matrix_floats(net->d + 1) + 2 * PEN_OUTER_ROWS * padded(net)) * sizeof(float);
+    return (size_t)(padded(net) * 2 + pen__matrix_floats(net->d + 1) + 2 * PEN_OUTER_ROWS * padded(net)) *
+           sizeof(float);
 }
 
-/* Least squares with penalty `solve` n of a new user's column on the hidden layers [h_i 1] of the history: w (d + 1). */
+/* Least squares with penalty `solve` n of a new user's column on the hidden layers [h_i 1] of the history: w (d +
+ * 1). */
 static void solve_column(const pen_model *model, const pen__user *user, float *w, float *memory)
 {
     const autorec *net = model->state;
@@ -184,7 +198,8 @@ static void solve_column(const pen_model *model, const pen__user *user, float *w
         memset(w, 0, (size_t)padded(net) * sizeof *w);
 }
 
-static pen_status rate(const pen_model *model, const pen__user *user, int32_t item, void *memory, double *rating, pen_error *error)
+static pen_status rate(const pen_model *model, const pen__user *user, int32_t item, void *memory, double *rating,
+                       pen_error *error)
 {
     const autorec *net = model->state;
     (void)error;
@@ -206,11 +221,37 @@ static pen_status rate(const pen_model *model, const pen__user *user, int32_t it
 }
 
 static const pen_param params[] = {
-    {.name = "factors", .type = PEN_PARAM_INT, .standard = "500", .low = 1, .high = 4096, .log_scale = 1, .doc = "width of the hidden layer"},
-    {.name = "side", .type = PEN_PARAM_CHOICE, .standard = "items", .choices = "items|users", .doc = "whose ratings are squeezed"},
-    {.name = "dropout", .type = PEN_PARAM_REAL, .standard = "0", .low = 0, .high = 0.9, .doc = "share of hidden numbers left out in training"},
-    {.name = "init", .type = PEN_PARAM_REAL, .standard = "0.03", .low = 0, .high = 10, .log_scale = 1, .doc = "standard deviation of the weights' first values"},
-    {.name = "solve", .type = PEN_PARAM_REAL, .standard = "1", .low = 1e-6, .high = 1e6, .log_scale = 1,
+    {.name = "factors",
+     .type = PEN_PARAM_INT,
+     .standard = "500",
+     .low = 1,
+     .high = 4096,
+     .log_scale = 1,
+     .doc = "width of the hidden layer"},
+    {.name = "side",
+     .type = PEN_PARAM_CHOICE,
+     .standard = "items",
+     .choices = "items|users",
+     .doc = "whose ratings are squeezed"},
+    {.name = "dropout",
+     .type = PEN_PARAM_REAL,
+     .standard = "0",
+     .low = 0,
+     .high = 0.9,
+     .doc = "share of hidden numbers left out in training"},
+    {.name = "init",
+     .type = PEN_PARAM_REAL,
+     .standard = "0.03",
+     .low = 0,
+     .high = 10,
+     .log_scale = 1,
+     .doc = "standard deviation of the weights' first values"},
+    {.name = "solve",
+     .type = PEN_PARAM_REAL,
+     .standard = "1",
+     .low = 1e-6,
+     .high = 1e6,
+     .log_scale = 1,
      .doc = "penalty of least squares for a new user (side=items)"},
     PEN_NET_PARAMS("100", "10", "128", "items or users", "0.001", "adam", "1e-5"),
 };

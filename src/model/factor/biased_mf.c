@@ -1,13 +1,15 @@
-/* biased-mf: a rating is the mean, the user's and the item's bias, and the dot product of their factors. By stochastic gradient
- * descent on a grid of blocks (data/grid.h), or by alternating least squares. A new user's bias and factors are the ridge
- * regression of the history's residuals on the items' factors, with the penalties of training.
+/* biased-mf: a rating is the mean, the user's and the item's bias, and the dot product of their factors. By stochastic
+ * gradient descent on a grid of blocks (data/grid.h), or by alternating least squares. A new user's bias and factors
+ * are the ridge regression of the history's residuals on the items' factors, with the penalties of training.
  *
- * Cost: O(events d) an epoch of SGD, in place; O(events d^2 + (users + items) d^3) a sweep of ALS, in which a step is exact.
+ * Cost: O(events d) an epoch of SGD, in place; O(events d^2 + (users + items) d^3) a sweep of ALS, in which a step is
+ * exact.
  *
- * Koren, Bell, Volinsky: "Matrix factorization techniques for recommender systems" (Computer 2009). Adagrad's sums are one a
- * row, after Chin, Zhuang, Juan, Lin: "A learning-rate schedule for stochastic gradient methods to matrix factorization"
- * (PAKDD 2015). ALS's penalties grow with a row's events, as in Zhou et al.: "Large-scale parallel collaborative filtering for
- * the Netflix prize" (AAIM 2008), so that `regularization` means the same to both solvers. */
+ * Koren, Bell, Volinsky: "Matrix factorization techniques for recommender systems" (Computer 2009). Adagrad's sums are
+ * one a row, after Chin, Zhuang, Juan, Lin: "A learning-rate schedule for stochastic gradient methods to matrix
+ * factorization" (PAKDD 2015). ALS's penalties grow with a row's events, as in Zhou et al.: "Large-scale parallel
+ * collaborative filtering for the Netflix prize" (AAIM 2008), so that `regularization` means the same to both
+ * solvers. */
 #include <math.h>
 #include <string.h>
 
@@ -62,9 +64,15 @@ static pen_status bind(pen_model *model, pen_error *error)
         PEN_TRY(pen__model_get(model, "user.sum", PEN_F32, model->n_users, 2, 0, NULL, &s->user_sum, error));
         PEN_TRY(pen__model_get(model, "item.sum", PEN_F32, model->n_items, 2, 0, NULL, &s->item_sum, error));
     }
-    s->fold = (pen__normal_row){.d = s->d, .width = s->width, .biased = pen__param_int(model, "biases"), .rows = s->item,
-                                .bias = s->item_bias, .mean = model->mean, .l2 = pen__param(model, "regularization"),
-                                .bias_l2 = pen__param(model, "regularization_bias"), .l1 = pen__param(model, "l1")};
+    s->fold = (pen__normal_row){.d = s->d,
+                                .width = s->width,
+                                .biased = pen__param_int(model, "biases"),
+                                .rows = s->item,
+                                .bias = s->item_bias,
+                                .mean = model->mean,
+                                .l2 = pen__param(model, "regularization"),
+                                .bias_l2 = pen__param(model, "regularization_bias"),
+                                .l1 = pen__param(model, "l1")};
     return PEN_OK;
 }
 
@@ -75,7 +83,7 @@ static void unbind(pen_model *model)
     s->grid = NULL;
 }
 
-/* ---- SGD ----------------------------------------------------------------------------------------------------------- */
+/* ---- SGD --------------------------------------------------------------------------------------------------------- */
 
 /* The learning rate of an epoch counted from 0; Adagrad's falls by itself. */
 static double rate_of(const pen_model *model, int32_t epoch)
@@ -95,7 +103,8 @@ typedef struct sgd_work {
     const pen__sgd_kernels *kern;
 } sgd_work;
 
-static double sgd_block(void *arg, const pen__grid *grid, int32_t user_block, int32_t item_block, uint64_t draw, int worker)
+static double sgd_block(void *arg, const pen__grid *grid, int32_t user_block, int32_t item_block, uint64_t draw,
+                        int worker)
 {
     (void)worker;
     const sgd_work *work = arg;
@@ -107,29 +116,40 @@ static double sgd_block(void *arg, const pen__grid *grid, int32_t user_block, in
     for (int64_t k = 0; k < n; k++) {
         int64_t u = pen__user_walk_next(&walk);
         pen__run run = pen__grid_run(grid, (int32_t)u, item_block);
-        loss += work->kern->rate_run(&work->step, s->user + u * s->width, s->user_bias + u, s->user_sum ? s->user_sum + 2 * u : NULL,
-                                     run.item, run.value, run.n);
+        loss += work->kern->rate_run(&work->step, s->user + u * s->width, s->user_bias + u,
+                                     s->user_sum ? s->user_sum + 2 * u : NULL, run.item, run.value, run.n);
     }
     return loss;
 }
 
-static pen_status tick(void *arg, int64_t done, pen_error *error) { return pen__model_tick(((sgd_work *)arg)->model, done, error); }
+static pen_status tick(void *arg, int64_t done, pen_error *error)
+{
+    return pen__model_tick(((sgd_work *)arg)->model, done, error);
+}
 
 static pen_status sgd_epoch(pen_model *model, const pen__train *train, int32_t epoch, double *loss, pen_error *error)
 {
     state *s = model->state;
-    if (!s->grid) PEN_TRY(pen__grid_new(model->ctx, &train->by_user, train->n_items, true, model->seed, &s->grid, error));
+    if (!s->grid)
+        PEN_TRY(pen__grid_new(model->ctx, &train->by_user, train->n_items, true, model->seed, &s->grid, error));
     double rate = rate_of(model, epoch);
     sgd_work work = {.model = model, .state = s, .kern = pen__sgd()};
-    work.step = (pen__sgd_rate){.item = s->item, .item_bias = s->item_bias, .item_sum = s->item_sum, .width = s->width,
-                                .factors = s->d, .mean = (float)model->mean, .rate = (float)rate,
-                                .bias_rate = s->fold.biased ? (float)rate : 0, .l2 = (float)s->fold.l2,
-                                .bias_l2 = (float)s->fold.bias_l2, .l1 = (float)s->fold.l1};
+    work.step = (pen__sgd_rate){.item = s->item,
+                                .item_bias = s->item_bias,
+                                .item_sum = s->item_sum,
+                                .width = s->width,
+                                .factors = s->d,
+                                .mean = (float)model->mean,
+                                .rate = (float)rate,
+                                .bias_rate = s->fold.biased ? (float)rate : 0,
+                                .l2 = (float)s->fold.l2,
+                                .bias_l2 = (float)s->fold.bias_l2,
+                                .l1 = (float)s->fold.l1};
     const pen__grid_job job = {sgd_block, tick, &work};
     return pen__grid_epoch(s->grid, epoch, &job, loss, error);
 }
 
-/* ---- ALS ----------------------------------------------------------------------------------------------------------- */
+/* ---- ALS --------------------------------------------------------------------------------------------------------- */
 
 typedef struct als_work {
     pen_model *model;
@@ -154,11 +174,12 @@ static pen_status als_shard(void *arg, int64_t shard, int worker, pen_error *err
         int64_t at = work->rows->begin[r], n = work->rows->begin[r + 1] - at;
         for (int64_t e = at; e < at + n; e++) {
             int64_t c = work->rows->column[e];
-            double miss = (double)work->rows->value[e] - solve->mean - (double)work->out_bias[r] - (double)solve->bias[c] -
-                          pen__factor_dot(row, solve->rows + c * solve->width, solve->d);
+            double miss = (double)work->rows->value[e] - solve->mean - (double)work->out_bias[r] -
+                          (double)solve->bias[c] - pen__factor_dot(row, solve->rows + c * solve->width, solve->d);
             loss += miss * miss;
         }
-        pen__normal_row_solve(solve, work->rows->column + at, work->rows->value + at, n, scratch, row, work->out_bias + r);
+        pen__normal_row_solve(solve, work->rows->column + at, work->rows->value + at, n, scratch, row,
+                              work->out_bias + r);
     }
     work->loss[shard] = loss;
     if (worker != 0) return PEN_OK;
@@ -172,7 +193,8 @@ static pen_status als_side(pen_model *model, als_work *work, double *loss, pen_e
     int64_t n_shards = pen__shards(work->rows->n_rows, ALS_GRAIN);
     work->scratch = NULL, work->loss = NULL;
     PEN_TRY_DONE(PEN_NEW_ZERO(model->ctx, work->loss, n_shards));
-    PEN_TRY_DONE(PEN_NEW(model->ctx, work->scratch, (size_t)pen__workers(model->ctx) * pen__normal_row_scratch(work->solve.d)));
+    PEN_TRY_DONE(
+        PEN_NEW(model->ctx, work->scratch, (size_t)pen__workers(model->ctx) * pen__normal_row_scratch(work->solve.d)));
     PEN_TRY_DONE(pen__parallel(model->ctx, n_shards, als_shard, work, error));
     *loss = 0;
     for (int64_t i = 0; i < n_shards; i++) *loss += work->loss[i];
@@ -185,9 +207,14 @@ done:
 static pen_status als_epoch(pen_model *model, const pen__train *train, double *loss, pen_error *error)
 {
     const state *s = model->state;
-    als_work items = {.model = model, .rows = &train->by_item, .solve = s->fold, .out = s->item, .out_bias = s->item_bias};
-    als_work users = {.model = model, .done = train->n_events / 2, .rows = &train->by_user, .solve = s->fold,
-                      .out = s->user, .out_bias = s->user_bias};
+    als_work items = {
+        .model = model, .rows = &train->by_item, .solve = s->fold, .out = s->item, .out_bias = s->item_bias};
+    als_work users = {.model = model,
+                      .done = train->n_events / 2,
+                      .rows = &train->by_user,
+                      .solve = s->fold,
+                      .out = s->user,
+                      .out_bias = s->user_bias};
     items.solve.rows = s->user, items.solve.bias = s->user_bias;
     PEN_TRY(als_side(model, &items, loss, error));
     return als_side(model, &users, loss, error);
@@ -196,14 +223,16 @@ static pen_status als_epoch(pen_model *model, const pen__train *train, double *l
 static pen_status epoch(pen_model *model, const pen__train *train, int32_t number, double *loss, pen_error *error)
 {
     const state *s = model->state;
-    if (pen__param_int(model, "solver") == ALS) PEN_TRY(als_epoch(model, train, loss, error));
-    else PEN_TRY(sgd_epoch(model, train, number, loss, error));
+    if (pen__param_int(model, "solver") == ALS)
+        PEN_TRY(als_epoch(model, train, loss, error));
+    else
+        PEN_TRY(sgd_epoch(model, train, number, loss, error));
     *loss /= (double)(train->n_events > 0 ? train->n_events : 1);
     PEN_TRY(pen__factor_finite(model, s->user, (int64_t)model->n_users * s->width, *loss, number, error));
     return pen__factor_finite(model, s->item, (int64_t)model->n_items * s->width, *loss, number, error);
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------------------- */
+/* ---- answers ----------------------------------------------------------------------------------------------------- */
 
 static size_t scratch_bytes(const pen_model *model)
 {
@@ -229,7 +258,8 @@ static const float *user_row(const state *s, const pen__user *user, void *scratc
     return out;
 }
 
-static pen_status user_vector(const pen_model *model, const pen__user *user, void *scratch, float *out, pen_error *error)
+static pen_status user_vector(const pen_model *model, const pen__user *user, void *scratch, float *out,
+                              pen_error *error)
 {
     (void)error;
     const state *s = model->state;
@@ -239,37 +269,92 @@ static pen_status user_vector(const pen_model *model, const pen__user *user, voi
     return PEN_OK;
 }
 
-static pen_status rate(const pen_model *model, const pen__user *user, int32_t item, void *scratch, double *rating, pen_error *error)
+static pen_status rate(const pen_model *model, const pen__user *user, int32_t item, void *scratch, double *rating,
+                       pen_error *error)
 {
     (void)error;
     const state *s = model->state;
     float bias, *row_scratch = (float *)((unsigned char *)scratch + pen__normal_row_scratch(s->d));
     const float *row = user_row(s, user, scratch, row_scratch, &bias);
     *rating = model->mean + (double)bias;
-    if (item >= 0) *rating += (double)s->item_bias[item] + pen__factor_dot(row, s->item + (int64_t)item * s->width, s->d);
+    if (item >= 0)
+        *rating += (double)s->item_bias[item] + pen__factor_dot(row, s->item + (int64_t)item * s->width, s->d);
     return PEN_OK;
 }
 
 static const pen_param params[] = {
-    {.name = "factors", .type = PEN_PARAM_INT, .standard = "50", .low = 1, .high = 1024, .log_scale = 1, .doc = "length of the vectors"},
-    {.name = "epochs", .type = PEN_PARAM_INT, .standard = "80", .low = 1, .high = 10000, .log_scale = 1,
+    {.name = "factors",
+     .type = PEN_PARAM_INT,
+     .standard = "50",
+     .low = 1,
+     .high = 1024,
+     .log_scale = 1,
+     .doc = "length of the vectors"},
+    {.name = "epochs",
+     .type = PEN_PARAM_INT,
+     .standard = "80",
+     .low = 1,
+     .high = 10000,
+     .log_scale = 1,
      .doc = "passes over the ratings (ALS: sweeps; 15 are plenty), at most"},
-    {.name = "patience", .type = PEN_PARAM_INT, .standard = "5", .low = 0, .high = 1000,
+    {.name = "patience",
+     .type = PEN_PARAM_INT,
+     .standard = "5",
+     .low = 0,
+     .high = 1000,
      .doc = "epochs without a better validation before training stops; 0: never"},
     {.name = "solver", .type = PEN_PARAM_CHOICE, .standard = "sgd", .choices = "sgd|als", .doc = "how it is fitted"},
-    {.name = "learning_rate", .type = PEN_PARAM_REAL, .standard = "0.01", .low = 1e-6, .high = 10, .log_scale = 1,
+    {.name = "learning_rate",
+     .type = PEN_PARAM_REAL,
+     .standard = "0.01",
+     .low = 1e-6,
+     .high = 10,
+     .log_scale = 1,
      .doc = "size of a step of SGD in the first epoch (adagrad: about 0.1)"},
-    {.name = "schedule", .type = PEN_PARAM_CHOICE, .standard = "exponential", .choices = "constant|inverse|exponential|adagrad",
+    {.name = "schedule",
+     .type = PEN_PARAM_CHOICE,
+     .standard = "exponential",
+     .choices = "constant|inverse|exponential|adagrad",
      .doc = "how it falls: inverse 1/(1 + decay e), exponential (1 - decay)^e, adagrad by the size of past gradients"},
-    {.name = "decay", .type = PEN_PARAM_REAL, .standard = "0.02", .low = 0, .high = 1, .doc = "of the learning rate an epoch"},
-    {.name = "regularization", .type = PEN_PARAM_REAL, .standard = "0.1", .low = 0, .high = 100, .log_scale = 1,
+    {.name = "decay",
+     .type = PEN_PARAM_REAL,
+     .standard = "0.02",
+     .low = 0,
+     .high = 1,
+     .doc = "of the learning rate an epoch"},
+    {.name = "regularization",
+     .type = PEN_PARAM_REAL,
+     .standard = "0.1",
+     .low = 0,
+     .high = 100,
+     .log_scale = 1,
      .doc = "L2 penalty of the factors, paid at each rating"},
-    {.name = "regularization_bias", .type = PEN_PARAM_REAL, .standard = "0.02", .low = 0, .high = 100, .log_scale = 1,
+    {.name = "regularization_bias",
+     .type = PEN_PARAM_REAL,
+     .standard = "0.02",
+     .low = 0,
+     .high = 100,
+     .log_scale = 1,
      .doc = "L2 penalty of the biases, paid at each rating"},
-    {.name = "l1", .type = PEN_PARAM_REAL, .standard = "0", .low = 0, .high = 100, .log_scale = 1,
+    {.name = "l1",
+     .type = PEN_PARAM_REAL,
+     .standard = "0",
+     .low = 0,
+     .high = 100,
+     .log_scale = 1,
      .doc = "L1 penalty of the factors, paid at each rating: makes some exactly zero"},
-    {.name = "biases", .type = PEN_PARAM_BOOL, .standard = "1", .low = 0, .high = 1, .doc = "learn the users' and the items' biases"},
-    {.name = "init", .type = PEN_PARAM_REAL, .standard = "0.05", .low = 0, .high = 10, .log_scale = 1,
+    {.name = "biases",
+     .type = PEN_PARAM_BOOL,
+     .standard = "1",
+     .low = 0,
+     .high = 1,
+     .doc = "learn the users' and the items' biases"},
+    {.name = "init",
+     .type = PEN_PARAM_REAL,
+     .standard = "0.05",
+     .low = 0,
+     .high = 10,
+     .log_scale = 1,
      .doc = "standard deviation of the factors' first values"},
 };
 

@@ -1,15 +1,17 @@
-/* bpr: each user's factors and the items' are learned so that what the user chose scores above what was not chosen. SGD (or
- * Adagrad) over pairs of an event and a drawn negative, on a grid of blocks (data/grid.h).
+/* bpr: each user's factors and the items' are learned so that what the user chose scores above what was not chosen. SGD
+ * (or Adagrad) over pairs of an event and a drawn negative, on a grid of blocks (data/grid.h).
  *
- * Negatives come from the items of the event's own block, so that blocks of a round share nothing and any number of threads
- * gives the same bits. The items are dealt anew in each epoch: over the epochs every item meets every other. What the user has
- * seen is marked in a byte an item while the user's run of a block lasts, so that a negative costs one look and no search.
+ * Negatives come from the items of the event's own block, so that blocks of a round share nothing and any number of
+ * threads gives the same bits. The items are dealt anew in each epoch: over the epochs every item meets every other.
+ * What the user has seen is marked in a byte an item while the user's run of a block lasts, so that a negative costs
+ * one look and no search.
  *
- * Cost: O(events negatives d) an epoch, with dynamic sampling times the candidates; O(events) for the dealing. Memory: 4 to 8
- * bytes an event beside the factors.
+ * Cost: O(events negatives d) an epoch, with dynamic sampling times the candidates; O(events) for the dealing. Memory:
+ * 4 to 8 bytes an event beside the factors.
  *
- * Rendle, Freudenthaler, Gantner, Schmidt-Thieme: "BPR: Bayesian personalized ranking from implicit feedback" (UAI 2009).
- * dns: Zhang, Chen, Wang, Yu: "Optimizing top-n collaborative filtering via dynamic negative item sampling" (SIGIR 2013). */
+ * Rendle, Freudenthaler, Gantner, Schmidt-Thieme: "BPR: Bayesian personalized ranking from implicit feedback" (UAI
+ * 2009). dns: Zhang, Chen, Wang, Yu: "Optimizing top-n collaborative filtering via dynamic negative item sampling"
+ * (SIGIR 2013). */
 #include <math.h>
 #include <string.h>
 
@@ -25,8 +27,9 @@ enum { UNIFORM, POPULARITY, DNS };
 enum { SGD, ADAGRAD };
 enum { WEIGHT_NONE, WEIGHT_LOG, WEIGHT_LINEAR };
 enum {
-    PAIRS = 64,        /* pairs that are drawn before they are learned */
-    TRIES = 16,        /* draws for one negative before the event is passed over: a user who has seen nearly all of a block */
+    PAIRS = 64, /* pairs that are drawn before they are learned */
+    /* draws for one negative before the event is passed over: a user who has seen nearly all of a block */
+    TRIES = 16,
     MAX_CANDIDATES = 64,
     FOLD_PASSES = 30
 };
@@ -39,28 +42,29 @@ typedef struct pair_desk {
 } pair_desk;
 
 typedef struct state {
-    float *user, *item;         /* (n_users, width), (n_items, width) */
-    float *item_bias;           /* (n_items), or NULL */
+    float *user, *item;                         /* (n_users, width), (n_items, width) */
+    float *item_bias;                           /* (n_items), or NULL */
     float *user_sum, *item_sum, *item_bias_sum; /* Adagrad's, or NULL */
-    float *popularity;          /* (n_items): events, where negatives go by it; else NULL */
+    float *popularity;                          /* (n_items): events, where negatives go by it; else NULL */
     int32_t d, width, sampler, negatives, candidates;
-    pen__alias *alias;          /* (n_items): over all items, for fold-in; NULL without `popularity` */
+    pen__alias *alias; /* (n_items): over all items, for fold-in; NULL without `popularity` */
 
     /* Made by the first epoch. */
     pen__grid *grid;
-    int32_t dealt;              /* the epoch that the grid is dealt for */
-    pen__alias *block_alias;    /* (n_items): block after block, in the order of grid->item */
+    int32_t dealt;           /* the epoch that the grid is dealt for */
+    pen__alias *block_alias; /* (n_items): block after block, in the order of grid->item */
     pair_desk *desks;
-    pen__rows more_seen;        /* by user, rising: seen but not learned from (below --positive); begin NULL: nothing */
+    pen__rows more_seen; /* by user, rising: seen but not learned from (below --positive); begin NULL: nothing */
     int32_t weighting;
-    double weight_scale;        /* 1 / the mean of weights */
+    double weight_scale; /* 1 / the mean of weights */
 } state;
 
-/* ---- state --------------------------------------------------------------------------------------------------------- */
+/* ---- state ------------------------------------------------------------------------------------------------------- */
 
 static pen_status begin(pen_model *model, const pen__train *train, pen_error *error)
 {
-    int32_t d = pen__param_int(model, "factors"), width = pen__factor_width(d), biased = pen__param_int(model, "biases");
+    int32_t d = pen__param_int(model, "factors"), width = pen__factor_width(d),
+            biased = pen__param_int(model, "biases");
     int64_t n_users = train->n_users, n_items = train->n_items;
     float *user, *item, *popularity;
     PEN_TRY(pen__model_add(model, "user.factors", PEN_F32, PEN_ROLE_PARAM, n_users, width, 0, &user, error));
@@ -68,14 +72,17 @@ static pen_status begin(pen_model *model, const pen__train *train, pen_error *er
     if (biased) PEN_TRY(pen__model_add(model, "item.bias", PEN_F32, PEN_ROLE_PARAM, n_items, 0, 0, NULL, error));
     if (pen__param_int(model, "sampler") == POPULARITY) {
         PEN_TRY(pen__model_add(model, "item.popularity", PEN_F32, PEN_ROLE_PARAM, n_items, 0, 0, &popularity, error));
-        for (int64_t i = 0; i < n_items; i++) popularity[i] = (float)(train->by_item.begin[i + 1] - train->by_item.begin[i]);
+        for (int64_t i = 0; i < n_items; i++)
+            popularity[i] = (float)(train->by_item.begin[i + 1] - train->by_item.begin[i]);
     }
     if (pen__param_int(model, "optimizer") == ADAGRAD) {
         float *sums[3] = {NULL, NULL, NULL};
         int64_t size[3] = {n_users * width, n_items * width, n_items};
         PEN_TRY(pen__model_add(model, "user.sum", PEN_F32, PEN_ROLE_OPTIMISER, n_users, width, 0, &sums[0], error));
         PEN_TRY(pen__model_add(model, "item.sum", PEN_F32, PEN_ROLE_OPTIMISER, n_items, width, 0, &sums[1], error));
-        if (biased) PEN_TRY(pen__model_add(model, "item.bias.sum", PEN_F32, PEN_ROLE_OPTIMISER, n_items, 0, 0, &sums[2], error));
+        if (biased)
+            PEN_TRY(
+                pen__model_add(model, "item.bias.sum", PEN_F32, PEN_ROLE_OPTIMISER, n_items, 0, 0, &sums[2], error));
         for (int k = 0; k < 3; k++)
             for (int64_t i = 0; sums[k] && i < size[k]; i++) sums[k][i] = 0.1f;
     }
@@ -85,7 +92,8 @@ static pen_status begin(pen_model *model, const pen__train *train, pen_error *er
 }
 
 /* popularity^alpha of n items, items[i] or i itself, into a table. */
-static pen_status build_alias(const pen_model *model, const int32_t *items, int32_t n, pen__alias *table, pen_error *error)
+static pen_status build_alias(const pen_model *model, const int32_t *items, int32_t n, pen__alias *table,
+                              pen_error *error)
 {
     pen_status status = PEN_OK;
     const state *s = model->state;
@@ -119,7 +127,8 @@ static pen_status bind(pen_model *model, pen_error *error)
         PEN_TRY(pen__model_get(model, "user.sum", PEN_F32, model->n_users, s->width, 0, NULL, &s->user_sum, error));
         PEN_TRY(pen__model_get(model, "item.sum", PEN_F32, model->n_items, s->width, 0, NULL, &s->item_sum, error));
         if (s->item_bias)
-            PEN_TRY(pen__model_get(model, "item.bias.sum", PEN_F32, model->n_items, 0, 0, NULL, &s->item_bias_sum, error));
+            PEN_TRY(
+                pen__model_get(model, "item.bias.sum", PEN_F32, model->n_items, 0, 0, NULL, &s->item_bias_sum, error));
     }
     if (s->sampler != POPULARITY) return PEN_OK;
     PEN_TRY(pen__model_get(model, "item.popularity", PEN_F32, model->n_items, 0, 0, NULL, &s->popularity, error));
@@ -140,7 +149,7 @@ static void unbind(pen_model *model)
     memset(s, 0, sizeof *s);
 }
 
-/* ---- an epoch ------------------------------------------------------------------------------------------------------ */
+/* ---- an epoch ---------------------------------------------------------------------------------------------------- */
 
 static double weight_of(int32_t weighting, float value)
 {
@@ -169,8 +178,10 @@ static bool in_row(const pen__rows *rows, int64_t row, int32_t column)
     int64_t low = rows->begin[row], high = rows->begin[row + 1];
     while (low < high) {
         int64_t mid = low + (high - low) / 2;
-        if (rows->column[mid] < column) low = mid + 1;
-        else high = mid;
+        if (rows->column[mid] < column)
+            low = mid + 1;
+        else
+            high = mid;
     }
     return low < rows->begin[row + 1] && rows->column[low] == column;
 }
@@ -183,8 +194,10 @@ static pen_status gather_more_seen(pen_model *model, const pen__train *train, pe
     const int64_t *learned = train->by_user.begin;
     int64_t n = 0;
     for (int64_t u = 0; u < train->n_users; u++) {
-        if (history->begin[u + 1] - history->begin[u] == learned[u + 1] - learned[u]) continue; /* all of it is learned from */
-        for (int64_t e = history->begin[u]; e < history->begin[u + 1]; e++) n += !in_row(&train->by_user, u, history->column[e]);
+        /* all of it is learned from */
+        if (history->begin[u + 1] - history->begin[u] == learned[u + 1] - learned[u]) continue;
+        for (int64_t e = history->begin[u]; e < history->begin[u + 1]; e++)
+            n += !in_row(&train->by_user, u, history->column[e]);
     }
     if (n == 0) return PEN_OK;
     pen__rows *more = &s->more_seen;
@@ -225,11 +238,13 @@ typedef struct bpr_work {
 } bpr_work;
 
 /* A negative for the user of the desk out of block b, or -1. */
-static inline int32_t draw_one(const state *s, const pair_desk *desk, const pen__grid *grid, int64_t user, int32_t b, pen__rng *rng)
+static inline int32_t draw_one(const state *s, const pair_desk *desk, const pen__grid *grid, int64_t user, int32_t b,
+                               pen__rng *rng)
 {
     int32_t begin_at = grid->item_begin[b], n = grid->item_begin[b + 1] - begin_at;
     for (int try = 0; try < TRIES; try++) {
-        int32_t k = s->block_alias ? pen__alias_draw(s->block_alias + begin_at, n, rng) : (int32_t)pen__rng_below(rng, (uint64_t)n);
+        int32_t k = s->block_alias ? pen__alias_draw(s->block_alias + begin_at, n, rng)
+                                   : (int32_t)pen__rng_below(rng, (uint64_t)n);
         int32_t item = grid->item[begin_at + k];
         if (!desk->seen[item] && !(s->more_seen.begin && in_row(&s->more_seen, user, item))) return item;
     }
@@ -237,7 +252,8 @@ static inline int32_t draw_one(const state *s, const pair_desk *desk, const pen_
 }
 
 /* dns: of some candidates, the one that scores highest. */
-static int32_t draw_hardest(const bpr_work *work, const pair_desk *desk, const pen__grid *grid, int64_t user, int32_t b, pen__rng *rng)
+static int32_t draw_hardest(const bpr_work *work, const pair_desk *desk, const pen__grid *grid, int64_t user, int32_t b,
+                            pen__rng *rng)
 {
     int32_t candidate[MAX_CANDIDATES], n = 0, best = 0;
     float score[MAX_CANDIDATES];
@@ -253,7 +269,8 @@ static int32_t draw_hardest(const bpr_work *work, const pair_desk *desk, const p
 }
 
 /* The events of one user in one block. */
-static double learn_run(const bpr_work *work, pair_desk *desk, const pen__grid *grid, int64_t user, int32_t b, pen__rng *rng)
+static double learn_run(const bpr_work *work, pair_desk *desk, const pen__grid *grid, int64_t user, int32_t b,
+                        pen__rng *rng)
 {
     const state *s = work->s;
     pen__run run = pen__grid_run(grid, (int32_t)user, b);
@@ -263,7 +280,8 @@ static double learn_run(const bpr_work *work, pair_desk *desk, const pen__grid *
     for (int64_t e = 0; e < run.n; e++) desk->seen[run.item[e]] = 1;
     for (int64_t e = 0; e < run.n; e++)
         for (int32_t k = 0; k < s->negatives; k++) {
-            int32_t other = s->sampler == DNS ? draw_hardest(work, desk, grid, user, b, rng) : draw_one(s, desk, grid, user, b, rng);
+            int32_t other = s->sampler == DNS ? draw_hardest(work, desk, grid, user, b, rng)
+                                              : draw_one(s, desk, grid, user, b, rng);
             if (other < 0) continue;
             desk->liked[n] = run.item[e], desk->other[n] = other;
             desk->weight[n++] = run.value ? (float)(s->weight_scale * weight_of(s->weighting, run.value[e])) : 1;
@@ -276,7 +294,8 @@ static double learn_run(const bpr_work *work, pair_desk *desk, const pen__grid *
     return loss;
 }
 
-static double learn_block(void *arg, const pen__grid *grid, int32_t user_block, int32_t item_block, uint64_t draw, int worker)
+static double learn_block(void *arg, const pen__grid *grid, int32_t user_block, int32_t item_block, uint64_t draw,
+                          int worker)
 {
     const bpr_work *work = arg;
     int64_t n = grid->user_begin[user_block + 1] - grid->user_begin[user_block];
@@ -289,7 +308,10 @@ static double learn_block(void *arg, const pen__grid *grid, int32_t user_block, 
     return loss;
 }
 
-static pen_status tick(void *arg, int64_t done, pen_error *error) { return pen__model_tick(((bpr_work *)arg)->model, done, error); }
+static pen_status tick(void *arg, int64_t done, pen_error *error)
+{
+    return pen__model_tick(((bpr_work *)arg)->model, done, error);
+}
 
 static pen_status epoch(pen_model *model, const pen__train *train, int32_t number, double *loss, pen_error *error)
 {
@@ -303,12 +325,17 @@ static pen_status epoch(pen_model *model, const pen__train *train, int32_t numbe
     }
     double l2 = pen__param(model, "regularization");
     bpr_work work = {.model = model, .s = s, .kern = pen__sgd()};
-    work.step = (pen__sgd_pair){.item = s->item, .item_bias = s->item_bias, .item_sum = s->item_sum, .item_bias_sum = s->item_bias_sum,
-                                .width = s->width,
-                                .rate = (float)(pen__param(model, "learning_rate") * pow(1 - pen__param(model, "decay"), number)),
-                                .l2_user = (float)l2, .l2_liked = (float)l2,
-                                .l2_other = (float)(l2 * pen__param(model, "regularization_negative")),
-                                .l2_bias = (float)pen__param(model, "regularization_bias")};
+    work.step = (pen__sgd_pair){
+        .item = s->item,
+        .item_bias = s->item_bias,
+        .item_sum = s->item_sum,
+        .item_bias_sum = s->item_bias_sum,
+        .width = s->width,
+        .rate = (float)(pen__param(model, "learning_rate") * pow(1 - pen__param(model, "decay"), number)),
+        .l2_user = (float)l2,
+        .l2_liked = (float)l2,
+        .l2_other = (float)(l2 * pen__param(model, "regularization_negative")),
+        .l2_bias = (float)pen__param(model, "regularization_bias")};
     const pen__grid_job job = {learn_block, tick, &work};
     PEN_TRY(pen__grid_epoch(s->grid, number, &job, loss, error));
     *loss /= (double)(train->n_events > 0 ? train->n_events * s->negatives : 1);
@@ -316,7 +343,7 @@ static pen_status epoch(pen_model *model, const pen__train *train, int32_t numbe
     return pen__factor_finite(model, s->item, (int64_t)model->n_items * s->width, *loss, number, error);
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------------------- */
+/* ---- answers ----------------------------------------------------------------------------------------------------- */
 
 static void factors(const pen_model *model, pen__factors *out)
 {
@@ -338,15 +365,17 @@ static int32_t fold_negative(const pen_model *model, const uint8_t *seen, const 
                                     : (int32_t)pen__rng_below(rng, (uint64_t)model->n_items);
             if (seen[item]) continue;
             if (n == 1) return item;
-            float score = pen__kern()->dot(p, s->item + (int64_t)item * s->width, s->width) + (s->item_bias ? s->item_bias[item] : 0);
+            float score = pen__kern()->dot(p, s->item + (int64_t)item * s->width, s->width) +
+                          (s->item_bias ? s->item_bias[item] : 0);
             if (best < 0 || score > best_score) best = item, best_score = score;
             break;
         }
     return best;
 }
 
-/* A user who is not in the model: SGD on the user's row alone, from zero, a fixed number of passes over the history. A step's
- * draws depend on the pass and the item, so that leaving an event out changes nothing about the others' draws. */
+/* A user who is not in the model: SGD on the user's row alone, from zero, a fixed number of passes over the history. A
+ * step's draws depend on the pass and the item, so that leaving an event out changes nothing about the others'
+ * draws. */
 static void fold_in(const pen_model *model, const pen__user *user, uint8_t *seen, float *p)
 {
     const state *s = model->state;
@@ -371,42 +400,113 @@ static void fold_in(const pen_model *model, const pen__user *user, uint8_t *seen
     }
 }
 
-static pen_status user_vector(const pen_model *model, const pen__user *user, void *scratch, float *out, pen_error *error)
+static pen_status user_vector(const pen_model *model, const pen__user *user, void *scratch, float *out,
+                              pen_error *error)
 {
     (void)error;
     const state *s = model->state;
-    if (user->number >= 0) memcpy(out, s->user + (int64_t)user->number * s->width, (size_t)s->width * sizeof *out);
-    else fold_in(model, user, scratch, out);
+    if (user->number >= 0)
+        memcpy(out, s->user + (int64_t)user->number * s->width, (size_t)s->width * sizeof *out);
+    else
+        fold_in(model, user, scratch, out);
     return PEN_OK;
 }
 
 static const pen_param params[] = {
-    {.name = "factors", .type = PEN_PARAM_INT, .standard = "64", .low = 1, .high = 1024, .log_scale = 1, .doc = "length of the vectors"},
-    {.name = "epochs", .type = PEN_PARAM_INT, .standard = "100", .low = 1, .high = 10000, .log_scale = 1,
+    {.name = "factors",
+     .type = PEN_PARAM_INT,
+     .standard = "64",
+     .low = 1,
+     .high = 1024,
+     .log_scale = 1,
+     .doc = "length of the vectors"},
+    {.name = "epochs",
+     .type = PEN_PARAM_INT,
+     .standard = "100",
+     .low = 1,
+     .high = 10000,
+     .log_scale = 1,
      .doc = "passes over the events, at most"},
-    {.name = "patience", .type = PEN_PARAM_INT, .standard = "10", .low = 0, .high = 1000,
+    {.name = "patience",
+     .type = PEN_PARAM_INT,
+     .standard = "10",
+     .low = 0,
+     .high = 1000,
      .doc = "epochs without a better validation before training stops; 0: never"},
-    {.name = "learning_rate", .type = PEN_PARAM_REAL, .standard = "0.05", .low = 1e-6, .high = 10, .log_scale = 1,
+    {.name = "learning_rate",
+     .type = PEN_PARAM_REAL,
+     .standard = "0.05",
+     .low = 1e-6,
+     .high = 10,
+     .log_scale = 1,
      .doc = "size of a step in the first epoch"},
-    {.name = "decay", .type = PEN_PARAM_REAL, .standard = "0", .low = 0, .high = 1,
+    {.name = "decay",
+     .type = PEN_PARAM_REAL,
+     .standard = "0",
+     .low = 0,
+     .high = 1,
      .doc = "of the learning rate: that of epoch e is learning_rate (1 - decay)^e"},
-    {.name = "optimizer", .type = PEN_PARAM_CHOICE, .standard = "sgd", .choices = "sgd|adagrad", .doc = "how steps are sized"},
-    {.name = "regularization", .type = PEN_PARAM_REAL, .standard = "0.01", .low = 0, .high = 10, .log_scale = 1,
+    {.name = "optimizer",
+     .type = PEN_PARAM_CHOICE,
+     .standard = "sgd",
+     .choices = "sgd|adagrad",
+     .doc = "how steps are sized"},
+    {.name = "regularization",
+     .type = PEN_PARAM_REAL,
+     .standard = "0.01",
+     .low = 0,
+     .high = 10,
+     .log_scale = 1,
      .doc = "L2 penalty of the user's and the chosen item's factors, paid at each pair"},
-    {.name = "regularization_negative", .type = PEN_PARAM_REAL, .standard = "1", .low = 0, .high = 10,
+    {.name = "regularization_negative",
+     .type = PEN_PARAM_REAL,
+     .standard = "1",
+     .low = 0,
+     .high = 10,
      .doc = "that of the negative's factors, as a share of it"},
-    {.name = "regularization_bias", .type = PEN_PARAM_REAL, .standard = "0", .low = 0, .high = 10, .log_scale = 1,
+    {.name = "regularization_bias",
+     .type = PEN_PARAM_REAL,
+     .standard = "0",
+     .low = 0,
+     .high = 10,
+     .log_scale = 1,
      .doc = "L2 penalty of the items' biases"},
-    {.name = "biases", .type = PEN_PARAM_BOOL, .standard = "1", .low = 0, .high = 1, .doc = "learn a bias for each item"},
-    {.name = "negatives", .type = PEN_PARAM_INT, .standard = "1", .low = 1, .high = 1000, .log_scale = 1,
+    {.name = "biases",
+     .type = PEN_PARAM_BOOL,
+     .standard = "1",
+     .low = 0,
+     .high = 1,
+     .doc = "learn a bias for each item"},
+    {.name = "negatives",
+     .type = PEN_PARAM_INT,
+     .standard = "1",
+     .low = 1,
+     .high = 1000,
+     .log_scale = 1,
      .doc = "pairs of each event an epoch"},
-    {.name = "sampler", .type = PEN_PARAM_CHOICE, .standard = "uniform", .choices = "uniform|popularity|dns",
+    {.name = "sampler",
+     .type = PEN_PARAM_CHOICE,
+     .standard = "uniform",
+     .choices = "uniform|popularity|dns",
      .doc = "how negatives are drawn: alike, by popularity^alpha, or the highest-scoring of `candidates`"},
     {.name = "alpha", .type = PEN_PARAM_REAL, .standard = "0.75", .low = 0, .high = 4, .doc = "power of popularity"},
-    {.name = "candidates", .type = PEN_PARAM_INT, .standard = "8", .low = 1, .high = MAX_CANDIDATES, .doc = "draws of dns"},
-    {.name = "weighting", .type = PEN_PARAM_CHOICE, .standard = "log", .choices = "none|log|linear",
+    {.name = "candidates",
+     .type = PEN_PARAM_INT,
+     .standard = "8",
+     .low = 1,
+     .high = MAX_CANDIDATES,
+     .doc = "draws of dns"},
+    {.name = "weighting",
+     .type = PEN_PARAM_CHOICE,
+     .standard = "log",
+     .choices = "none|log|linear",
      .doc = "how an event's weight scales its step: not, by log(1 + weight), by the weight; over their mean"},
-    {.name = "init", .type = PEN_PARAM_REAL, .standard = "0.1", .low = 0, .high = 10, .log_scale = 1,
+    {.name = "init",
+     .type = PEN_PARAM_REAL,
+     .standard = "0.1",
+     .low = 0,
+     .high = 10,
+     .log_scale = 1,
      .doc = "standard deviation of the factors' first values"},
 };
 
@@ -417,7 +517,8 @@ static uint64_t memory(const pen__params *values, const pen__train *train)
     uint64_t rows = (uint64_t)train->n_users + (uint64_t)train->n_items;
     uint64_t width = (uint64_t)pen__factor_width((int32_t)pen__params_get(&pen__bpr_class, values, "factors"));
     uint64_t copies = (int32_t)pen__params_get(&pen__bpr_class, values, "optimizer") == ADAGRAD ? 2 : 1;
-    return copies * rows * (width + 1) * sizeof(float) + pen__grid_memory(train->n_events, train->n_users, train->n_items, true);
+    return copies * rows * (width + 1) * sizeof(float) +
+           pen__grid_memory(train->n_events, train->n_users, train->n_items, true);
 }
 
 const pen__model_class pen__bpr_class = {
@@ -426,8 +527,10 @@ const pen__model_class pen__bpr_class = {
     .summary = "Bayesian personalised ranking: factors by which chosen items score above others",
     .formula = "score(u, i) = <p_u, q_i> + b_i\n"
                "minimise sum over events (u, i) and drawn j of -log sigmoid(score(u, i) - score(u, j))\n"
-               "         + regularization / 2 (|p_u|^2 + |q_i|^2 + regularization_negative |q_j|^2) + regularization_bias / 2 (b_i^2 + b_j^2)",
-    .paper = "Rendle, Freudenthaler, Gantner, Schmidt-Thieme: BPR: Bayesian personalized ranking from implicit feedback (UAI 2009)",
+               "         + regularization / 2 (|p_u|^2 + |q_i|^2 + regularization_negative |q_j|^2) + "
+               "regularization_bias / 2 (b_i^2 + b_j^2)",
+    .paper = "Rendle, Freudenthaler, Gantner, Schmidt-Thieme: BPR: Bayesian personalized ranking from implicit "
+             "feedback (UAI 2009)",
     .tasks = 1u << PEN_TASK_RANK,
     .params = params,
     .n_params = sizeof params / sizeof *params,

@@ -29,14 +29,15 @@ static pen_status init_shard(void *arg, int64_t shard, int worker, pen_error *er
     return PEN_OK;
 }
 
-pen_status pen__factor_init(pen_context *ctx, float *rows, int64_t n, int32_t d, double deviation, uint64_t seed, int32_t side,
-                            pen_error *error)
+pen_status pen__factor_init(pen_context *ctx, float *rows, int64_t n, int32_t d, double deviation, uint64_t seed,
+                            int32_t side, pen_error *error)
 {
     init_work work = {rows, n, d, side, deviation, seed};
     return pen__parallel(ctx, pen__shards(n, GRAIN), init_shard, &work, error);
 }
 
-pen_status pen__factor_finite(const pen_model *model, const float *x, int64_t n, double loss, int32_t epoch, pen_error *error)
+pen_status pen__factor_finite(const pen_model *model, const float *x, int64_t n, double loss, int32_t epoch,
+                              pen_error *error)
 {
     float sum[8] = {0}; /* 0 x is 0 for every finite x and a NaN for the others */
     int64_t e = 0;
@@ -46,6 +47,6 @@ pen_status pen__factor_finite(const pen_model *model, const float *x, int64_t n,
     for (int k = 1; k < 8; k++) sum[0] += sum[k];
     if (isfinite(loss) && sum[0] == 0.0f) return PEN_OK;
     return pen__fail_at(error, PEN_E_DIVERGED, epoch + 1,
-                        "%s: the loss left the finite numbers in epoch %d; try a smaller learning_rate (it is %g)", model->class->name,
-                        epoch + 1, pen__param(model, "learning_rate"));
+                        "%s: the loss left the finite numbers in epoch %d; try a smaller learning_rate (it is %g)",
+                        model->class->name, epoch + 1, pen__param(model, "learning_rate"));
 }

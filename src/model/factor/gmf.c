@@ -1,7 +1,8 @@
-/* gmf: generalised matrix factorisation, the inner product whose dimensions are weighted, by logistic loss against drawn negatives.
+/* gmf: generalised matrix factorisation, the inner product whose dimensions are weighted, by logistic loss against
+ * drawn negatives.
  *
- * A dimension's weight can go to the user's side, so it is answered by inner products: user vector h p_u, item factors q_i. Cost:
- * O(events (1 + negatives) factors) an epoch.
+ * A dimension's weight can go to the user's side, so it is answered by inner products: user vector h p_u, item factors
+ * q_i. Cost: O(events (1 + negatives) factors) an epoch.
  *
  * He, Liao, Zhang, Nie, Hu, Chua: "Neural collaborative filtering" (WWW 2017). */
 #include "train/net_pairs.h"
@@ -21,9 +22,20 @@ static void build(const pen_model *model, pen__net *net)
 }
 
 static const pen_param params[] = {
-    {.name = "factors", .type = PEN_PARAM_INT, .standard = "64", .low = 1, .high = 1024, .log_scale = 1, .doc = "length of the vectors"},
+    {.name = "factors",
+     .type = PEN_PARAM_INT,
+     .standard = "64",
+     .low = 1,
+     .high = 1024,
+     .log_scale = 1,
+     .doc = "length of the vectors"},
     PEN_PAIRS_PARAMS("4"),
-    {.name = "init", .type = PEN_PARAM_REAL, .standard = "0.01", .low = 0, .high = 10, .log_scale = 1,
+    {.name = "init",
+     .type = PEN_PARAM_REAL,
+     .standard = "0.01",
+     .low = 0,
+     .high = 10,
+     .log_scale = 1,
      .doc = "standard deviation of the embeddings' first values"},
     PEN_NET_PARAMS("50", "5", "1024", "events and negatives", "0.001", "adam", "0"),
 };

@@ -1,20 +1,20 @@
-/* ials: matrix factorisation of implicit feedback by alternating least squares. What a user did is a 1 that is worth its weight;
- * all that the user did not do are zeros of a small weight, which enter through the items' Gram matrix alone: no negatives are
- * drawn, and no pass over users x items is made.
+/* ials: matrix factorisation of implicit feedback by alternating least squares. What a user did is a 1 that is worth
+ * its weight; all that the user did not do are zeros of a small weight, which enter through the items' Gram matrix
+ * alone: no negatives are drawn, and no pass over users x items is made.
  *
- * An epoch solves the items with the users fixed, then the users with the items fixed: afterwards a user's row is exactly what
- * a fold-in of the user's history gives (solver=cholesky). In both objectives a row solves
+ * An epoch solves the items with the users fixed, then the users with the items fixed: afterwards a user's row is
+ * exactly what a fold-in of the user's history gives (solver=cholesky). In both objectives a row solves
  *
  *     (a0 G + sum_e w_e q_e q_e' + l2 I) x = sum_e v_e q_e
  *
  *     ials: w = v = weight,                        a0 = alpha0, l2 = regularization (n + alpha0 N)^nu
  *     hkv:  w = alpha weight, v = 1 + alpha weight, a0 = 1,      l2 = regularization
  *
- * with G the Gram matrix of the other side, n the row's events and N the other side's rows. Cost of an epoch: d^2 / 2 fused
- * multiply-adds for each event and side, d^3 / 6 for each row; see als_sweep.c for the cheaper blocks.
+ * with G the Gram matrix of the other side, n the row's events and N the other side's rows. Cost of an epoch: d^2 / 2
+ * fused multiply-adds for each event and side, d^3 / 6 for each row; see als_sweep.c for the cheaper blocks.
  *
- * Hu, Koren, Volinsky: "Collaborative Filtering for Implicit Feedback Datasets" (ICDM 2008); Rendle, Krichene, Zhang, Koren:
- * "Revisiting the Performance of iALS on Item Recommendation Benchmarks" (RecSys 2022). */
+ * Hu, Koren, Volinsky: "Collaborative Filtering for Implicit Feedback Datasets" (ICDM 2008); Rendle, Krichene, Zhang,
+ * Koren: "Revisiting the Performance of iALS on Item Recommendation Benchmarks" (RecSys 2022). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +53,7 @@ static settings settings_of(const pen__params *params, const pen__model_class *c
     };
 }
 
-/* ---- the equations ------------------------------------------------------------------------------------------------ */
+/* ---- the equations ----------------------------------------------------------------------------------------------- */
 
 static double unobserved(const settings *set) { return set->objective == OBJECTIVE_HKV ? 1.0 : set->alpha0; }
 
@@ -79,7 +79,7 @@ static float pull(const settings *set, int64_t n, int64_t others)
     return (float)(set->regularization * (set->nu == 1.0 ? scale : pow(scale, set->nu)));
 }
 
-/* ---- fitting ------------------------------------------------------------------------------------------------------ */
+/* ---- fitting ----------------------------------------------------------------------------------------------------- */
 
 typedef struct drawing {
     float *rows;
@@ -92,18 +92,23 @@ static pen_status draw_shard(void *arg, int64_t shard, int worker, pen_error *er
 {
     (void)worker, (void)error;
     const drawing *w = arg;
-    for (int64_t r = pen__shard_begin(w->n, w->n_shards, shard); r < pen__shard_begin(w->n, w->n_shards, shard + 1); r++) {
+    for (int64_t r = pen__shard_begin(w->n, w->n_shards, shard); r < pen__shard_begin(w->n, w->n_shards, shard + 1);
+         r++) {
         pen__rng rng = pen__rng_begin(w->seed, PEN_STREAM_INIT, (uint64_t)r);
         for (int64_t k = 0; k < w->d; k++) w->rows[r * w->d + k] = (float)(w->deviation * pen__rng_normal(&rng));
     }
     return PEN_OK;
 }
 
-/* Users are drawn; the first half sweep makes the items. With blocks the items' rows are where it starts from: zeros. */
+/* Users are drawn; the first half sweep makes the items. With blocks the items' rows are where it starts from:
+ * zeros. */
 static pen_status begin(pen_model *model, const pen__train *train, pen_error *error)
 {
     int64_t d = pen__param_int(model, "factors");
-    drawing w = {.n = train->n_users, .n_shards = pen__shards(train->n_users, 1024), .d = d, .seed = model->seed,
+    drawing w = {.n = train->n_users,
+                 .n_shards = pen__shards(train->n_users, 1024),
+                 .d = d,
+                 .seed = model->seed,
                  .deviation = pen__param(model, "init_scale") / sqrt((double)d)};
     float *unused;
     PEN_TRY(pen__model_add(model, "user.factors", PEN_F32, PEN_ROLE_PARAM, train->n_users, d, 0, &w.rows, error));
@@ -161,8 +166,9 @@ static void mirror(float *gram, int64_t d, float scale)
 }
 
 /* The rows `out` of one side, with the other side's `table` fixed; *objective: see als_sweep.h. */
-static pen_status solve_side(pen_model *model, const pen__train *train, const settings *set, const pen__rows *rows, const float *table,
-                             int64_t n_others, float *gram, float *out, double *objective, pen_error *error)
+static pen_status solve_side(pen_model *model, const pen__train *train, const settings *set, const pen__rows *rows,
+                             const float *table, int64_t n_others, float *gram, float *out, double *objective,
+                             pen_error *error)
 {
     pen_context *ctx = model->ctx;
     pen_status status = PEN_OK;
@@ -174,19 +180,34 @@ static pen_status solve_side(pen_model *model, const pen__train *train, const se
     mirror(gram, set->d, (float)unobserved(set));
     int users = rows == &train->by_user;
     pen__half_sweep half = {
-        .job = {.n_rows = rows->n_rows, .d = set->d, .table = table, .stride = set->d, .at = rows->begin, .cols = rows->column, .w = q.w,
-                .v = q.v, .w_all = q.w_all, .v_all = q.v_all, .base = gram, .l2 = l2, .out = out, .out_stride = set->d},
+        .job = {.n_rows = rows->n_rows,
+                .d = set->d,
+                .table = table,
+                .stride = set->d,
+                .at = rows->begin,
+                .cols = rows->column,
+                .w = q.w,
+                .v = q.v,
+                .w_all = q.w_all,
+                .v_all = q.v_all,
+                .base = gram,
+                .l2 = l2,
+                .out = out,
+                .out_stride = set->d},
         .block = pen__param_int(model, "solver") == SOLVER_IALSPP ? pen__param_int(model, "block") : 0,
         .model = model,
         .done = users ? train->n_events / 2 : 0,
         .share = train->n_events / 2,
     };
     PEN_TRY_DONE(pen__half_sweep_run(&half, error));
-    PEN_CHECK_DONE(half.n_failed == 0, PEN_E_DIVERGED, "ials: the equations of %lld %s cannot be solved in float; more regularization "
-                   "or alpha0 helps", (long long)half.n_failed, users ? "users" : "items");
+    PEN_CHECK_DONE(half.n_failed == 0, PEN_E_DIVERGED,
+                   "ials: the equations of %lld %s cannot be solved in float; more regularization "
+                   "or alpha0 helps",
+                   (long long)half.n_failed, users ? "users" : "items");
     *objective = half.objective;
     for (int64_t r = 0; r < n_others; r++) {
-        double other = (double)pull(set, users ? train->by_item.begin[r + 1] - train->by_item.begin[r] : 0, rows->n_rows);
+        double other =
+            (double)pull(set, users ? train->by_item.begin[r + 1] - train->by_item.begin[r] : 0, rows->n_rows);
         if (users) *objective += other * (double)pen__kern()->sum_squares(table + r * set->d, set->d);
     }
 done:
@@ -205,7 +226,8 @@ static pen_status epoch(pen_model *model, const pen__train *train, int32_t numbe
 {
     (void)number;
     const settings set = settings_of(&model->params, model->class);
-    float *user = pen__model_tensor(model, "user.factors")->data, *item = pen__model_tensor(model, "item.factors")->data;
+    float *user = pen__model_tensor(model, "user.factors")->data,
+          *item = pen__model_tensor(model, "item.factors")->data;
     float *gram = NULL;
     double objective;
     pen_status status = PEN_OK;
@@ -223,7 +245,7 @@ done:
 
 static uint64_t memory(const pen__params *params, const pen__train *train);
 
-/* ---- answering ---------------------------------------------------------------------------------------------------- */
+/* ---- answering --------------------------------------------------------------------------------------------------- */
 
 static void unbind(pen_model *model)
 {
@@ -242,15 +264,16 @@ static pen_status bind(pen_model *model, pen_error *error)
     PEN_TRY(pen__model_get(model, "item.gram", PEN_F32, d, d, 0, NULL, &s->gram, error));
     PEN_TRY(PEN_NEW_ZERO(model->ctx, s->base, pen__matrix_floats(d)));
     for (int64_t i = 0; i < d; i++)
-        for (int64_t j = 0; j < d; j++) s->base[i * pen__matrix_stride(d) + j] = (float)unobserved(&s->set) * s->gram[i * d + j];
+        for (int64_t j = 0; j < d; j++)
+            s->base[i * pen__matrix_stride(d) + j] = (float)unobserved(&s->set) * s->gram[i * d + j];
     return PEN_OK;
 }
 
 /* Scratch of one thread: the solver's, a matrix, and the history as the equations see it. */
 typedef struct desk {
     float *solver, *matrix, *x;
-    float *w, *v;    /* n_items each */
-    int32_t *item;   /* n_items */
+    float *w, *v;  /* n_items each */
+    int32_t *item; /* n_items */
 } desk;
 
 static size_t aligned(size_t floats) { return (floats + 15) / 16 * 16; }
@@ -300,8 +323,18 @@ static int64_t gather(const pen_model *model, const pen__user *user, const desk 
 static pen__normal one_row(const pen_model *model, const desk *t, int64_t n, const int64_t *at, float *out)
 {
     const state *s = model->state;
-    return (pen__normal){.n_rows = 1, .d = s->set.d, .table = s->item, .stride = s->set.d, .at = at, .cols = t->item, .w = t->w, .v = t->v,
-                         .base = s->base, .l2_all = pull(&s->set, n, model->n_items), .out = out, .out_stride = s->set.d};
+    return (pen__normal){.n_rows = 1,
+                         .d = s->set.d,
+                         .table = s->item,
+                         .stride = s->set.d,
+                         .at = at,
+                         .cols = t->item,
+                         .w = t->w,
+                         .v = t->v,
+                         .base = s->base,
+                         .l2_all = pull(&s->set, n, model->n_items),
+                         .out = out,
+                         .out_stride = s->set.d};
 }
 
 /* The user's row solved from the history, with the items fixed. */
@@ -335,7 +368,7 @@ static pen_status user_vector(const pen_model *model, const pen__user *user, voi
     return PEN_OK;
 }
 
-/* ---- reasons ------------------------------------------------------------------------------------------------------ */
+/* ---- reasons ----------------------------------------------------------------------------------------------------- */
 
 static int by_size(const void *a, const void *b)
 {
@@ -362,10 +395,11 @@ static int32_t keep_largest(pen__reason *out, int32_t cap, int32_t n, pen__reaso
     return n;
 }
 
-/* Hu, Koren, Volinsky, section 5: score = q_i' A^-1 sum_e v_e q_e, so event e's share is v_e <q_e, z> with A z = q_i. The last
- * reason is what is left: the smaller shares, and what a known user's row has beyond the history that was given. */
-static pen_status explain(const pen_model *model, const pen__user *user, int32_t item, void *bytes, pen__reason *out, int32_t cap,
-                          int32_t *n_out, int32_t *exact, pen_error *error)
+/* Hu, Koren, Volinsky, section 5: score = q_i' A^-1 sum_e v_e q_e, so event e's share is v_e <q_e, z> with A z = q_i.
+ * The last reason is what is left: the smaller shares, and what a known user's row has beyond the history that was
+ * given. */
+static pen_status explain(const pen_model *model, const pen__user *user, int32_t item, void *bytes, pen__reason *out,
+                          int32_t cap, int32_t *n_out, int32_t *exact, pen_error *error)
 {
     const state *s = model->state;
     const pen__kernels *kern = pen__kern();
@@ -385,7 +419,8 @@ static pen_status explain(const pen_model *model, const pen__user *user, int32_t
     float l2 = pull(&s->set, n, model->n_items);
     for (int64_t k = 0; k < d; k++) t.matrix[k * ld + k] += l2;
     memcpy(z, s->item + (size_t)item * (size_t)d, (size_t)d * sizeof *z);
-    PEN_CHECK(kern->cholesky(t.matrix, d), PEN_E_DIVERGED, "ials: the user's equations cannot be solved in float; more regularization helps");
+    PEN_CHECK(kern->cholesky(t.matrix, d), PEN_E_DIVERGED,
+              "ials: the user's equations cannot be solved in float; more regularization helps");
     kern->cholesky_solve(t.matrix, d, z);
     double rest = 0, score = (double)kern->dot(t.x, s->item + (size_t)item * (size_t)d, d), shown = 0;
     int32_t kept = 0;
@@ -395,35 +430,88 @@ static pen_status explain(const pen_model *model, const pen__user *user, int32_t
     }
     qsort(out, (size_t)kept, sizeof *out, by_size);
     for (int32_t r = 0; r < kept; r++) shown += (double)out[r].share;
-    if (fabs(score - shown) > 1e-5 * (fabs(score) + 1e-3)) out[kept++] = (pen__reason){-1, (float)(score - shown), "the rest of the history"};
+    if (fabs(score - shown) > 1e-5 * (fabs(score) + 1e-3))
+        out[kept++] = (pen__reason){-1, (float)(score - shown), "the rest of the history"};
     *n_out = kept, *exact = 1;
     return PEN_OK;
 }
 
-/* ---- the table ---------------------------------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------------------------------------------------- */
 
 static const pen_param params[] = {
-    {.name = "factors", .type = PEN_PARAM_INT, .standard = "64", .low = 1, .high = 8192, .log_scale = 1,
+    {.name = "factors",
+     .type = PEN_PARAM_INT,
+     .standard = "64",
+     .low = 1,
+     .high = 8192,
+     .log_scale = 1,
      .doc = "dimension d of the users' and items' vectors"},
-    {.name = "epochs", .type = PEN_PARAM_INT, .standard = "16", .low = 1, .high = 1000, .doc = "sweeps over items and users"},
-    {.name = "patience", .type = PEN_PARAM_INT, .standard = "3", .low = 0, .high = 1000,
+    {.name = "epochs",
+     .type = PEN_PARAM_INT,
+     .standard = "16",
+     .low = 1,
+     .high = 1000,
+     .doc = "sweeps over items and users"},
+    {.name = "patience",
+     .type = PEN_PARAM_INT,
+     .standard = "3",
+     .low = 0,
+     .high = 1000,
      .doc = "epochs without a better validation before training stops; 0: never"},
-    {.name = "regularization", .type = PEN_PARAM_REAL, .standard = "0.007", .low = 0, .high = 1e6, .log_scale = 1,
+    {.name = "regularization",
+     .type = PEN_PARAM_REAL,
+     .standard = "0.007",
+     .low = 0,
+     .high = 1e6,
+     .log_scale = 1,
      .doc = "pull of the vectors to zero; ials: times (events + alpha0 * others)^nu; hkv: as it is"},
-    {.name = "nu", .type = PEN_PARAM_REAL, .standard = "1", .low = 0, .high = 2,
+    {.name = "nu",
+     .type = PEN_PARAM_REAL,
+     .standard = "1",
+     .low = 0,
+     .high = 2,
      .doc = "ials: how regularization grows with a row's events; 0: not at all"},
-    {.name = "alpha0", .type = PEN_PARAM_REAL, .standard = "0.1", .low = 0, .high = 1000, .log_scale = 1,
+    {.name = "alpha0",
+     .type = PEN_PARAM_REAL,
+     .standard = "0.1",
+     .low = 0,
+     .high = 1000,
+     .log_scale = 1,
      .doc = "ials: weight of every pair of user and item, seen or not, as a zero"},
-    {.name = "objective", .type = PEN_PARAM_CHOICE, .standard = "ials", .choices = "ials|hkv",
+    {.name = "objective",
+     .type = PEN_PARAM_CHOICE,
+     .standard = "ials",
+     .choices = "ials|hkv",
      .doc = "ials: Rendle et al. 2022; hkv: confidences 1 + alpha * weight, Hu et al. 2008"},
-    {.name = "alpha", .type = PEN_PARAM_REAL, .standard = "10", .low = 0, .high = 1e6, .log_scale = 1,
+    {.name = "alpha",
+     .type = PEN_PARAM_REAL,
+     .standard = "10",
+     .low = 0,
+     .high = 1e6,
+     .log_scale = 1,
      .doc = "hkv: what an event's weight adds to its confidence"},
-    {.name = "weighting", .type = PEN_PARAM_CHOICE, .standard = "linear", .choices = "one|linear|log",
+    {.name = "weighting",
+     .type = PEN_PARAM_CHOICE,
+     .standard = "linear",
+     .choices = "one|linear|log",
      .doc = "an event's weight: 1, its value, or log2(1 + value)"},
-    {.name = "solver", .type = PEN_PARAM_CHOICE, .standard = "cholesky", .choices = "cholesky|ialspp",
+    {.name = "solver",
+     .type = PEN_PARAM_CHOICE,
+     .standard = "cholesky",
+     .choices = "cholesky|ialspp",
      .doc = "each row exactly, or iALS++: a block of columns at a time, cheaper for many factors"},
-    {.name = "block", .type = PEN_PARAM_INT, .standard = "32", .low = 1, .high = 128, .doc = "ialspp: columns of a block"},
-    {.name = "init_scale", .type = PEN_PARAM_REAL, .standard = "0.1", .low = 1e-6, .high = 10, .log_scale = 1,
+    {.name = "block",
+     .type = PEN_PARAM_INT,
+     .standard = "32",
+     .low = 1,
+     .high = 128,
+     .doc = "ialspp: columns of a block"},
+    {.name = "init_scale",
+     .type = PEN_PARAM_REAL,
+     .standard = "0.1",
+     .low = 1e-6,
+     .high = 10,
+     .log_scale = 1,
      .doc = "first vectors are normal with this deviation over sqrt(factors)"},
 };
 
@@ -431,10 +519,12 @@ const pen__model_class pen__ials_class = {
     .name = "ials",
     .family = "factor",
     .summary = "matrix factorisation of implicit feedback by alternating least squares",
-    .formula = "score(u, i) = <p_u, q_i>\n"
-               "min  sum_(u,i seen) w_ui (1 - <p_u, q_i>)^2 + alpha0 sum_(all u, i) <p_u, q_i>^2\n"
-               "     + regularization [ sum_u (n_u + alpha0 n_items)^nu |p_u|^2 + sum_i (n_i + alpha0 n_users)^nu |q_i|^2 ]",
-    .paper = "Hu, Koren, Volinsky: Collaborative Filtering for Implicit Feedback Datasets (ICDM 2008); Rendle, Krichene, Zhang, Koren: "
+    .formula =
+        "score(u, i) = <p_u, q_i>\n"
+        "min  sum_(u,i seen) w_ui (1 - <p_u, q_i>)^2 + alpha0 sum_(all u, i) <p_u, q_i>^2\n"
+        "     + regularization [ sum_u (n_u + alpha0 n_items)^nu |p_u|^2 + sum_i (n_i + alpha0 n_users)^nu |q_i|^2 ]",
+    .paper = "Hu, Koren, Volinsky: Collaborative Filtering for Implicit Feedback Datasets (ICDM 2008); Rendle, "
+             "Krichene, Zhang, Koren: "
              "Revisiting the Performance of iALS on Item Recommendation Benchmarks (RecSys 2022), and iALS++ (2021)",
     .tasks = 1u << PEN_TASK_RANK,
     .params = params,

@@ -1,10 +1,11 @@
-/* mf: the plain inner product with biases, learned by logistic loss against drawn negatives: the model that, tuned, equals or beats
- * learned similarities.
+/* mf: the plain inner product with biases, learned by logistic loss against drawn negatives: the model that, tuned,
+ * equals or beats learned similarities.
  *
- * An example is an event and its negatives, which are drawn anew in each epoch and not checked against what the user has (as in the
- * paper). Cost: O(events (1 + negatives) factors) an epoch.
+ * An example is an event and its negatives, which are drawn anew in each epoch and not checked against what the user
+ * has (as in the paper). Cost: O(events (1 + negatives) factors) an epoch.
  *
- * Rendle, Krichene, Zhang, Anderson: "Neural collaborative filtering vs. matrix factorization revisited" (RecSys 2020). */
+ * Rendle, Krichene, Zhang, Anderson: "Neural collaborative filtering vs. matrix factorization revisited" (RecSys
+ * 2020). */
 #include "train/net_pairs.h"
 
 static void build(const pen_model *model, pen__net *net)
@@ -13,21 +14,34 @@ static void build(const pen_model *model, pen__net *net)
     int32_t d = pen__param_int(model, "factors");
     pen__init init = {PEN_INIT_NORMAL, pen__param(model, "init")}, zero = {PEN_INIT_ZERO, 0};
     pen__pairs in = pen__pairs_inputs(plan, net);
-    int32_t users = pen__plan_table(plan, "user", model->n_users, d, init), user_bias = pen__plan_table(plan, "user.bias", model->n_users, 1, zero);
+    int32_t users = pen__plan_table(plan, "user", model->n_users, d, init),
+            user_bias = pen__plan_table(plan, "user.bias", model->n_users, 1, zero);
     net->item_table = pen__plan_table(plan, "item", model->n_items, d, init);
     net->item_bias = pen__plan_table(plan, "item.bias", model->n_items, 1, zero);
     net->user = pen__gather(plan, users, in.user);
     int32_t match = pen__dot(plan, net->user, pen__gather(plan, net->item_table, in.item));
-    int32_t biased = pen__plus(plan, pen__gather(plan, user_bias, in.user), pen__plus(plan, match, pen__gather(plan, net->item_bias, in.item)));
+    int32_t biased = pen__plus(plan, pen__gather(plan, user_bias, in.user),
+                               pen__plus(plan, match, pen__gather(plan, net->item_bias, in.item)));
     pen__loss_pointwise(plan, PEN_LOSS_LOGISTIC, pen__shifted(plan, "bias", biased), in.label, -1);
     pen__net_solves(net, users);
     pen__net_solves(net, user_bias);
 }
 
 static const pen_param params[] = {
-    {.name = "factors", .type = PEN_PARAM_INT, .standard = "64", .low = 1, .high = 1024, .log_scale = 1, .doc = "length of the vectors"},
+    {.name = "factors",
+     .type = PEN_PARAM_INT,
+     .standard = "64",
+     .low = 1,
+     .high = 1024,
+     .log_scale = 1,
+     .doc = "length of the vectors"},
     PEN_PAIRS_PARAMS("8"),
-    {.name = "init", .type = PEN_PARAM_REAL, .standard = "0.1", .low = 0, .high = 10, .log_scale = 1,
+    {.name = "init",
+     .type = PEN_PARAM_REAL,
+     .standard = "0.1",
+     .low = 0,
+     .high = 10,
+     .log_scale = 1,
      .doc = "standard deviation of the factors' first values"},
     PEN_NET_PARAMS("100", "5", "4096", "events and negatives", "0.002", "adam", "1e-6"),
 };
@@ -40,7 +54,8 @@ const pen__model_class pen__mf_class = {
     .summary = "inner product and biases, by logistic loss with drawn negatives",
     .formula = "score(u, i) = b + b_u + b_i + <p_u, q_i>\n"
                "minimise mean over events (label 1) and negatives (label 0) of log(1 + e^score) - label score",
-    .paper = "Rendle, Krichene, Zhang, Anderson: Neural collaborative filtering vs. matrix factorization revisited (RecSys 2020)",
+    .paper = "Rendle, Krichene, Zhang, Anderson: Neural collaborative filtering vs. matrix factorization revisited "
+             "(RecSys 2020)",
     .tasks = 1u << PEN_TASK_RANK,
     .params = params,
     .n_params = sizeof params / sizeof *params,

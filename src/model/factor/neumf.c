@@ -1,7 +1,7 @@
 /* neumf: gmf and mlp side by side, each on embeddings of its own, joined by the last layer.
  *
- * The user's half of the first layer is computed once an event, not once an item. Cost: O(events (1 + negatives) width^2) an epoch; an
- * answer passes every item through the network.
+ * The user's half of the first layer is computed once an event, not once an item. Cost: O(events (1 + negatives)
+ * width^2) an epoch; an answer passes every item through the network.
  *
  * He, Liao, Zhang, Nie, Hu, Chua: "Neural collaborative filtering" (WWW 2017). */
 #include "train/net_pairs.h"
@@ -12,7 +12,8 @@ static void build(const pen_model *model, pen__net *net)
     int32_t d = pen__param_int(model, "factors");
     pen__init init = {PEN_INIT_NORMAL, pen__param(model, "init")};
     pen__pairs in = pen__pairs_inputs(plan, net);
-    int32_t users = pen__plan_table(plan, "gmf.user", model->n_users, d, init), items = pen__plan_table(plan, "gmf.item", model->n_items, d, init);
+    int32_t users = pen__plan_table(plan, "gmf.user", model->n_users, d, init),
+            items = pen__plan_table(plan, "gmf.item", model->n_items, d, init);
     pen__net_solves(net, users);
     int32_t both[2] = {pen__times(plan, pen__gather(plan, users, in.user), pen__gather(plan, items, in.item)),
                        pen__pairs_tower(plan, net, model, &in, "mlp.")};

@@ -1,6 +1,6 @@
-/* Normal equations of one row: A = sum z z' + n penalties, b = sum y z. Without L1 by Cholesky's factors; with L1 by cycles of
- * coordinate descent on (A, b) with a soft threshold (Friedman, Hastie, Tibshirani: Regularization paths for generalized
- * linear models via coordinate descent, 2010), a fixed number, so that the bits are the same each time.
+/* Normal equations of one row: A = sum z z' + n penalties, b = sum y z. Without L1 by Cholesky's factors; with L1 by
+ * cycles of coordinate descent on (A, b) with a soft threshold (Friedman, Hastie, Tibshirani: Regularization paths for
+ * generalized linear models via coordinate descent, 2010), a fixed number, so that the bits are the same each time.
  * Cost: n d^2 / 2 + d^3 / 6 multiplications. */
 #include "model/factor/normal_row.h"
 
@@ -16,7 +16,8 @@ size_t pen__normal_row_scratch(int32_t d)
 }
 
 /* a's upper triangle and b gain up to BATCH events at once: one pass over a instead of BATCH. */
-static void accumulate(float *restrict a, float *restrict b, int32_t n, const float *restrict z, int32_t stride, const float *y)
+static void accumulate(float *restrict a, float *restrict b, int32_t n, const float *restrict z, int32_t stride,
+                       const float *y)
 {
     const float *z0 = z, *z1 = z + stride, *z2 = z + 2 * stride, *z3 = z + 3 * stride;
     for (int32_t i = 0; i < n; i++) {
@@ -26,7 +27,8 @@ static void accumulate(float *restrict a, float *restrict b, int32_t n, const fl
     }
 }
 
-/* l l' = a + diagonal, then l l' x = b; a is positive definite since penalties are positive (or the pivot is kept so). */
+/* l l' = a + diagonal, then l l' x = b; a is positive definite since penalties are positive (or the pivot is kept
+ * so). */
 static void cholesky_solve(const float *a, const float *b, const double *diagonal, int32_t n, double *l, double *x)
 {
     for (int32_t i = 0; i < n; i++) {
@@ -49,20 +51,22 @@ static void cholesky_solve(const float *a, const float *b, const double *diagona
     }
 }
 
-static void lasso_solve(const float *a, const float *b, const double *diagonal, double cut, int32_t d, int32_t n, double *x)
+static void lasso_solve(const float *a, const float *b, const double *diagonal, double cut, int32_t d, int32_t n,
+                        double *x)
 {
     memset(x, 0, (size_t)n * sizeof *x);
     for (int cycle = 0; cycle < CYCLES; cycle++)
         for (int32_t i = 0; i < n; i++) {
             double own = (double)a[(size_t)i * (size_t)n + (size_t)i], sum = b[i] + own * x[i];
-            for (int32_t k = 0; k < n; k++) sum -= (double)a[(size_t)(i < k ? i : k) * (size_t)n + (size_t)(i < k ? k : i)] * x[k];
+            for (int32_t k = 0; k < n; k++)
+                sum -= (double)a[(size_t)(i < k ? i : k) * (size_t)n + (size_t)(i < k ? k : i)] * x[k];
             double less = i < d ? cut : 0, scale = own + diagonal[i];
             x[i] = scale <= 0 ? 0 : sum > less ? (sum - less) / scale : sum < -less ? (sum + less) / scale : 0;
         }
 }
 
-void pen__normal_row_solve(const pen__normal_row *work, const int32_t *column, const float *value, int64_t n, void *scratch,
-                           float *out, float *out_bias)
+void pen__normal_row_solve(const pen__normal_row *work, const int32_t *column, const float *value, int64_t n,
+                           void *scratch, float *out, float *out_bias)
 {
     int32_t d = work->d, m = d + (work->biased ? 1 : 0);
     size_t size = (size_t)m * (size_t)m;
@@ -88,8 +92,10 @@ void pen__normal_row_solve(const pen__normal_row *work, const int32_t *column, c
         accumulate(a, b, m, z, m + 1, y);
     }
     for (int32_t k = 0; k < m; k++) diagonal[k] = (double)n * (k < d ? work->l2 : work->bias_l2);
-    if (work->l1 > 0) lasso_solve(a, b, diagonal, (double)n * work->l1, d, m, x);
-    else cholesky_solve(a, b, diagonal, m, l, x);
+    if (work->l1 > 0)
+        lasso_solve(a, b, diagonal, (double)n * work->l1, d, m, x);
+    else
+        cholesky_solve(a, b, diagonal, m, l, x);
     for (int32_t k = 0; k < d; k++) out[k] = (float)x[k];
     if (work->biased) *out_bias = (float)x[d];
 }

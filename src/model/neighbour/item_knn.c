@@ -1,13 +1,13 @@
-/* item-knn: what is like what you had. Each item keeps its k most similar items (knn_neighbours.c); an item's score is the sum of
- * its similarities to the history's items, or, for ratings, the baseline plus the similarity-weighted mean of what the history's
- * ratings leave of theirs. A new user's answer is the same sum: nothing about users is kept.
+/* item-knn: what is like what you had. Each item keeps its k most similar items (knn_neighbours.c); an item's score is
+ * the sum of its similarities to the history's items, or, for ratings, the baseline plus the similarity-weighted mean
+ * of what the history's ratings leave of theirs. A new user's answer is the same sum: nothing about users is kept.
  *
- * Cost: fitting sum over users of n_u^2 / 2 multiply-adds; the model k pairs an item; a ranking one pass over the history's items'
- * lists, a rating one pass over the item's list.
+ * Cost: fitting sum over users of n_u^2 / 2 multiply-adds; the model k pairs an item; a ranking one pass over the
+ * history's items' lists, a rating one pass over the item's list.
  *
- * Sarwar, Karypis, Konstan, Riedl: "Item-based collaborative filtering recommendation algorithms" (WWW 2001); Deshpande, Karypis:
- * "Item-based top-N recommendation algorithms" (TOIS 2004); on residuals of the baseline: Koren, "Factor in the neighbors"
- * (TKDD 2010), section 2.2. */
+ * Sarwar, Karypis, Konstan, Riedl: "Item-based collaborative filtering recommendation algorithms" (WWW 2001);
+ * Deshpande, Karypis: "Item-based top-N recommendation algorithms" (TOIS 2004); on residuals of the baseline: Koren,
+ * "Factor in the neighbors" (TKDD 2010), section 2.2. */
 #include <math.h>
 #include <string.h>
 
@@ -17,18 +17,19 @@
 #include "model/neighbour/knn_reasons.h"
 
 typedef struct state {
-    const int64_t *begin;      /* (n_items + 1) */
-    const int32_t *neighbour;  /* of item i, most similar first: begin[i] .. begin[i + 1] */
+    const int64_t *begin;     /* (n_items + 1) */
+    const int32_t *neighbour; /* of item i, most similar first: begin[i] .. begin[i + 1] */
     const float *similarity;
-    int64_t *reach_begin;      /* (n_items + 1): the same pairs by neighbour, ranking only: what an item of the history scores */
+    /* (n_items + 1): the same pairs by neighbour, ranking only: what an item of the history scores */
+    int64_t *reach_begin;
     int32_t *reach;
     float *reach_similarity;
-    pen__estimates estimates;  /* rating only */
+    pen__estimates estimates; /* rating only */
     double damping;
     int32_t k;
 } state;
 
-/* ---- fitting --------------------------------------------------------------------------------------------------------- */
+/* ---- fitting ----------------------------------------------------------------------------------------------------- */
 
 /* Neighbours kept an item: for ratings many more than k, because the k best among what a user has rated are used. */
 static int32_t kept(const pen__model_class *class, const pen__params *params, int32_t task)
@@ -45,7 +46,8 @@ static uint64_t memory(const pen__params *params, const pen__train *train)
     int32_t k = kept(class, params, train->task);
     bool valued = similarity.corated || similarity.kind == PEN_MSD || !pen__rows_constant(&train->by_item);
     int64_t pairs = (int64_t)train->n_items * (k < train->n_items ? k : train->n_items);
-    return pen__vectors_memory(&similarity, train->n_items, train->n_users, train->n_events, valued) + 16 * (uint64_t)pairs +
+    return pen__vectors_memory(&similarity, train->n_items, train->n_users, train->n_events, valued) +
+           16 * (uint64_t)pairs +
            pen__neighbours_memory(train->n_items, train->n_users, train->n_events, k, valued, pen__workers(train->ctx));
 }
 
@@ -68,10 +70,12 @@ static pen_status add_lists(pen_model *model, const pen__neighbours *found, doub
     return PEN_OK;
 }
 
-static pen_status add_estimates(pen_model *model, const pen__train *train, pen__estimates *estimates, float **user, pen_error *error)
+static pen_status add_estimates(pen_model *model, const pen__train *train, pen__estimates *estimates, float **user,
+                                pen_error *error)
 {
     float *item;
-    *estimates = (pen__estimates){train->mean, pen__param(model, "regularization"), pen__param(model, "regularization_user"), NULL, NULL};
+    *estimates = (pen__estimates){train->mean, pen__param(model, "regularization"),
+                                  pen__param(model, "regularization_user"), NULL, NULL};
     PEN_TRY(pen__model_add(model, "item.bias", PEN_F32, PEN_ROLE_PARAM, train->n_items, 0, 0, &item, error));
     PEN_TRY(PEN_NEW(model->ctx, *user, train->n_users));
     return pen__estimates_fit(model->ctx, &train->by_user, &train->by_item, estimates, *user, item, error);
@@ -88,9 +92,10 @@ static pen_status fit(pen_model *model, const pen__train *train, pen_error *erro
     bool rating = train->task == PEN_TASK_RATE;
     PEN_TRY(pen__similarity_of(model->class, &model->params, train->task, &similarity, error));
     if (rating) PEN_TRY_DONE(add_estimates(model, train, &estimates, &user_bias, error));
-    PEN_TRY_DONE(pen__vectors_make(model->ctx, &similarity, &train->by_item, &train->by_user, rating ? &estimates : NULL, false,
-                                   &vectors, error));
-    PEN_TRY_DONE(pen__neighbours_find(model->ctx, model, &vectors, kept(model->class, &model->params, train->task), &found, error));
+    PEN_TRY_DONE(pen__vectors_make(model->ctx, &similarity, &train->by_item, &train->by_user,
+                                   rating ? &estimates : NULL, false, &vectors, error));
+    PEN_TRY_DONE(pen__neighbours_find(model->ctx, model, &vectors, kept(model->class, &model->params, train->task),
+                                      &found, error));
     PEN_TRY_DONE(add_lists(model, &found, similarity.power, error));
 done:
     pen__neighbours_free(&found);
@@ -99,7 +104,7 @@ done:
     return status;
 }
 
-/* ---- state ----------------------------------------------------------------------------------------------------------- */
+/* ---- state ------------------------------------------------------------------------------------------------------- */
 
 static pen_status check_lists(const pen_model *model, const state *s, int64_t room, pen_error *error)
 {
@@ -108,9 +113,9 @@ static pen_status check_lists(const pen_model *model, const state *s, int64_t ro
     for (int32_t i = 0; sound && i < n; i++) sound = s->begin[i] <= s->begin[i + 1];
     PEN_CHECK(sound, PEN_E_FORMAT, "item-knn: item.begin does not rise from 0 to %lld", (long long)room);
     for (int64_t e = 0; e < s->begin[n]; e++)
-        PEN_CHECK(s->neighbour[e] >= 0 && s->neighbour[e] < n && s->similarity[e] >= 0 && s->similarity[e] <= 3e38f, PEN_E_FORMAT,
-                  "item-knn: neighbour %lld is item %d with similarity %g; items are 0 to %d", (long long)e, s->neighbour[e],
-                  (double)s->similarity[e], n - 1);
+        PEN_CHECK(s->neighbour[e] >= 0 && s->neighbour[e] < n && s->similarity[e] >= 0 && s->similarity[e] <= 3e38f,
+                  PEN_E_FORMAT, "item-knn: neighbour %lld is item %d with similarity %g; items are 0 to %d",
+                  (long long)e, s->neighbour[e], (double)s->similarity[e], n - 1);
     return PEN_OK;
 }
 
@@ -144,7 +149,8 @@ static pen_status bind(pen_model *model, pen_error *error)
     PEN_TRY(pen__model_get(model, "item.similarity", PEN_F32, dims[0], 0, 0, NULL, &s->similarity, error));
     PEN_TRY(check_lists(model, s, dims[0], error));
     if (model->task != PEN_TASK_RATE) return make_reach(model, s, error);
-    s->estimates = (pen__estimates){model->mean, pen__param(model, "regularization"), pen__param(model, "regularization_user"), NULL, NULL};
+    s->estimates = (pen__estimates){model->mean, pen__param(model, "regularization"),
+                                    pen__param(model, "regularization_user"), NULL, NULL};
     return pen__model_get(model, "item.bias", PEN_F32, model->n_items, 0, 0, NULL, &s->estimates.item, error);
 }
 
@@ -157,7 +163,7 @@ static void unbind(pen_model *model)
     *s = (state){0};
 }
 
-/* ---- answering ------------------------------------------------------------------------------------------------------- */
+/* ---- answering --------------------------------------------------------------------------------------------------- */
 
 /* Zeroed by the caller once; `value` is zero between calls. */
 typedef struct pad {
@@ -172,7 +178,8 @@ static pad pad_of(const pen_model *model, void *bytes)
     return (pad){bytes, (uint8_t *)bytes + (size_t)model->n_items * sizeof(float)};
 }
 
-/* What the history says of each item: its value; when rating, what the baseline leaves of the rating. Returns the user's bias. */
+/* What the history says of each item: its value; when rating, what the baseline leaves of the rating. Returns the
+ * user's bias. */
 static double open_history(const pen_model *model, const pen__user *user, const pad *p)
 {
     const state *s = model->state;
@@ -181,8 +188,10 @@ static double open_history(const pen_model *model, const pen__user *user, const 
     for (int64_t e = 0; e < user->n; e++) {
         int32_t i = user->item[e];
         double value = (double)user->value[e];
-        if (rating) p->value[i] = (float)(value - s->estimates.mean - bias - (double)s->estimates.item[i]);
-        else p->value[i] += (float)value;
+        if (rating)
+            p->value[i] = (float)(value - s->estimates.mean - bias - (double)s->estimates.item[i]);
+        else
+            p->value[i] += (float)value;
         p->known[i] = 1;
     }
     return bias;
@@ -196,7 +205,8 @@ static void close_history(const pen__user *user, const pad *p)
     }
 }
 
-/* The sum of similarities of the (when rating, k best) neighbours that the history has; *pull is the weighted sum of values. */
+/* The sum of similarities of the (when rating, k best) neighbours that the history has; *pull is the weighted sum of
+ * values. */
 static double gather(const pen_model *model, const pad *p, int32_t item, double *pull)
 {
     const state *s = model->state;
@@ -232,7 +242,8 @@ static pen_status rate(const pen_model *model, const pen__user *user, int32_t it
     return PEN_OK;
 }
 
-static pen_status score(const pen_model *model, const pen__user *user, void *scratch_bytes, float *scores, pen_error *error)
+static pen_status score(const pen_model *model, const pen__user *user, void *scratch_bytes, float *scores,
+                        pen_error *error)
 {
     (void)error;
     const state *s = model->state;
@@ -251,8 +262,8 @@ static pen_status score(const pen_model *model, const pen__user *user, void *scr
     return PEN_OK;
 }
 
-static pen_status explain(const pen_model *model, const pen__user *user, int32_t item, void *scratch_bytes, pen__reason *out, int32_t cap,
-                          int32_t *n, int32_t *exact, pen_error *error)
+static pen_status explain(const pen_model *model, const pen__user *user, int32_t item, void *scratch_bytes,
+                          pen__reason *out, int32_t cap, int32_t *n, int32_t *exact, pen_error *error)
 {
     (void)error;
     const state *s = model->state;
@@ -262,7 +273,8 @@ static pen_status explain(const pen_model *model, const pen__user *user, int32_t
     int32_t left = rating ? s->k : INT32_MAX;
     *n = 0;
     if (rating && cap > 0)
-        out[(*n)++] = (pen__reason){-1, (float)(s->estimates.mean + bias + (double)s->estimates.item[item]), "the user's and the item's usual ratings"};
+        out[(*n)++] = (pen__reason){-1, (float)(s->estimates.mean + bias + (double)s->estimates.item[item]),
+                                    "the user's and the item's usual ratings"};
     pen__reasons reasons = pen__reasons_begin(out, cap, *n);
     for (int64_t e = s->begin[item]; e < s->begin[item + 1] && left > 0; e++) {
         int32_t j = s->neighbour[e];
@@ -287,11 +299,24 @@ static pen_status similar(const pen_model *model, int32_t item, void *scratch_by
 }
 
 static const pen_param params[] = {
-    {.name = "k", .type = PEN_PARAM_INT, .standard = "50", .low = 1, .high = 1e6, .log_scale = 1,
+    {.name = "k",
+     .type = PEN_PARAM_INT,
+     .standard = "50",
+     .low = 1,
+     .high = 1e6,
+     .log_scale = 1,
      .doc = "neighbours of an item; when rating, the most that one prediction uses"},
-    {.name = "pool", .type = PEN_PARAM_INT, .standard = "1000", .low = 1, .high = 1e6, .log_scale = 1,
+    {.name = "pool",
+     .type = PEN_PARAM_INT,
+     .standard = "1000",
+     .low = 1,
+     .high = 1e6,
+     .log_scale = 1,
      .doc = "rating: neighbours kept of an item, of which the k best that a user has rated are used"},
-    {.name = "normalize", .type = PEN_PARAM_BOOL, .standard = "no", .doc = "ranking: each item's similarities add up to 1"},
+    {.name = "normalize",
+     .type = PEN_PARAM_BOOL,
+     .standard = "no",
+     .doc = "ranking: each item's similarities add up to 1"},
     PEN__SIMILARITY_PARAMS,
 };
 
@@ -299,9 +324,10 @@ const pen__model_class pen__item_knn_class = {
     .name = "item-knn",
     .family = "neighbour",
     .summary = "items like those of the history, by who had both",
-    .formula = "score(u, i) = sum over the history's j among i's k neighbours of s(i, j) value_uj\n"
-               "rating(u, i) = b_ui + sum_j s(i, j) (r_uj - b_uj) / (damping + sum_j s(i, j)), b_ui = mean + b_u + b_i,\n"
-               "               j the k items most similar to i that u has rated",
+    .formula =
+        "score(u, i) = sum over the history's j among i's k neighbours of s(i, j) value_uj\n"
+        "rating(u, i) = b_ui + sum_j s(i, j) (r_uj - b_uj) / (damping + sum_j s(i, j)), b_ui = mean + b_u + b_i,\n"
+        "               j the k items most similar to i that u has rated",
     .paper = "Sarwar, Karypis, Konstan, Riedl: Item-based collaborative filtering recommendation algorithms (WWW 2001)",
     .tasks = 1u << PEN_TASK_RANK | 1u << PEN_TASK_RATE,
     .params = params,

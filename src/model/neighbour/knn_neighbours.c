@@ -1,17 +1,22 @@
-/* All pairs by Gustavson's row-wise product. For object o: for each feature f of o, for each other object p of f: sum[p] += x_of
- * x_pf. The sums are one dense row, so a product costs one read and one write at random in it, and the whole costs
- * sum over features of n_f^2 / 2 of them: pairs are alike in both directions, so o looks only at objects before it and offers
- * each similarity to both sides.
+/* All pairs by Gustavson's row-wise product. For object o: for each feature f of o, for each other object p of f:
+ * sum[p] += x_of x_pf. The sums are one dense row, so a product costs one read and one write at random in it, and the
+ * whole costs sum over features of n_f^2 / 2 of them: pairs are alike in both directions, so o looks only at objects
+ * before it and offers each similarity to both sides.
  *
- * What makes it fast on a CPU (14 M events, 27,000 items, two Zen 3 cores; the plain double loop takes 12.6 s of one core):
- *   - Objects are renumbered by falling popularity: the hot ends of the dense row share few cache lines, and "before o" is the
+ * What makes it fast on a CPU (14 M events, 27,000 items, two Zen 3 cores; the plain double loop takes 12.6 s of one
+ * core):
+ *   - Objects are renumbered by falling popularity: the hot ends of the dense row share few cache lines, and "before o"
+ *   is the
  *     front of every feature's list, short for popular objects.
- *   - Lists are cut into tiles of 2^16 objects: a number takes two bytes, and the dense row 256 KB at most, whatever the catalogue.
+ *   - Lists are cut into tiles of 2^16 objects: a number takes two bytes, and the dense row 256 KB at most, whatever
+ *   the catalogue.
  *   - Lists lie at random in memory, but o's own list says which come: they are fetched four ahead (7.7 s to 3.2 s).
  *   - Only half of the pairs are summed (3.2 s to 1.7 s).
- *   - A similarity is looked at only where it can enter one of the two lists of best, each kept as 1.5 k keys that are cut back to
+ *   - A similarity is looked at only where it can enter one of the two lists of best, each kept as 1.5 k keys that are
+ *   cut back to
  *     k by quickselect when full. Lists are sets under a total order, so no order of threads can change them.
- *   - Where an object has few events, its sums are visited by walking its lists a second time instead of scanning the row. */
+ *   - Where an object has few events, its sums are visited by walking its lists a second time instead of scanning the
+ *   row. */
 #include "model/neighbour/knn_neighbours.h"
 
 #include <math.h>
@@ -33,14 +38,14 @@ typedef struct lists {
 } lists;
 
 typedef struct worker {
-    float *sum;             /* TILE dot products, or NULL */
-    pen__moments *moments;  /* MOMENT_TILE of them, or NULL */
+    float *sum;                                              /* TILE dot products, or NULL */
+    pen__moments *moments;                                   /* MOMENT_TILE of them, or NULL */
     float similar[STRETCH + CHUNK], mirror[STRETCH + CHUNK]; /* s(o, p), s(p, o) */
-    float *threshold;       /* n + CHUNK: copies of the shared ones, taken once a shard and tile */
-    int64_t *fresh;         /* (tiles): the shard that a tile's copy was taken for */
-    uint64_t *best;         /* room keys of the object at hand */
+    float *threshold; /* n + CHUNK: copies of the shared ones, taken once a shard and tile */
+    int64_t *fresh;   /* (tiles): the shard that a tile's copy was taken for */
+    uint64_t *best;   /* room keys of the object at hand */
     int32_t n_best;
-    float least;            /* of `best`: what cannot reach it is not kept */
+    float least; /* of `best`: what cannot reach it is not kept */
 } worker;
 
 typedef struct search {
@@ -61,7 +66,7 @@ typedef struct search {
     _Atomic int64_t done;
 } search;
 
-/* ---- keys ----------------------------------------------------------------------------------------------------------- */
+/* ---- keys -------------------------------------------------------------------------------------------------------- */
 
 static uint64_t median(uint64_t a, uint64_t b, uint64_t c)
 {
@@ -83,9 +88,12 @@ void pen__neighbours_select(uint64_t *key, int64_t n, int64_t k)
             key[i++] = key[j];
             key[j--] = swap;
         }
-        if (k <= j + 1) high = j + 1;
-        else if (k >= i) low = i;
-        else return;
+        if (k <= j + 1)
+            high = j + 1;
+        else if (k >= i)
+            low = i;
+        else
+            return;
     }
 }
 
@@ -125,7 +133,8 @@ static void keep_own(const search *s, worker *w, float similarity, int32_t rank)
 
 static void lock(search *s, int32_t rank)
 {
-    while (atomic_flag_test_and_set_explicit(&s->lock[rank], memory_order_acquire)) {}
+    while (atomic_flag_test_and_set_explicit(&s->lock[rank], memory_order_acquire)) {
+    }
 }
 
 /* Adds keys to the shared list of one object. */
@@ -155,10 +164,10 @@ static float shared_threshold(const search *s, int32_t rank)
     return least;
 }
 
-/* ---- sums ----------------------------------------------------------------------------------------------------------- */
+/* ---- sums -------------------------------------------------------------------------------------------------------- */
 
-/* One list: sum[number] += x, with a value times it. Four at a time: numbers in one list differ, so they do not wait for each
- * other. */
+/* One list: sum[number] += x, with a value times it. Four at a time: numbers in one list differ, so they do not wait
+ * for each other. */
 static inline void add_list(const uint16_t *number, const float *value, int64_t n, float x, float *sum)
 {
     int64_t j = 0;
@@ -184,9 +193,9 @@ static inline void add_moments(const uint16_t *number, const float *value, int64
 
 /* What an object looks at in one tile. */
 typedef struct sight {
-    const int64_t *begin;    /* of the tile's lists */
-    const int32_t *feature;  /* by_object.column */
-    const int32_t *place;    /* lists.place where the object is in the tile, NULL before it: all of a list */
+    const int64_t *begin;   /* of the tile's lists */
+    const int32_t *feature; /* by_object.column */
+    const int32_t *place;   /* lists.place where the object is in the tile, NULL before it: all of a list */
     const uint16_t *number;
     const float *value;
 } sight;
@@ -194,7 +203,7 @@ typedef struct sight {
 static sight view_of(const search *s, int32_t rank, int32_t t)
 {
     return (sight){s->lists.begin + (size_t)t * ((size_t)s->v->n_features + 1), s->v->by_object->column,
-                  rank / s->tile == t ? s->lists.place : NULL, s->lists.number, s->lists.value};
+                   rank / s->tile == t ? s->lists.place : NULL, s->lists.number, s->lists.value};
 }
 
 /* The piece of the list of event e's feature. */
@@ -225,14 +234,16 @@ static int64_t add_object(const search *s, worker *w, int32_t rank, int32_t t)
         fetch(&view, e, end);
         int64_t n = piece(&view, e, &at);
         float x = v->object_value ? v->object_value[e] : v->weight ? v->weight[view.feature[e]] : 1;
-        if (v->use_moments) add_moments(view.number + at, view.value + at, n, x, w->moments);
-        else add_list(view.number + at, view.value ? view.value + at : NULL, n, x, w->sum);
+        if (v->use_moments)
+            add_moments(view.number + at, view.value + at, n, x, w->moments);
+        else
+            add_list(view.number + at, view.value ? view.value + at : NULL, n, x, w->sum);
         total += n;
     }
     return total;
 }
 
-/* ---- choosing -------------------------------------------------------------------------------------------------------- */
+/* ---- choosing ---------------------------------------------------------------------------------------------------- */
 
 /* s(o, p) and s(p, o) of n objects p from `at` in tile t on, into w->similar and w->mirror. */
 static void similarities(const search *s, worker *w, int32_t rank, int32_t t, int64_t at, int64_t n)
@@ -241,12 +252,15 @@ static void similarities(const search *s, worker *w, int32_t rank, int32_t t, in
     int64_t p = (int64_t)t * s->tile + at;
     for (int mirror = 0; mirror <= (int)s->asymmetric; mirror++) {
         float *out = mirror ? w->mirror : w->similar;
-        if (v->use_moments) pen__similarity_moments(v->similarity, &s->terms, rank, &s->terms, p, n, mirror, w->moments + at, out);
-        else pen__similarity_row(v->similarity, &s->terms, rank, &s->terms, p, n, mirror, v->min_dot, w->sum + at, out);
+        if (v->use_moments)
+            pen__similarity_moments(v->similarity, &s->terms, rank, &s->terms, p, n, mirror, w->moments + at, out);
+        else
+            pen__similarity_row(v->similarity, &s->terms, rank, &s->terms, p, n, mirror, v->min_dot, w->sum + at, out);
     }
 }
 
-static inline void look_at(search *s, worker *w, int32_t rank, int32_t other, float similar, float mirror, float threshold)
+static inline void look_at(search *s, worker *w, int32_t rank, int32_t other, float similar, float mirror,
+                           float threshold)
 {
     if (similar >= w->least) keep_own(s, w, similar, other);
     if (mirror < threshold) return;
@@ -257,7 +271,8 @@ static inline void look_at(search *s, worker *w, int32_t rank, int32_t other, fl
 /* A stretch of similarities, by chunks of which most have nothing to offer. */
 static void scan_stretch(search *s, worker *w, int32_t rank, int64_t begin, int64_t n)
 {
-    const float *similar = w->similar, *mirror = s->asymmetric ? w->mirror : w->similar, *threshold = w->threshold + begin;
+    const float *similar = w->similar, *mirror = s->asymmetric ? w->mirror : w->similar,
+                *threshold = w->threshold + begin;
     for (int64_t j = 0; j < n; j += CHUNK) {
         int any = 0;
         float least = w->least;
@@ -273,7 +288,8 @@ static void scan(search *s, worker *w, int32_t rank, int32_t t, int64_t shard)
 {
     int64_t begin = (int64_t)t * s->tile, n = rank - begin < s->tile ? rank - begin : s->tile;
     if (w->fresh[t] != shard + 1) {
-        for (int64_t j = 0; j < s->tile && begin + j < s->n; j++) w->threshold[begin + j] = shared_threshold(s, (int32_t)(begin + j));
+        for (int64_t j = 0; j < s->tile && begin + j < s->n; j++)
+            w->threshold[begin + j] = shared_threshold(s, (int32_t)(begin + j));
         w->fresh[t] = shard + 1;
     }
     for (int64_t j = 0; j < n; j += STRETCH) {
@@ -282,8 +298,10 @@ static void scan(search *s, worker *w, int32_t rank, int32_t t, int64_t shard)
         scan_stretch(s, w, rank, begin + j, m);
     }
     size_t touched = (size_t)(n < s->tile ? n + 1 : n); /* itself too, where an event is there twice */
-    if (s->v->use_moments) memset(w->moments, 0, touched * sizeof *w->moments);
-    else memset(w->sum, 0, touched * sizeof *w->sum);
+    if (s->v->use_moments)
+        memset(w->moments, 0, touched * sizeof *w->moments);
+    else
+        memset(w->sum, 0, touched * sizeof *w->sum);
 }
 
 /* The few sums that are not zero, by the lists that made them; each is looked at once because it is cleared. */
@@ -303,8 +321,10 @@ static void revisit(search *s, worker *w, int32_t rank, int32_t t)
                 look_at(s, w, rank, (int32_t)(begin + p), w->similar[0], (s->asymmetric ? w->mirror : w->similar)[0],
                         shared_threshold(s, (int32_t)(begin + p)));
             }
-            if (v->use_moments) w->moments[p] = (pen__moments){0};
-            else w->sum[p] = 0;
+            if (v->use_moments)
+                w->moments[p] = (pen__moments){0};
+            else
+                w->sum[p] = 0;
         }
     }
 }
@@ -316,8 +336,10 @@ static void search_object(search *s, worker *w, int32_t rank, int64_t shard)
     for (int32_t t = 0; t <= rank / s->tile; t++) {
         int64_t total = add_object(s, w, rank, t);
         if (total == 0) continue;
-        if (total * SPARSE < s->tile && total * SPARSE < rank) revisit(s, w, rank, t);
-        else scan(s, w, rank, t, shard);
+        if (total * SPARSE < s->tile && total * SPARSE < rank)
+            revisit(s, w, rank, t);
+        else
+            scan(s, w, rank, t, shard);
     }
     share(s, rank, w->best, w->n_best);
 }
@@ -336,7 +358,7 @@ static pen_status search_shard(void *arg, int64_t shard, int worker_number, pen_
     return worker_number == 0 && s->model ? pen__model_tick(s->model, done, error) : PEN_OK;
 }
 
-/* ---- lists by tiles -------------------------------------------------------------------------------------------------- */
+/* ---- lists by tiles ---------------------------------------------------------------------------------------------- */
 
 /* Falling popularity, equal ones by number: a counting sort. */
 static pen_status renumber(search *s, pen_error *error)
@@ -364,7 +386,8 @@ static pen_status permute_terms(search *s, pen_error *error)
 {
     const pen__terms *from = &s->v->terms;
     s->terms.constant = from->constant;
-    const float *const old[] = {from->count, from->scale, from->left, from->right == from->left ? NULL : from->right, from->offset};
+    const float *const old[] = {from->count, from->scale, from->left, from->right == from->left ? NULL : from->right,
+                                from->offset};
     float **const new[] = {&s->terms.count, &s->terms.scale, &s->terms.left, &s->terms.right, &s->terms.offset};
     for (size_t i = 0; i < sizeof old / sizeof *old; i++) {
         if (!old[i]) continue;
@@ -394,14 +417,16 @@ static int64_t first_at_least(const int32_t *column, int64_t low, int64_t high, 
 {
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
-        if (column[middle] < f) low = middle + 1;
-        else high = middle;
+        if (column[middle] < f)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low;
 }
 
-/* Fills the lists of a range of features, going through the objects by rank: what is written stays in cache. The value of an
- * event is x_of where sums need it: the object's own, in the order of by_object. */
+/* Fills the lists of a range of features, going through the objects by rank: what is written stays in cache. The value
+ * of an event is x_of where sums need it: the object's own, in the order of by_object. */
 static pen_status fill_shard(void *arg, int64_t shard, int worker_number, pen_error *error)
 {
     (void)worker_number;
@@ -415,7 +440,8 @@ static pen_status fill_shard(void *arg, int64_t shard, int worker_number, pen_er
         int32_t o = s->object[r], t = r / s->tile;
         if (r % s->tile == 0) memset(filled, 0, (size_t)n * sizeof *filled);
         const int64_t *begin = s->lists.begin + (size_t)t * ((size_t)s->v->n_features + 1);
-        for (int64_t e = first_at_least(rows->column, rows->begin[o], rows->begin[o + 1], first); e < rows->begin[o + 1]; e++) {
+        for (int64_t e = first_at_least(rows->column, rows->begin[o], rows->begin[o + 1], first);
+             e < rows->begin[o + 1]; e++) {
             int64_t f = rows->column[e];
             if (f >= first + n) break;
             s->lists.place[e] = filled[f - first]++;
@@ -447,7 +473,7 @@ static pen_status make_lists(search *s, pen_error *error)
     return pen__parallel(s->ctx, FEATURE_SHARDS, fill_shard, s, error);
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------------------------- */
+/* ---- the whole --------------------------------------------------------------------------------------------------- */
 
 static pen_status make_workers(search *s, pen_error *error)
 {
@@ -455,8 +481,10 @@ static pen_status make_workers(search *s, pen_error *error)
     PEN_TRY(PEN_NEW_ZERO(s->ctx, s->worker, n));
     for (int i = 0; i < n; i++) {
         worker *w = &s->worker[i];
-        if (s->v->use_moments) PEN_TRY(PEN_NEW_ZERO(s->ctx, w->moments, s->tile));
-        else PEN_TRY(PEN_NEW_ZERO(s->ctx, w->sum, s->tile));
+        if (s->v->use_moments)
+            PEN_TRY(PEN_NEW_ZERO(s->ctx, w->moments, s->tile));
+        else
+            PEN_TRY(PEN_NEW_ZERO(s->ctx, w->sum, s->tile));
         PEN_TRY(PEN_NEW_ZERO(s->ctx, w->threshold, s->n + CHUNK));
         PEN_TRY(PEN_NEW_ZERO(s->ctx, w->fresh, s->n_tiles));
         PEN_TRY(PEN_NEW(s->ctx, w->best, s->room));
@@ -474,11 +502,20 @@ static void search_free(search *s)
         pen__free(s->ctx, w->fresh);
         pen__free(s->ctx, w->best);
     }
-    float *const terms[] = {s->terms.count, s->terms.scale, s->terms.left, s->terms.right == s->terms.left ? NULL : s->terms.right,
-                            s->terms.offset};
+    float *const terms[] = {s->terms.count, s->terms.scale, s->terms.left,
+                            s->terms.right == s->terms.left ? NULL : s->terms.right, s->terms.offset};
     for (size_t i = 0; i < sizeof terms / sizeof *terms; i++) pen__free(s->ctx, terms[i]);
-    void *const rest[] = {s->worker, s->object, s->rank, s->lists.begin, s->lists.number, s->lists.value, s->lists.place, s->n_key,
-                          (void *)(uintptr_t)s->threshold, (void *)(uintptr_t)s->lock, s->key};
+    void *const rest[] = {s->worker,
+                          s->object,
+                          s->rank,
+                          s->lists.begin,
+                          s->lists.number,
+                          s->lists.value,
+                          s->lists.place,
+                          s->n_key,
+                          (void *)(uintptr_t)s->threshold,
+                          (void *)(uintptr_t)s->lock,
+                          s->key};
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) pen__free(s->ctx, rest[i]);
 }
 
@@ -499,8 +536,8 @@ static pen_status sort_shard(void *arg, int64_t shard, int worker_number, pen_er
     return PEN_OK;
 }
 
-pen_status pen__neighbours_find(pen_context *ctx, pen_model *model, const pen__vectors *vectors, int32_t k, pen__neighbours *out,
-                                pen_error *error)
+pen_status pen__neighbours_find(pen_context *ctx, pen_model *model, const pen__vectors *vectors, int32_t k,
+                                pen__neighbours *out, pen_error *error)
 {
     *out = (pen__neighbours){.ctx = ctx, .n = vectors->n_objects, .k = k};
     search s = {.ctx = ctx, .model = model, .v = vectors, .n = vectors->n_objects, .k = k};
@@ -557,7 +594,8 @@ void pen__neighbours_free(pen__neighbours *neighbours)
     *neighbours = (pen__neighbours){0};
 }
 
-uint64_t pen__neighbours_memory(int64_t n_objects, int64_t n_features, int64_t n_events, int32_t k, bool valued, int n_workers)
+uint64_t pen__neighbours_memory(int64_t n_objects, int64_t n_features, int64_t n_events, int32_t k, bool valued,
+                                int n_workers)
 {
     int64_t tile = valued ? MOMENT_TILE : TILE, tiles = (n_objects + tile - 1) / tile, room = room_of(n_objects, k);
     uint64_t matrix = (uint64_t)tiles * 8 * ((uint64_t)n_features + 1) + (valued ? 10u : 6u) * (uint64_t)n_events;

@@ -8,23 +8,24 @@
 typedef struct pen__neighbours {
     pen_context *ctx;
     int32_t n, k;
-    int64_t *begin;    /* n + 1 */
-    uint64_t *key;     /* n x room: similarity and number in one, sorted */
+    int64_t *begin; /* n + 1 */
+    uint64_t *key;  /* n x room: similarity and number in one, sorted */
     int32_t room;
 } pen__neighbours;
 
 /* `model` (may be NULL) gets the progress, in events. */
-pen_status pen__neighbours_find(pen_context *ctx, pen_model *model, const pen__vectors *vectors, int32_t k, pen__neighbours *out,
-                                pen_error *error);
+pen_status pen__neighbours_find(pen_context *ctx, pen_model *model, const pen__vectors *vectors, int32_t k,
+                                pen__neighbours *out, pen_error *error);
 
 /* Writes them out: begin[n] numbers and similarities. */
 void pen__neighbours_write(const pen__neighbours *neighbours, double power, int32_t *number, float *similarity);
 void pen__neighbours_free(pen__neighbours *neighbours);
 
 /* Bytes that pen__neighbours_find holds at its largest, for a model of this size. */
-uint64_t pen__neighbours_memory(int64_t n_objects, int64_t n_features, int64_t n_events, int32_t k, bool valued, int n_workers);
+uint64_t pen__neighbours_memory(int64_t n_objects, int64_t n_features, int64_t n_events, int32_t k, bool valued,
+                                int n_workers);
 
-/* ---- the best of many, by one integer: also for user-knn's choice ------------------------------------------------------ */
+/* ---- the best of many, by one integer: also for user-knn's choice ------------------------------------------------ */
 
 /* A positive similarity and a number as one key: larger is better (more similar, then the smaller number). */
 static inline uint64_t pen__neighbour_key(float similarity, int32_t number)
@@ -42,7 +43,7 @@ static inline float pen__neighbour_similarity(uint64_t key)
     return similarity;
 }
 
-static inline int32_t pen__neighbour_number(uint64_t key) { return (int32_t)~(uint32_t)key; }
+static inline int32_t pen__neighbour_number(uint64_t key) { return (int32_t) ~(uint32_t)key; }
 
 /* Puts the k largest of n keys first, in no order (all of them where n <= k). */
 void pen__neighbours_select(uint64_t *key, int64_t n, int64_t k);

@@ -8,7 +8,8 @@
 
 typedef struct pen__reasons {
     pen__reason *out;
-    int32_t first, n, cap; /* out[first .. n) are the largest so far, falling by size; one place of cap is left for the rest */
+    /* out[first .. n) are the largest so far, falling by size; one place of cap is left for the rest */
+    int32_t first, n, cap;
     double rest;
     bool more;
 } pen__reasons;

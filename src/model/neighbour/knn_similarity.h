@@ -4,16 +4,17 @@
  *   ranking: a missing event is a zero. All that a pair needs is its dot product, and one or two sums of each object.
  *   rating (`corated`): a missing rating is unknown. A pair is compared over the features that both have: six sums.
  *
- * With s(o, p) the similarity of p as o sees it, n the number of features in common, q = |x|^2, N the number of features:
- *   cosine           ranking: x_o . x_p / (q_o^alpha q_p^(1 - alpha) + shrink); alpha = 1/2 is the cosine, others the asymmetric
+ * With s(o, p) the similarity of p as o sees it, n the number of features in common, q = |x|^2, N the number of
+ * features:
+ *   cosine           ranking: x_o . x_p / (q_o^alpha q_p^(1 - alpha) + shrink); 1/2 is the cosine, else asymmetric
  *                    cosine (Aiolli, RecSys 2013). rating: the same over common features, times n / (n + shrink)
  *   adjusted-cosine  the cosine of values less their feature's mean (Sarwar et al., WWW 2001)
  *   pearson          the cosine of values less their object's mean (ranking: over all N; rating: over the common ones)
  *   msd              1 / (1 + mean squared difference); ranking: over the features that either has
  *   jaccard          n / (n_o + n_p - n + shrink)
  *   tversky          n / (n + tversky_alpha (n_o - n) + tversky_beta (n_p - n) + shrink)
- * and all of them to the power `power` (case amplification: Breese et al., UAI 1998). Only positive ones count, and only of pairs
- * with at least min_support features in common.
+ * and all of them to the power `power` (case amplification: Breese et al., UAI 1998). Only positive ones count, and
+ * only of pairs with at least min_support features in common.
  */
 #ifndef PEN_MODEL_KNN_SIMILARITY_H
 #define PEN_MODEL_KNN_SIMILARITY_H
@@ -31,40 +32,100 @@ typedef struct pen__similarity {
 } pen__similarity;
 
 /* Reads the parameters below and refuses those that do not fit together. */
-pen_status pen__similarity_of(const pen__model_class *class, const pen__params *params, int32_t task, pen__similarity *out,
-                              pen_error *error);
+pen_status pen__similarity_of(const pen__model_class *class, const pen__params *params, int32_t task,
+                              pen__similarity *out, pen_error *error);
 
 /* The rows that both models' parameter tables share. */
-#define PEN__SIMILARITY_PARAMS \
-    {.name = "similarity", .type = PEN_PARAM_CHOICE, .standard = "cosine", \
-     .choices = "cosine|adjusted-cosine|pearson|msd|jaccard|tversky", .doc = "how alike two of them are"}, \
-    {.name = "weighting", .type = PEN_PARAM_CHOICE, .standard = "none", .choices = "none|tfidf|bm25", \
-     .doc = "ranking: weights of the events before the cosine, Pearson or adjusted cosine"}, \
-    {.name = "shrink", .type = PEN_PARAM_REAL, .standard = "10", .low = 0, .high = 1e6, .log_scale = 1, \
-     .doc = "distrust of few: ranking: added to the denominator; rating: similarity times n / (n + shrink), n in common"}, \
-    {.name = "min_support", .type = PEN_PARAM_INT, .standard = "1", .low = 1, .high = 1e6, .doc = "fewest events in common"}, \
-    {.name = "power", .type = PEN_PARAM_REAL, .standard = "1", .low = 0.1, .high = 10, .doc = "exponent of the similarity (case amplification)"}, \
-    {.name = "alpha", .type = PEN_PARAM_REAL, .standard = "0.5", .low = 0, .high = 1, \
-     .doc = "ranking: exponent of the asymmetric cosine, 0.5 the plain one"}, \
-    {.name = "tversky_alpha", .type = PEN_PARAM_REAL, .standard = "1", .low = 0, .high = 10, .doc = "tversky: weight of what only it has"}, \
-    {.name = "tversky_beta", .type = PEN_PARAM_REAL, .standard = "1", .low = 0, .high = 10, .doc = "tversky: weight of what only the other has"}, \
-    {.name = "bm25_k1", .type = PEN_PARAM_REAL, .standard = "1.2", .low = 0, .high = 1000, .doc = "bm25: where repeated events saturate"}, \
-    {.name = "bm25_b", .type = PEN_PARAM_REAL, .standard = "0.75", .low = 0, .high = 1, .doc = "bm25: how much many events are held against it"}, \
-    {.name = "residuals", .type = PEN_PARAM_BOOL, .standard = "yes", \
-     .doc = "rating: compare what mean and biases leave (no: the ratings themselves)"}, \
-    {.name = "damping", .type = PEN_PARAM_REAL, .standard = "0.5", .low = 0, .high = 1000, \
-     .doc = "rating: added to the sum of similarities, so that few or weak neighbours move the baseline less"}, \
-    {.name = "regularization", .type = PEN_PARAM_REAL, .standard = "5", .low = 0, .high = 1e6, .log_scale = 1, \
-     .doc = "rating: pull of the items' biases to zero, in events"}, \
-    {.name = "regularization_user", .type = PEN_PARAM_REAL, .standard = "5", .low = 0, .high = 1e6, .log_scale = 1, \
-     .doc = "rating: pull of the users' biases to zero, in events"}
+#define PEN__SIMILARITY_PARAMS                                                                                         \
+    {.name = "similarity",                                                                                             \
+     .type = PEN_PARAM_CHOICE,                                                                                         \
+     .standard = "cosine",                                                                                             \
+     .choices = "cosine|adjusted-cosine|pearson|msd|jaccard|tversky",                                                  \
+     .doc = "how alike two of them are"},                                                                              \
+        {.name = "weighting",                                                                                          \
+         .type = PEN_PARAM_CHOICE,                                                                                     \
+         .standard = "none",                                                                                           \
+         .choices = "none|tfidf|bm25",                                                                                 \
+         .doc = "ranking: weights of the events before the cosine, Pearson or adjusted cosine"},                       \
+        {.name = "shrink",                                                                                             \
+         .type = PEN_PARAM_REAL,                                                                                       \
+         .standard = "10",                                                                                             \
+         .low = 0,                                                                                                     \
+         .high = 1e6,                                                                                                  \
+         .log_scale = 1,                                                                                               \
+         .doc = "distrust of few: ranking: added to the denominator; rating: similarity times n / (n + shrink), n in " \
+                "common"},                                                                                             \
+        {.name = "min_support",                                                                                        \
+         .type = PEN_PARAM_INT,                                                                                        \
+         .standard = "1",                                                                                              \
+         .low = 1,                                                                                                     \
+         .high = 1e6,                                                                                                  \
+         .doc = "fewest events in common"},                                                                            \
+        {.name = "power",                                                                                              \
+         .type = PEN_PARAM_REAL,                                                                                       \
+         .standard = "1",                                                                                              \
+         .low = 0.1,                                                                                                   \
+         .high = 10,                                                                                                   \
+         .doc = "exponent of the similarity (case amplification)"},                                                    \
+        {.name = "alpha",                                                                                              \
+         .type = PEN_PARAM_REAL,                                                                                       \
+         .standard = "0.5",                                                                                            \
+         .low = 0,                                                                                                     \
+         .high = 1,                                                                                                    \
+         .doc = "ranking: exponent of the asymmetric cosine, 0.5 the plain one"},                                      \
+        {.name = "tversky_alpha",                                                                                      \
+         .type = PEN_PARAM_REAL,                                                                                       \
+         .standard = "1",                                                                                              \
+         .low = 0,                                                                                                     \
+         .high = 10,                                                                                                   \
+         .doc = "tversky: weight of what only it has"},                                                                \
+        {.name = "tversky_beta",                                                                                       \
+         .type = PEN_PARAM_REAL,                                                                                       \
+         .standard = "1",                                                                                              \
+         .low = 0,                                                                                                     \
+         .high = 10,                                                                                                   \
+         .doc = "tversky: weight of what only the other has"},                                                         \
+        {.name = "bm25_k1",                                                                                            \
+         .type = PEN_PARAM_REAL,                                                                                       \
+         .standard = "1.2",                                                                                            \
+         .low = 0,                                                                                                     \
+         .high = 1000,                                                                                                 \
+         .doc = "bm25: where repeated events saturate"},                                                               \
+        {.name = "bm25_b",                                                                                             \
+         .type = PEN_PARAM_REAL,                                                                                       \
+         .standard = "0.75",                                                                                           \
+         .low = 0,                                                                                                     \
+         .high = 1,                                                                                                    \
+         .doc = "bm25: how much many events are held against it"},                                                     \
+        {.name = "residuals",                                                                                          \
+         .type = PEN_PARAM_BOOL,                                                                                       \
+         .standard = "yes",                                                                                            \
+         .doc = "rating: compare what mean and biases leave (no: the ratings themselves)"},                            \
+        {.name = "damping",                                                                                            \
+         .type = PEN_PARAM_REAL,                                                                                       \
+         .standard = "0.5",                                                                                            \
+         .low = 0,                                                                                                     \
+         .high = 1000,                                                                                                 \
+         .doc = "rating: added to the sum of similarities, so that few or weak neighbours move the baseline less"},    \
+        {.name = "regularization",                                                                                     \
+         .type = PEN_PARAM_REAL,                                                                                       \
+         .standard = "5",                                                                                              \
+         .low = 0,                                                                                                     \
+         .high = 1e6,                                                                                                  \
+         .log_scale = 1,                                                                                               \
+         .doc = "rating: pull of the items' biases to zero, in events"},                                               \
+    {                                                                                                                  \
+        .name = "regularization_user", .type = PEN_PARAM_REAL, .standard = "5", .low = 0, .high = 1e6, .log_scale = 1, \
+        .doc = "rating: pull of the users' biases to zero, in events"                                                  \
+    }
 
 /* What the formulas need of each object: n floats an array, those that a kind does not use are NULL. */
 typedef struct pen__terms {
     float *count; /* features that it has */
     float *scale; /* its weighted vector is scale times what was summed (binary data); NULL: 1 */
-    float *left, *right; /* its part of the denominator as o and as p; infinite where it has no norm. May be one array */
-    float *offset; /* subtracted from the dot product: see pen__similarity_row */
+    /* its part of the denominator as o and as p; infinite where it has no norm. May be one array */
+    float *left, *right;
+    float *offset;   /* subtracted from the dot product: see pen__similarity_row */
     double constant; /* of the offset: adjusted cosine's sum of squared feature means */
 } pen__terms;
 
@@ -73,14 +134,15 @@ typedef struct pen__moments {
     float n, x, xx, unused, y, yy, xy, unused2;
 } pen__moments;
 
-/* Turns dot[j], the dot product of o = own[at] with others[begin + j], into s(o, other), 0 where `dot` is below min_dot; with
- * `mirror` into s(other, o). `out` is another array than `dot`. */
+/* Turns dot[j], the dot product of o = own[at] with others[begin + j], into s(o, other), 0 where `dot` is below
+ * min_dot; with `mirror` into s(other, o). `out` is another array than `dot`. */
 void pen__similarity_row(const pen__similarity *similarity, const pen__terms *own, int64_t at, const pen__terms *others,
                          int64_t begin, int64_t n, bool mirror, float min_dot, const float *dot, float *out);
 
 /* The same from moments: for ratings, and for ranking where a pair's count is needed beside its dot product. */
-void pen__similarity_moments(const pen__similarity *similarity, const pen__terms *own, int64_t at, const pen__terms *others,
-                             int64_t begin, int64_t n, bool mirror, const pen__moments *moments, float *out);
+void pen__similarity_moments(const pen__similarity *similarity, const pen__terms *own, int64_t at,
+                             const pen__terms *others, int64_t begin, int64_t n, bool mirror,
+                             const pen__moments *moments, float *out);
 
 /* Whether s(o, p) may differ from s(p, o). */
 static inline bool pen__similarity_asymmetric(const pen__similarity *s)

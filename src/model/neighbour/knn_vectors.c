@@ -1,8 +1,9 @@
 /* Weighting, norms and centring of the sparse vectors under item-knn and user-knn. O(events), in parallel over rows.
  *
  * Weights are those of information retrieval with objects as documents and features as terms: TF-IDF is
- * sqrt(v) log((1 + N) / (1 + n_f)), BM25 v (k1 + 1) / (v + k1 (1 - b + b length_o / mean length)) log((1 + N) / (1 + n_f)), N
- * objects of which n_f have the feature (Robertson and Zaragoza 2009; on a log of events: Ferrari Dacrema et al., TOIS 2021). */
+ * sqrt(v) log((1 + N) / (1 + n_f)), BM25 v (k1 + 1) / (v + k1 (1 - b + b length_o / mean length)) log((1 + N) / (1 +
+ * n_f)), N objects of which n_f have the feature (Robertson and Zaragoza 2009; on a log of events: Ferrari Dacrema et
+ * al., TOIS 2021). */
 #include "model/neighbour/knn_vectors.h"
 
 #include <math.h>
@@ -26,7 +27,8 @@ static pen_status sweep_shard(void *arg, int64_t shard, int worker, pen_error *e
 {
     (void)worker, (void)error;
     const sweep *s = arg;
-    int64_t n_shards = pen__shards(s->rows->n_rows, GRAIN), end = pen__shard_begin(s->rows->n_rows, n_shards, shard + 1);
+    int64_t n_shards = pen__shards(s->rows->n_rows, GRAIN),
+            end = pen__shard_begin(s->rows->n_rows, n_shards, shard + 1);
     for (int64_t r = pen__shard_begin(s->rows->n_rows, n_shards, shard); r < end; r++) {
         double sum = 0, weight = s->regularization + (double)(s->rows->begin[r + 1] - s->rows->begin[r]);
         for (int64_t e = s->rows->begin[r]; e < s->rows->begin[r + 1]; e++)
@@ -36,8 +38,8 @@ static pen_status sweep_shard(void *arg, int64_t shard, int worker, pen_error *e
     return PEN_OK;
 }
 
-pen_status pen__estimates_fit(pen_context *ctx, const pen__rows *by_user, const pen__rows *by_item, pen__estimates *estimates,
-                              float *user, float *item, pen_error *error)
+pen_status pen__estimates_fit(pen_context *ctx, const pen__rows *by_user, const pen__rows *by_item,
+                              pen__estimates *estimates, float *user, float *item, pen_error *error)
 {
     memset(user, 0, (size_t)by_user->n_rows * sizeof *user);
     memset(item, 0, (size_t)by_item->n_rows * sizeof *item);
@@ -55,11 +57,12 @@ pen_status pen__estimates_fit(pen_context *ctx, const pen__rows *by_user, const 
 double pen__estimates_user(const pen__estimates *estimates, const pen__user *user)
 {
     double sum = 0, weight = estimates->regularization_user + (double)user->n;
-    for (int64_t e = 0; e < user->n; e++) sum += (double)user->value[e] - estimates->mean - (double)estimates->item[user->item[e]];
+    for (int64_t e = 0; e < user->n; e++)
+        sum += (double)user->value[e] - estimates->mean - (double)estimates->item[user->item[e]];
     return weight > 0 ? sum / weight : 0;
 }
 
-/* ---- one vector ---------------------------------------------------------------------------------------------------- */
+/* ---- one vector -------------------------------------------------------------------------------------------------- */
 
 static inline double value_of(const float *value, int64_t e) { return value ? (double)value[e] : 1; }
 
@@ -84,15 +87,19 @@ static double frequency(const pen__vectors *v, double value, double length)
 static double weigh(const pen__vectors *v, double value, double length, double own_bias, int32_t feature)
 {
     if (v->similarity->corated) {
-        if (v->feature_bias) value -= v->estimates.mean + own_bias + (double)v->feature_bias[feature];
-        else if (v->similarity->kind == PEN_PEARSON) value -= v->estimates.mean; /* changes nothing but rounding */
+        if (v->feature_bias)
+            value -= v->estimates.mean + own_bias + (double)v->feature_bias[feature];
+        else if (v->similarity->kind == PEN_PEARSON)
+            value -= v->estimates.mean; /* changes nothing but rounding */
         return value - (v->feature_mean ? v->feature_mean[feature] : 0);
     }
     return frequency(v, value, length) * (v->idf ? (double)v->idf[feature] : 1);
 }
 
-/* The terms of one object from its sums: count, squares of weighted values, their sum, their product with the features' means. */
-static void fill_terms(const pen__vectors *v, pen__terms *t, int64_t at, double count, double square, double sum, double with_mean)
+/* The terms of one object from its sums: count, squares of weighted values, their sum, their product with the features'
+ * means. */
+static void fill_terms(const pen__vectors *v, pen__terms *t, int64_t at, double count, double square, double sum,
+                       double with_mean)
 {
     const pen__similarity *s = v->similarity;
     double norm = square;
@@ -117,8 +124,8 @@ static void fill_terms(const pen__vectors *v, pen__terms *t, int64_t at, double 
 }
 
 /* Terms of object `at` (0 for a query) from its events; writes the weighted values where they are kept. */
-static void object(const pen__vectors *v, int64_t n, const int32_t *feature, const float *value, double own_bias, float *weighted,
-                   pen__terms *t, int64_t at)
+static void object(const pen__vectors *v, int64_t n, const int32_t *feature, const float *value, double own_bias,
+                   float *weighted, pen__terms *t, int64_t at)
 {
     double length = length_of(n, value), square = 0, sum = 0, with_mean = 0;
     bool weighed_by_scale = t->scale != NULL;
@@ -143,7 +150,7 @@ void pen__vectors_query(const pen__vectors *v, int64_t n, const int32_t *feature
     for (int64_t e = 0; e < n; e++) weighted[e] = v->weight ? v->weight[feature[e]] : 1;
 }
 
-/* ---- all vectors --------------------------------------------------------------------------------------------------- */
+/* ---- all vectors ------------------------------------------------------------------------------------------------- */
 
 static int64_t row_shards(int64_t n_rows) { return pen__shards(n_rows, GRAIN); }
 
@@ -156,7 +163,8 @@ static pen_status object_shard(void *arg, int64_t shard, int worker, pen_error *
     for (int64_t o = pen__shard_begin(rows->n_rows, n_shards, shard); o < end; o++) {
         int64_t at = rows->begin[o];
         object(v, rows->begin[o + 1] - at, rows->column + at, rows->value ? rows->value + at : NULL,
-               v->object_bias ? (double)v->object_bias[o] : 0, v->object_value ? v->object_value + at : NULL, &v->terms, o);
+               v->object_bias ? (double)v->object_bias[o] : 0, v->object_value ? v->object_value + at : NULL, &v->terms,
+               o);
     }
     return PEN_OK;
 }
@@ -191,12 +199,14 @@ bool pen__rows_constant(const pen__rows *rows)
     return true;
 }
 
-/* Rating: the mean of a feature's ratings. Ranking: of its weighted values, missing ones being zeros, which needs lengths. */
+/* Rating: the mean of a feature's ratings. Ranking: of its weighted values, missing ones being zeros, which needs
+ * lengths. */
 static void find_feature_means(pen__vectors *v, const double *length)
 {
     const pen__rows *rows = v->by_feature;
     for (int64_t f = 0; f < rows->n_rows; f++) {
-        double sum = 0, n = v->similarity->corated ? (double)(rows->begin[f + 1] - rows->begin[f]) : (double)v->n_objects;
+        double sum = 0,
+               n = v->similarity->corated ? (double)(rows->begin[f + 1] - rows->begin[f]) : (double)v->n_objects;
         for (int64_t e = rows->begin[f]; e < rows->begin[f + 1]; e++) {
             double value = value_of(rows->value, e);
             sum += v->similarity->corated ? value : weigh(v, value, length[rows->column[e]], 0, (int32_t)f);
@@ -225,7 +235,8 @@ static pen_status terms_new(pen__vectors *v, bool scaled, pen_error *error)
     PEN_TRY(PEN_NEW(v->ctx, v->terms.left, v->n_objects));
     v->terms.right = v->terms.left;
     if (s->alpha != 0.5) PEN_TRY(PEN_NEW(v->ctx, v->terms.right, v->n_objects));
-    if (s->kind == PEN_PEARSON || s->kind == PEN_ADJUSTED_COSINE) PEN_TRY(PEN_NEW(v->ctx, v->terms.offset, v->n_objects));
+    if (s->kind == PEN_PEARSON || s->kind == PEN_ADJUSTED_COSINE)
+        PEN_TRY(PEN_NEW(v->ctx, v->terms.offset, v->n_objects));
     return PEN_OK;
 }
 
@@ -247,8 +258,12 @@ pen_status pen__vectors_make(pen_context *ctx, const pen__similarity *similarity
                              pen__vectors *out, pen_error *error)
 {
     pen__vectors *v = out;
-    *v = (pen__vectors){.ctx = ctx, .similarity = similarity, .by_object = by_object, .by_feature = by_feature,
-                        .n_objects = (int32_t)by_object->n_rows, .n_features = (int32_t)by_feature->n_rows};
+    *v = (pen__vectors){.ctx = ctx,
+                        .similarity = similarity,
+                        .by_object = by_object,
+                        .by_feature = by_feature,
+                        .n_objects = (int32_t)by_object->n_rows,
+                        .n_features = (int32_t)by_feature->n_rows};
     pen_status status = PEN_OK;
     double *length = NULL;
     bool valued;
@@ -290,14 +305,17 @@ done:
 void pen__vectors_free(pen__vectors *v)
 {
     if (!v->ctx) return;
-    float *const floats[] = {v->object_value, v->feature_value, v->weight, v->idf, v->terms.count, v->terms.scale, v->terms.left,
-                             v->terms.right == v->terms.left ? NULL : v->terms.right, v->terms.offset};
+    float *const floats[] = {
+        v->object_value, v->feature_value, v->weight,     v->idf,
+        v->terms.count,  v->terms.scale,   v->terms.left, v->terms.right == v->terms.left ? NULL : v->terms.right,
+        v->terms.offset};
     for (size_t i = 0; i < sizeof floats / sizeof *floats; i++) pen__free(v->ctx, floats[i]);
     pen__free(v->ctx, v->feature_mean);
     *v = (pen__vectors){0};
 }
 
-uint64_t pen__vectors_memory(const pen__similarity *similarity, int64_t n_objects, int64_t n_features, int64_t n_events, bool valued)
+uint64_t pen__vectors_memory(const pen__similarity *similarity, int64_t n_objects, int64_t n_features, int64_t n_events,
+                             bool valued)
 {
     uint64_t values = valued || similarity->corated || similarity->kind == PEN_MSD ? 8 * (uint64_t)n_events : 0;
     return values + 28 * (uint64_t)n_objects + 20 * (uint64_t)n_features;

@@ -1,15 +1,17 @@
-/* user-knn: what people like you had. A user's k most similar users are found when the question comes, by one sparse product of
- * the history with the items' columns, so a new user, a changed history and a training user are answered alike, and the model is
- * the training matrix in both orders: never users x users. A score is the sum of the neighbours' similarities to the user over
- * those who had the item; a rating the baseline plus the weighted mean of what the k most similar raters' ratings leave of theirs.
+/* user-knn: what people like you had. A user's k most similar users are found when the question comes, by one sparse
+ * product of the history with the items' columns, so a new user, a changed history and a training user are answered
+ * alike, and the model is the training matrix in both orders: never users x users. A score is the sum of the
+ * neighbours' similarities to the user over those who had the item; a rating the baseline plus the weighted mean of
+ * what the k most similar raters' ratings leave of theirs.
  *
- * Neighbours who have nothing that the history lacks take no place among the k: they could add nothing (among them the user's
- * own row, when the history is that of a training user).
+ * Neighbours who have nothing that the history lacks take no place among the k: they could add nothing (among them the
+ * user's own row, when the history is that of a training user).
  *
- * Cost: nothing to fit but the sums of each user; a question adds sum over the history of n_i products, n_i the item's events.
+ * Cost: nothing to fit but the sums of each user; a question adds sum over the history of n_i products, n_i the item's
+ * events.
  *
- * Resnick et al.: "GroupLens: an open architecture for collaborative filtering of netnews" (CSCW 1994); Herlocker, Konstan,
- * Borchers, Riedl: "An algorithmic framework for performing collaborative filtering" (SIGIR 1999). */
+ * Resnick et al.: "GroupLens: an open architecture for collaborative filtering of netnews" (CSCW 1994); Herlocker,
+ * Konstan, Borchers, Riedl: "An algorithmic framework for performing collaborative filtering" (SIGIR 1999). */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,30 +24,34 @@
 #include "model/neighbour/knn_neighbours.h"
 #include "model/neighbour/knn_reasons.h"
 
-enum { STRETCH = 1024, SPARE = 16 }; /* users looked through at a time; places beyond k for neighbours with nothing new */
+/* users looked through at a time; places beyond k for neighbours with nothing new */
+enum { STRETCH = 1024, SPARE = 16 };
 
 typedef struct state {
     pen__rows by_user, by_item; /* the training matrix; value NULL: all are 1 */
     pen__similarity similarity;
-    pen__vectors vectors;       /* users as objects */
-    pen__estimates estimates;   /* rating only */
+    pen__vectors vectors;     /* users as objects */
+    pen__estimates estimates; /* rating only */
     double damping;
     int32_t k;
 } state;
 
-/* ---- fitting ---------------------------------------------------------------------------------------------------------- */
+/* ---- fitting ----------------------------------------------------------------------------------------------------- */
 
 static uint64_t memory(const pen__params *params, const pen__train *train)
 {
     pen__similarity similarity;
-    if (pen__similarity_of(pen__model_class_find("user-knn"), params, train->task, &similarity, NULL) != PEN_OK) return 0;
+    if (pen__similarity_of(pen__model_class_find("user-knn"), params, train->task, &similarity, NULL) != PEN_OK)
+        return 0;
     bool valued = train->task == PEN_TASK_RATE || !pen__rows_constant(&train->by_user);
     return pen__vectors_memory(&similarity, train->n_users, train->n_items, train->n_events, valued) +
            (valued ? 16u : 8u) * (uint64_t)train->n_events + 12 * ((uint64_t)train->n_users + (uint64_t)train->n_items);
 }
 
-/* Copies one order of the matrix into tensors: "user.begin", "user.item", "user.value" (left out where every value is 1). */
-static pen_status add_rows(pen_model *model, const pen__rows *rows, const char *side, const char *other, bool valued, pen_error *error)
+/* Copies one order of the matrix into tensors: "user.begin", "user.item", "user.value" (left out where every value is
+ * 1). */
+static pen_status add_rows(pen_model *model, const pen__rows *rows, const char *side, const char *other, bool valued,
+                           pen_error *error)
 {
     char name[48];
     int64_t n = rows->begin[rows->n_rows], *begin;
@@ -74,16 +80,17 @@ static pen_status fit(pen_model *model, const pen__train *train, pen_error *erro
     PEN_TRY(add_rows(model, &train->by_item, "item", "user", rating || !ones, error));
     if (!rating) return PEN_OK;
     float *user, *item;
-    pen__estimates estimates = {train->mean, pen__param(model, "regularization"), pen__param(model, "regularization_user"), NULL, NULL};
+    pen__estimates estimates = {train->mean, pen__param(model, "regularization"),
+                                pen__param(model, "regularization_user"), NULL, NULL};
     PEN_TRY(pen__model_add(model, "user.bias", PEN_F32, PEN_ROLE_PARAM, train->n_users, 0, 0, &user, error));
     PEN_TRY(pen__model_add(model, "item.bias", PEN_F32, PEN_ROLE_PARAM, train->n_items, 0, 0, &item, error));
     return pen__estimates_fit(model->ctx, &train->by_user, &train->by_item, &estimates, user, item, error);
 }
 
-/* ---- state ------------------------------------------------------------------------------------------------------------- */
+/* ---- state ------------------------------------------------------------------------------------------------------- */
 
-static pen_status bind_rows(const pen_model *model, const char *side, const char *other, int32_t n_rows, int32_t n_columns, pen__rows *out,
-                            pen_error *error)
+static pen_status bind_rows(const pen_model *model, const char *side, const char *other, int32_t n_rows,
+                            int32_t n_columns, pen__rows *out, pen_error *error)
 {
     char name[48];
     int64_t dims[3];
@@ -96,8 +103,9 @@ static pen_status bind_rows(const pen_model *model, const char *side, const char
     for (int32_t r = 0; sound && r < n_rows; r++) sound = out->begin[r] <= out->begin[r + 1];
     PEN_CHECK(sound, PEN_E_FORMAT, "user-knn: %s.begin does not rise from 0 to %lld", side, (long long)dims[0]);
     for (int64_t e = 0; e < out->begin[n_rows]; e++)
-        PEN_CHECK(out->column[e] >= 0 && out->column[e] < n_columns, PEN_E_FORMAT, "user-knn: event %lld of %s.%s is %d; 0 to %d is allowed",
-                  (long long)e, side, other, out->column[e], n_columns - 1);
+        PEN_CHECK(out->column[e] >= 0 && out->column[e] < n_columns, PEN_E_FORMAT,
+                  "user-knn: event %lld of %s.%s is %d; 0 to %d is allowed", (long long)e, side, other, out->column[e],
+                  n_columns - 1);
     snprintf(name, sizeof name, "%s.value", side);
     if (!pen__model_tensor(model, name)) return PEN_OK;
     return pen__model_get(model, name, PEN_F32, dims[0], 0, 0, NULL, &out->value, error);
@@ -112,14 +120,17 @@ static pen_status bind(pen_model *model, pen_error *error)
     PEN_TRY(pen__similarity_of(model->class, &model->params, model->task, &s->similarity, error));
     PEN_TRY(bind_rows(model, "user", "item", model->n_users, model->n_items, &s->by_user, error));
     PEN_TRY(bind_rows(model, "item", "user", model->n_items, model->n_users, &s->by_item, error));
-    PEN_CHECK(s->by_user.begin[model->n_users] == s->by_item.begin[model->n_items] && !s->by_user.value == !s->by_item.value &&
-              (!rating || s->by_user.value), PEN_E_FORMAT, "user-knn: the two orders of the training matrix do not agree");
+    PEN_CHECK(s->by_user.begin[model->n_users] == s->by_item.begin[model->n_items] &&
+                  !s->by_user.value == !s->by_item.value && (!rating || s->by_user.value),
+              PEN_E_FORMAT, "user-knn: the two orders of the training matrix do not agree");
     if (rating) {
-        s->estimates = (pen__estimates){model->mean, pen__param(model, "regularization"), pen__param(model, "regularization_user"), NULL, NULL};
+        s->estimates = (pen__estimates){model->mean, pen__param(model, "regularization"),
+                                        pen__param(model, "regularization_user"), NULL, NULL};
         PEN_TRY(pen__model_get(model, "user.bias", PEN_F32, model->n_users, 0, 0, NULL, &s->estimates.user, error));
         PEN_TRY(pen__model_get(model, "item.bias", PEN_F32, model->n_items, 0, 0, NULL, &s->estimates.item, error));
     }
-    return pen__vectors_make(model->ctx, &s->similarity, &s->by_user, &s->by_item, rating ? &s->estimates : NULL, true, &s->vectors, error);
+    return pen__vectors_make(model->ctx, &s->similarity, &s->by_user, &s->by_item, rating ? &s->estimates : NULL, true,
+                             &s->vectors, error);
 }
 
 static void unbind(pen_model *model)
@@ -129,23 +140,23 @@ static void unbind(pen_model *model)
     *s = (state){0};
 }
 
-/* ---- a question's neighbours ------------------------------------------------------------------------------------------------ */
+/* ---- a question's neighbours ------------------------------------------------------------------------------------- */
 
 /* Zeroed by the caller once; sums, share and known are zero between calls. */
 typedef struct pad {
     struct memo {
         uint64_t history; /* hash of the history whose similarities stand in `similar`; 0: none */
         double bias;      /* its user's */
-    } *memo;
-    uint64_t *key;        /* (n_users + STRETCH) */
-    float *sum;           /* (n_users), or NULL */
+    } * memo;
+    uint64_t *key;         /* (n_users + STRETCH) */
+    float *sum;            /* (n_users), or NULL */
     pen__moments *moments; /* (n_users), or NULL */
-    float *similar;       /* (n_users) */
-    float *weighted;      /* (n_items): of the history's events, the first n_items of them */
-    float *weighted_item; /* (n_items): the same by item, for reasons */
-    float *share;         /* (n_items) */
-    uint8_t *known;       /* (n_items) */
-    int32_t *found;       /* (STRETCH) */
+    float *similar;        /* (n_users) */
+    float *weighted;       /* (n_items): of the history's events, the first n_items of them */
+    float *weighted_item;  /* (n_items): the same by item, for reasons */
+    float *share;          /* (n_items) */
+    uint8_t *known;        /* (n_items) */
+    int32_t *found;        /* (STRETCH) */
 } pad;
 
 /* The next array in `bytes` (NULL: only the size is wanted), *at moves behind it. */
@@ -164,8 +175,10 @@ static size_t lay_out(const pen_model *model, char *bytes, pad *p)
     *p = (pad){0};
     p->memo = place(bytes, &at, 1, sizeof *p->memo);
     p->key = place(bytes, &at, n_users + STRETCH, sizeof *p->key);
-    if (s->vectors.use_moments) p->moments = place(bytes, &at, n_users, sizeof *p->moments);
-    else p->sum = place(bytes, &at, n_users, sizeof *p->sum);
+    if (s->vectors.use_moments)
+        p->moments = place(bytes, &at, n_users, sizeof *p->moments);
+    else
+        p->sum = place(bytes, &at, n_users, sizeof *p->sum);
     p->similar = place(bytes, &at, n_users, sizeof *p->similar);
     p->weighted = place(bytes, &at, n_items, sizeof *p->weighted);
     p->weighted_item = place(bytes, &at, n_items, sizeof *p->weighted_item);
@@ -183,7 +196,8 @@ static size_t scratch(const pen_model *model)
 
 static uint64_t history_hash(const pen__user *user)
 {
-    uint64_t hash = pen__mix64((uint64_t)(uint32_t)user->number + 1) ^ pen__hash(user->item, (size_t)user->n * sizeof *user->item);
+    uint64_t hash =
+        pen__mix64((uint64_t)(uint32_t)user->number + 1) ^ pen__hash(user->item, (size_t)user->n * sizeof *user->item);
     hash = pen__mix64(hash) ^ pen__hash(user->value, (size_t)user->n * sizeof *user->value);
     return hash ? hash : 1;
 }
@@ -214,8 +228,12 @@ static void compare(const pen_model *model, const pen__user *user, const pad *p)
     uint64_t hash = history_hash(user);
     if (p->memo->history == hash) return;
     float count, scale, left, right, offset;
-    pen__terms own = {&count, v->terms.scale ? &scale : NULL, v->terms.left ? &left : NULL,
-                      v->terms.right == v->terms.left ? (v->terms.left ? &left : NULL) : &right, v->terms.offset ? &offset : NULL, 0};
+    pen__terms own = {&count,
+                      v->terms.scale ? &scale : NULL,
+                      v->terms.left ? &left : NULL,
+                      v->terms.right == v->terms.left ? (v->terms.left ? &left : NULL) : &right,
+                      v->terms.offset ? &offset : NULL,
+                      0};
     int64_t n = user->n < model->n_items ? user->n : model->n_items; /* longer only where items are there many times */
     p->memo->bias = model->task == PEN_TASK_RATE ? pen__estimates_user(&s->estimates, user) : 0;
     pen__vectors_query(v, n, user->item, user->value, p->memo->bias, p->weighted, &own);
@@ -224,7 +242,8 @@ static void compare(const pen_model *model, const pen__user *user, const pad *p)
         pen__similarity_moments(&s->similarity, &own, 0, &v->terms, 0, model->n_users, false, p->moments, p->similar);
         memset(p->moments, 0, (size_t)model->n_users * sizeof *p->moments);
     } else {
-        pen__similarity_row(&s->similarity, &own, 0, &v->terms, 0, model->n_users, false, v->min_dot, p->sum, p->similar);
+        pen__similarity_row(&s->similarity, &own, 0, &v->terms, 0, model->n_users, false, v->min_dot, p->sum,
+                            p->similar);
         memset(p->sum, 0, (size_t)model->n_users * sizeof *p->sum);
     }
     if (user->number >= 0 && user->number < model->n_users) p->similar[user->number] = 0;
@@ -288,7 +307,7 @@ static inline double strength(const state *s, uint64_t key)
     return s->similarity.power == 1 ? similarity : pow(similarity, s->similarity.power);
 }
 
-/* ---- ratings ------------------------------------------------------------------------------------------------------------------ */
+/* ---- ratings ----------------------------------------------------------------------------------------------------- */
 
 /* The k most similar raters of the item into p->key: keys of their places in its column. */
 static int32_t raters(const pen_model *model, const pad *p, int32_t item)
@@ -310,7 +329,8 @@ static int32_t raters(const pen_model *model, const pad *p, int32_t item)
 /* What the baseline leaves of the rating at event e of the item's column. */
 static double left_over(const state *s, int64_t e, int32_t item)
 {
-    return (double)s->by_item.value[e] - s->estimates.mean - (double)s->estimates.user[s->by_item.column[e]] - (double)s->estimates.item[item];
+    return (double)s->by_item.value[e] - s->estimates.mean - (double)s->estimates.user[s->by_item.column[e]] -
+           (double)s->estimates.item[item];
 }
 
 static double predict(const pen_model *model, const pad *p, int32_t item)
@@ -339,11 +359,12 @@ static pen_status rate(const pen_model *model, const pen__user *user, int32_t it
     return PEN_OK;
 }
 
-/* ---- scores ------------------------------------------------------------------------------------------------------------------- */
+/* ---- scores ------------------------------------------------------------------------------------------------------ */
 
 static inline double event_value(const pen__rows *rows, int64_t e) { return rows->value ? (double)rows->value[e] : 1; }
 
-static pen_status score(const pen_model *model, const pen__user *user, void *scratch_bytes, float *scores, pen_error *error)
+static pen_status score(const pen_model *model, const pen__user *user, void *scratch_bytes, float *scores,
+                        pen_error *error)
 {
     (void)error;
     const state *s = model->state;
@@ -365,7 +386,7 @@ static pen_status score(const pen_model *model, const pen__user *user, void *scr
     return PEN_OK;
 }
 
-/* ---- reasons ----------------------------------------------------------------------------------------------------------------- */
+/* ---- reasons ----------------------------------------------------------------------------------------------------- */
 
 /* What item e of another's row adds to the sum that the similarity was made of; 1 where that is no sum of products. */
 static double part_of(const state *s, const pad *p, int64_t e)
@@ -375,8 +396,8 @@ static double part_of(const state *s, const pad *p, int64_t e)
     return s->vectors.object_value ? mine * (double)s->vectors.object_value[e] : mine;
 }
 
-/* Shares out `amount`, which comes by way of `other`, among the items that both have, in proportion to their parts of the
- * similarity (equally, where parts of both signs cancel), into p->share. */
+/* Shares out `amount`, which comes by way of `other`, among the items that both have, in proportion to their parts of
+ * the similarity (equally, where parts of both signs cancel), into p->share. */
 static void share_out(const state *s, const pad *p, int32_t other, double amount)
 {
     int64_t begin = s->by_user.begin[other], end = s->by_user.begin[other + 1], n = 0;
@@ -401,8 +422,10 @@ static int64_t event_of(const state *s, int32_t user, int32_t item)
     int64_t low = s->by_user.begin[user], end = s->by_user.begin[user + 1], high = end;
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
-        if (s->by_user.column[middle] < item) low = middle + 1;
-        else high = middle;
+        if (s->by_user.column[middle] < item)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low < end && s->by_user.column[low] == item ? low : -1;
 }
@@ -434,8 +457,8 @@ static void share_rating(const pen_model *model, const pen__user *user, const pa
     }
 }
 
-static pen_status explain(const pen_model *model, const pen__user *user, int32_t item, void *scratch_bytes, pen__reason *out, int32_t cap,
-                          int32_t *n, int32_t *exact, pen_error *error)
+static pen_status explain(const pen_model *model, const pen__user *user, int32_t item, void *scratch_bytes,
+                          pen__reason *out, int32_t cap, int32_t *n, int32_t *exact, pen_error *error)
 {
     (void)error;
     const state *s = model->state;
@@ -444,8 +467,10 @@ static pen_status explain(const pen_model *model, const pen__user *user, int32_t
     lay_out(model, scratch_bytes, &p);
     compare(model, user, &p);
     for (int64_t e = 0; e < user->n && e < model->n_items; e++) p.weighted_item[user->item[e]] = p.weighted[e];
-    if (rating) share_rating(model, user, &p, item);
-    else share_score(model, user, &p, item);
+    if (rating)
+        share_rating(model, user, &p, item);
+    else
+        share_score(model, user, &p, item);
     *n = 0;
     if (rating && cap > 0) {
         double base = s->estimates.mean + p.memo->bias + (double)s->estimates.item[item];
@@ -463,7 +488,12 @@ static pen_status explain(const pen_model *model, const pen__user *user, int32_t
 }
 
 static const pen_param params[] = {
-    {.name = "k", .type = PEN_PARAM_INT, .standard = "100", .low = 1, .high = 1e6, .log_scale = 1,
+    {.name = "k",
+     .type = PEN_PARAM_INT,
+     .standard = "100",
+     .low = 1,
+     .high = 1e6,
+     .log_scale = 1,
      .doc = "neighbours of a user; when rating, the most similar raters that one prediction uses"},
     PEN__SIMILARITY_PARAMS,
 };
@@ -472,10 +502,12 @@ const pen__model_class pen__user_knn_class = {
     .name = "user-knn",
     .family = "neighbour",
     .summary = "what users like this one had",
-    .formula = "score(u, i) = sum over u's k neighbours v of s(u, v) value_vi\n"
-               "rating(u, i) = b_ui + sum_v s(u, v) (r_vi - b_vi) / (damping + sum_v s(u, v)), b_ui = mean + b_u + b_i,\n"
-               "               v the k users most similar to u who rated i",
-    .paper = "Herlocker, Konstan, Borchers, Riedl: An algorithmic framework for performing collaborative filtering (SIGIR 1999)",
+    .formula =
+        "score(u, i) = sum over u's k neighbours v of s(u, v) value_vi\n"
+        "rating(u, i) = b_ui + sum_v s(u, v) (r_vi - b_vi) / (damping + sum_v s(u, v)), b_ui = mean + b_u + b_i,\n"
+        "               v the k users most similar to u who rated i",
+    .paper = "Herlocker, Konstan, Borchers, Riedl: An algorithmic framework for performing collaborative filtering "
+             "(SIGIR 1999)",
     .tasks = 1u << PEN_TASK_RANK | 1u << PEN_TASK_RATE,
     .params = params,
     .n_params = sizeof params / sizeof *params,

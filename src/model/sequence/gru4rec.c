@@ -1,10 +1,10 @@
 /* gru4rec: a gated recurrent unit reads the history; its state says what comes next.
  *
- * One product a time step over the histories that still run; nothing is padded. Cost: O(events d^2) an epoch, and what the loss takes: all
- * items (ce).
+ * One product a time step over the histories that still run; nothing is padded. Cost: O(events d^2) an epoch, and what
+ * the loss takes: all items (ce).
  *
- * Hidasi, Karatzoglou, Baltrunas, Tikk: "Session-based recommendations with recurrent neural networks" (ICLR 2016); Hidasi,
- * Karatzoglou: "Recurrent neural networks with top-k gains" (CIKM 2018). */
+ * Hidasi, Karatzoglou, Baltrunas, Tikk: "Session-based recommendations with recurrent neural networks" (ICLR 2016);
+ * Hidasi, Karatzoglou: "Recurrent neural networks with top-k gains" (CIKM 2018). */
 #include <stdio.h>
 
 #include "train/net_history.h"
@@ -17,7 +17,8 @@ static void build(const pen_model *model, pen__net *base)
     int32_t d = pen__param_int(model, "factors"), hidden = pen__param_int(model, "hidden");
     double dropout = pen__param(model, "dropout");
     pen__history_inputs(plan, net);
-    base->item_table = pen__plan_table(plan, "item", model->n_items, d, (pen__init){PEN_INIT_NORMAL, pen__param(model, "init")});
+    base->item_table =
+        pen__plan_table(plan, "item", model->n_items, d, (pen__init){PEN_INIT_NORMAL, pen__param(model, "init")});
     int32_t x = pen__dropped(plan, pen__gather(plan, base->item_table, net->item), dropout);
     for (int32_t l = 0; l < pen__param_int(model, "layers"); l++) {
         snprintf(name, sizeof name, "gru%d", l);
@@ -25,18 +26,45 @@ static void build(const pen_model *model, pen__net *base)
     }
     int32_t h = hidden == d ? x : pen__linear(plan, "out", &x, 1, d, PEN_ACT_NONE);
     base->user = pen__last(plan, h);
-    pen__loss_softmax(plan, pen__dropped(plan, h, pen__param(model, "dropout_hidden")), base->item_table, net->target, -1);
+    pen__loss_softmax(plan, pen__dropped(plan, h, pen__param(model, "dropout_hidden")), base->item_table, net->target,
+                      -1);
 }
 
 static const pen_param params[] = {
-    {.name = "factors", .type = PEN_PARAM_INT, .standard = "64", .low = 1, .high = 1024, .log_scale = 1, .doc = "length of the items' vectors"},
-    {.name = "hidden", .type = PEN_PARAM_INT, .standard = "64", .low = 1, .high = 2048, .log_scale = 1,
+    {.name = "factors",
+     .type = PEN_PARAM_INT,
+     .standard = "64",
+     .low = 1,
+     .high = 1024,
+     .log_scale = 1,
+     .doc = "length of the items' vectors"},
+    {.name = "hidden",
+     .type = PEN_PARAM_INT,
+     .standard = "64",
+     .low = 1,
+     .high = 2048,
+     .log_scale = 1,
      .doc = "width of the state; where it is not factors, a layer leads back"},
     {.name = "layers", .type = PEN_PARAM_INT, .standard = "1", .low = 1, .high = 8, .doc = "recurrent layers"},
     PEN_HISTORY_PARAMS("200"),
-    {.name = "dropout", .type = PEN_PARAM_REAL, .standard = "0.1", .low = 0, .high = 0.9, .doc = "share of the items' numbers left out in training"},
-    {.name = "dropout_hidden", .type = PEN_PARAM_REAL, .standard = "0", .low = 0, .high = 0.9, .doc = "the same of the state's, before the loss"},
-    {.name = "init", .type = PEN_PARAM_REAL, .standard = "0.02", .low = 0, .high = 10, .log_scale = 1,
+    {.name = "dropout",
+     .type = PEN_PARAM_REAL,
+     .standard = "0.1",
+     .low = 0,
+     .high = 0.9,
+     .doc = "share of the items' numbers left out in training"},
+    {.name = "dropout_hidden",
+     .type = PEN_PARAM_REAL,
+     .standard = "0",
+     .low = 0,
+     .high = 0.9,
+     .doc = "the same of the state's, before the loss"},
+    {.name = "init",
+     .type = PEN_PARAM_REAL,
+     .standard = "0.02",
+     .low = 0,
+     .high = 10,
+     .log_scale = 1,
      .doc = "standard deviation of the embeddings' first values"},
     PEN_NET_PARAMS("100", "10", "128", "histories", "0.001", "adam", "0"),
 };
@@ -47,9 +75,12 @@ const pen__model_class pen__gru4rec_class = {
     .name = "gru4rec",
     .family = "sequence",
     .summary = "a recurrent network reads the history",
-    .formula = "r, z = sigmoid(W x_t + U h_(t-1) + b),  n = tanh(W_n x_t + b_n + r (U_n h_(t-1) + c_n)),  h_t = (1 - z) n + z h_(t-1)\n"
-               "score(u, i) = <h_T, e_i>,  T the last position;  minimise the mean over positions of -log softmax(next item)",
-    .paper = "Hidasi, Karatzoglou, Baltrunas, Tikk: Session-based recommendations with recurrent neural networks (ICLR 2016)",
+    .formula =
+        "r, z = sigmoid(W x_t + U h_(t-1) + b),  n = tanh(W_n x_t + b_n + r (U_n h_(t-1) + c_n)),  h_t = (1 - z) n + z "
+        "h_(t-1)\n"
+        "score(u, i) = <h_T, e_i>,  T the last position;  minimise the mean over positions of -log softmax(next item)",
+    .paper = "Hidasi, Karatzoglou, Baltrunas, Tikk: Session-based recommendations with recurrent neural networks (ICLR "
+             "2016)",
     .tasks = 1u << PEN_TASK_RANK,
     .params = params,
     .n_params = sizeof params / sizeof *params,

@@ -1,11 +1,11 @@
 /* sasrec: self-attention over a user's history; each position says what comes next.
  *
- * Positions of all histories of a batch stand end to end: nothing is padded. The answer is the last position's vector against all items.
- * Cost: O(sum over histories of (length d^2 + length^2 d)) a block and an epoch, and what the loss takes: one negative a position (bce), or
- * all items (ce).
+ * Positions of all histories of a batch stand end to end: nothing is padded. The answer is the last position's vector
+ * against all items. Cost: O(sum over histories of (length d^2 + length^2 d)) a block and an epoch, and what the loss
+ * takes: one negative a position (bce), or all items (ce).
  *
- * Kang, McAuley: "Self-attentive sequential recommendation" (ICDM 2018). Full and sampled cross-entropy: Klenitskiy, Vasilev: "Turning
- * dross into gold loss" (RecSys 2023). */
+ * Kang, McAuley: "Self-attentive sequential recommendation" (ICDM 2018). Full and sampled cross-entropy: Klenitskiy,
+ * Vasilev: "Turning dross into gold loss" (RecSys 2023). */
 #include <math.h>
 #include <stdio.h>
 
@@ -33,7 +33,8 @@ static int32_t block(pen__plan *plan, const pen_model *model, int32_t x, int32_t
     snprintf(name, sizeof name, "block%d.norm2", number);
     int32_t b = post ? x : pen__norm(plan, name, x);
     snprintf(name, sizeof name, "block%d.inner", number);
-    int32_t inner = pen__dropped(plan, pen__linear(plan, name, &b, 1, pen__param_int(model, "hidden"), PEN_ACT_RELU), dropout);
+    int32_t inner =
+        pen__dropped(plan, pen__linear(plan, name, &b, 1, pen__param_int(model, "hidden"), PEN_ACT_RELU), dropout);
     snprintf(name, sizeof name, "block%d.outer", number);
     out = pen__dropped(plan, pen__linear(plan, name, &inner, 1, d, PEN_ACT_NONE), dropout);
     x = pen__plus(plan, x, out);
@@ -45,10 +46,13 @@ static int32_t block(pen__plan *plan, const pen_model *model, int32_t x, int32_t
 static void bce(pen__plan *plan, pen__history_net *net, int32_t h)
 {
     net->negative = pen__input_index(plan, net->positions, "negative");
-    int32_t one = pen__input_real(plan, net->positions, 1, "one"), zero = pen__input_real(plan, net->positions, 1, "zero");
+    int32_t one = pen__input_real(plan, net->positions, 1, "one"),
+            zero = pen__input_real(plan, net->positions, 1, "zero");
     net->good = one < 0 ? -1 : plan->node[one].input, net->bad = zero < 0 ? -1 : plan->node[zero].input;
-    pen__loss_pointwise(plan, PEN_LOSS_LOGISTIC, pen__dot(plan, h, pen__gather(plan, net->net.item_table, net->target)), one, -1);
-    pen__loss_pointwise(plan, PEN_LOSS_LOGISTIC, pen__dot(plan, h, pen__gather(plan, net->net.item_table, net->negative)), zero, -1);
+    pen__loss_pointwise(plan, PEN_LOSS_LOGISTIC, pen__dot(plan, h, pen__gather(plan, net->net.item_table, net->target)),
+                        one, -1);
+    pen__loss_pointwise(plan, PEN_LOSS_LOGISTIC,
+                        pen__dot(plan, h, pen__gather(plan, net->net.item_table, net->negative)), zero, -1);
 }
 
 static void build(const pen_model *model, pen__net *base)
@@ -63,7 +67,8 @@ static void build(const pen_model *model, pen__net *base)
     int32_t places = pen__plan_table(plan, "place", pen__param_int(model, "max_length"), d, init);
     int32_t item = pen__gather(plan, base->item_table, net->item);
     if (pen__param_int(model, "scale")) item = pen__scaled(plan, item, sqrt(d));
-    int32_t x = pen__dropped(plan, pen__plus(plan, item, pen__gather(plan, places, net->place)), pen__param(model, "dropout"));
+    int32_t x =
+        pen__dropped(plan, pen__plus(plan, item, pen__gather(plan, places, net->place)), pen__param(model, "dropout"));
     for (int32_t b = 0; b < pen__param_int(model, "layers"); b++) x = block(plan, model, x, b);
     int32_t h = pen__norm(plan, "norm", x);
     base->user = pen__last(plan, h);
@@ -74,17 +79,56 @@ static void build(const pen_model *model, pen__net *base)
 }
 
 static const pen_param params[] = {
-    {.name = "factors", .type = PEN_PARAM_INT, .standard = "64", .low = 1, .high = 1024, .log_scale = 1, .doc = "length of the vectors"},
+    {.name = "factors",
+     .type = PEN_PARAM_INT,
+     .standard = "64",
+     .low = 1,
+     .high = 1024,
+     .log_scale = 1,
+     .doc = "length of the vectors"},
     {.name = "layers", .type = PEN_PARAM_INT, .standard = "2", .low = 1, .high = 12, .doc = "blocks of attention"},
-    {.name = "heads", .type = PEN_PARAM_INT, .standard = "1", .low = 1, .high = 64, .doc = "heads of each; factors must be a multiple"},
-    {.name = "hidden", .type = PEN_PARAM_INT, .standard = "64", .low = 1, .high = 4096, .log_scale = 1, .doc = "width of a block's inner layer"},
+    {.name = "heads",
+     .type = PEN_PARAM_INT,
+     .standard = "1",
+     .low = 1,
+     .high = 64,
+     .doc = "heads of each; factors must be a multiple"},
+    {.name = "hidden",
+     .type = PEN_PARAM_INT,
+     .standard = "64",
+     .low = 1,
+     .high = 4096,
+     .log_scale = 1,
+     .doc = "width of a block's inner layer"},
     PEN_HISTORY_PARAMS("200"),
-    {.name = "loss", .type = PEN_PARAM_CHOICE, .standard = "ce", .choices = "bce|ce",
+    {.name = "loss",
+     .type = PEN_PARAM_CHOICE,
+     .standard = "ce",
+     .choices = "bce|ce",
      .doc = "bce: logistic, against one drawn item a position; ce: softmax over all items"},
-    {.name = "norm", .type = PEN_PARAM_CHOICE, .standard = "pre", .choices = "pre|post", .doc = "layer norm before or after each part of a block"},
-    {.name = "scale", .type = PEN_PARAM_BOOL, .standard = "0", .low = 0, .high = 1, .doc = "multiply item vectors by sqrt(factors) on the way in, as the paper's code does"},
-    {.name = "dropout", .type = PEN_PARAM_REAL, .standard = "0.1", .low = 0, .high = 0.9, .doc = "share of numbers left out in training"},
-    {.name = "init", .type = PEN_PARAM_REAL, .standard = "0.02", .low = 0, .high = 10, .log_scale = 1,
+    {.name = "norm",
+     .type = PEN_PARAM_CHOICE,
+     .standard = "pre",
+     .choices = "pre|post",
+     .doc = "layer norm before or after each part of a block"},
+    {.name = "scale",
+     .type = PEN_PARAM_BOOL,
+     .standard = "0",
+     .low = 0,
+     .high = 1,
+     .doc = "multiply item vectors by sqrt(factors) on the way in, as the paper's code does"},
+    {.name = "dropout",
+     .type = PEN_PARAM_REAL,
+     .standard = "0.1",
+     .low = 0,
+     .high = 0.9,
+     .doc = "share of numbers left out in training"},
+    {.name = "init",
+     .type = PEN_PARAM_REAL,
+     .standard = "0.02",
+     .low = 0,
+     .high = 10,
+     .log_scale = 1,
      .doc = "standard deviation of the embeddings' first values"},
     PEN_NET_PARAMS("100", "10", "128", "histories", "0.001", "adam", "0"),
 };
@@ -97,7 +141,8 @@ const pen__model_class pen__sasrec_class = {
     .summary = "self-attention over the history, in its order",
     .formula = "x_t = e_(i_t) + p_t;  x = x + attention(norm(x));  x = x + W_2 relu(W_1 norm(x));  h = norm(x)\n"
                "score(u, i) = <h_T, e_i>,  T the last position\n"
-               "minimise the mean over positions of -log softmax(next item)  (ce), or of log(1 + e^-good) + log(1 + e^bad)  (bce)",
+               "minimise the mean over positions of -log softmax(next item)  (ce), or of log(1 + e^-good) + log(1 + "
+               "e^bad)  (bce)",
     .paper = "Kang, McAuley: Self-attentive sequential recommendation (ICDM 2018)",
     .tasks = 1u << PEN_TASK_RANK,
     .params = params,

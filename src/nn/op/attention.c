@@ -2,14 +2,17 @@
  *
  *     y_i = sum_j P_ij v_j,   P = softmax over j of q_i k_j / sqrt(d),   j <= i where it is causal
  *
- * (Vaswani et al., 2017). Segments are packed end to end, so no padding is computed. Queries go in blocks of QUERIES rows against
- * all the keys that any of them may see: what lies above the diagonal's blocks is skipped, and no T x T is ever held. Only the
- * log of each softmax's sum is kept; backward makes P again from it, as FlashAttention does (Dao et al., 2022):
+ * (Vaswani et al., 2017). Segments are packed end to end, so no padding is computed. Queries go in blocks of QUERIES
+ * rows against all the keys that any of them may see: what lies above the diagonal's blocks is skipped, and no T x T is
+ * ever held. Only the log of each softmax's sum is kept; backward makes P again from it, as FlashAttention does (Dao et
+ * al., 2022):
  *
- *     dv_j = sum_i P_ij dy_i,  dP_ij = dy_i v_j,  dS_ij = P_ij (dP_ij - dy_i y_i),  dq = dS k / sqrt(d),  dk = dS' q / sqrt(d)
+ *     dv_j = sum_i P_ij dy_i,  dP_ij = dy_i v_j,  dS_ij = P_ij (dP_ij - dy_i y_i),  dq = dS k / sqrt(d),  dk = dS' q /
+ *     sqrt(d)
  *
  * Dropout of P is drawn from (row of the batch, head, place of the key), so that both directions see the same.
- * Cost: for a segment of T, 4 T^2 d heads flops forward (half where causal), 10 backward; scratch: 2 QUERIES T reals. */
+ * Cost: for a segment of T, 4 T^2 d heads flops forward (half where causal), 10 backward; scratch: 2 QUERIES T
+ * reals. */
 #include <math.h>
 
 #include "nn/op.h"
@@ -30,12 +33,12 @@ typedef struct work {
     part q, k, v;            /* of the segment and head at hand */
     pen__real *y, *dy, *log; /* log: of the sums, one a row and head */
     int64_t width, heads;
-    int64_t n;               /* rows of the segment */
-    int64_t depth;           /* d: columns of a head */
+    int64_t n;     /* rows of the segment */
+    int64_t depth; /* d: columns of a head */
     pen__real scale, rate;
     uint64_t key;
-    int64_t first;           /* the segment's first row in the batch */
-    pen__real *p, *ds;       /* (QUERIES, n) */
+    int64_t first;     /* the segment's first row in the batch */
+    pen__real *p, *ds; /* (QUERIES, n) */
 } work;
 
 /* Queries and the keys that they see. */
@@ -56,7 +59,8 @@ static part part_of(const pen__frame *f, const pen__call *call, int which, int64
 {
     static const int node[3][3] = {{0, 0, 0}, {0, 1, 1}, {0, 1, 2}}, place[3][3] = {{0, 1, 2}, {0, 0, 1}, {0, 0, 0}};
     int32_t in = call->in[node[call->n_in - 1][which]];
-    int64_t stride = pen__width_of(f, in), at = row * stride + place[call->n_in - 1][which] * pen__width_of(f, call->out) + column;
+    int64_t stride = pen__width_of(f, in),
+            at = row * stride + place[call->n_in - 1][which] * pen__width_of(f, call->out) + column;
     pen__real *grad = f->dense_grad ? pen__grad(f, in) : NULL;
     return (part){pen__value(f, in) + at, grad ? grad + at : NULL, stride};
 }
@@ -64,8 +68,8 @@ static part part_of(const pen__frame *f, const pen__call *call, int which, int64
 /* S = q k' / sqrt(d) of a block. */
 static void scores(const work *w, block b, pen__real *s)
 {
-    pen__product(w->f, false, true, b.rows, b.keys, w->depth, w->scale, w->q.value + b.from * w->q.stride, w->q.stride, w->k.value,
-                 w->k.stride, 0, s, b.keys);
+    pen__product(w->f, false, true, b.rows, b.keys, w->depth, w->scale, w->q.value + b.from * w->q.stride, w->q.stride,
+                 w->k.value, w->k.stride, 0, s, b.keys);
 }
 
 static void drop(const work *w, block b, pen__real *to, const pen__real *from)
@@ -87,7 +91,8 @@ static void forward_block(const work *w, block b)
         part_of_one[r] = 1 / sum;
     }
     if (w->rate > 0) drop(w, b, w->p, w->p);
-    pen__product(w->f, false, false, b.rows, w->depth, b.keys, 1, w->p, b.keys, w->v.value, w->v.stride, 0, y, w->width);
+    pen__product(w->f, false, false, b.rows, w->depth, b.keys, 1, w->p, b.keys, w->v.value, w->v.stride, 0, y,
+                 w->width);
     for (int64_t r = 0; r < b.rows; r++) deep->scale(y + r * w->width, part_of_one[r], w->depth);
 }
 
@@ -103,18 +108,22 @@ static void backward_block(const work *w, block b)
         memset(row + keys, 0, (size_t)(b.keys - keys) * sizeof *row);
     }
     if (w->rate > 0) drop(w, b, w->ds, w->p), dropped = w->ds;
-    if (w->v.grad) pen__product(w->f, true, false, b.keys, w->depth, b.rows, 1, dropped, b.keys, dy, w->width, 1, w->v.grad, w->v.stride);
+    if (w->v.grad)
+        pen__product(w->f, true, false, b.keys, w->depth, b.rows, 1, dropped, b.keys, dy, w->width, 1, w->v.grad,
+                     w->v.stride);
     if (!w->q.grad && !w->k.grad) return;
-    pen__product(w->f, false, true, b.rows, b.keys, w->depth, 1, dy, w->width, w->v.value, w->v.stride, 0, w->ds, b.keys);
+    pen__product(w->f, false, true, b.rows, b.keys, w->depth, 1, dy, w->width, w->v.value, w->v.stride, 0, w->ds,
+                 b.keys);
     if (w->rate > 0) drop(w, b, w->ds, w->ds);
     for (int64_t r = 0; r < b.rows; r++)
-        deep->softmax_back(w->ds + r * b.keys, w->p + r * b.keys, deep->dot(dy + r * w->width, y + r * w->width, w->depth), b.keys);
+        deep->softmax_back(w->ds + r * b.keys, w->p + r * b.keys,
+                           deep->dot(dy + r * w->width, y + r * w->width, w->depth), b.keys);
     if (w->q.grad)
         pen__product(w->f, false, false, b.rows, w->depth, b.keys, w->scale, w->ds, b.keys, w->k.value, w->k.stride, 1,
                      w->q.grad + b.from * w->q.stride, w->q.stride);
     if (w->k.grad)
-        pen__product(w->f, true, false, b.keys, w->depth, b.rows, w->scale, w->ds, b.keys, w->q.value + b.from * w->q.stride, w->q.stride,
-                     1, w->k.grad, w->k.stride);
+        pen__product(w->f, true, false, b.keys, w->depth, b.rows, w->scale, w->ds, b.keys,
+                     w->q.value + b.from * w->q.stride, w->q.stride, 1, w->k.grad, w->k.stride);
 }
 
 /* Every block of every segment and head. */
@@ -151,7 +160,8 @@ static void backward(pen__frame *f, const pen__call *call)
 {
     for (int k = 0; k < call->n_in; k++) { /* blocks add up */
         pen__real *d = pen__grad(f, call->in[k]);
-        if (d && !pen__adds(call, k)) memset(d, 0, (size_t)(pen__rows_of(f, call->in[k]) * pen__width_of(f, call->in[k])) * sizeof *d);
+        if (d && !pen__adds(call, k))
+            memset(d, 0, (size_t)(pen__rows_of(f, call->in[k]) * pen__width_of(f, call->in[k])) * sizeof *d);
     }
     each_block(f, call, backward_block);
 }
@@ -169,7 +179,11 @@ static double flops(const pen__plan *plan, const pen__call *call, const int64_t 
     return (call->i[CAUSAL] ? 2.0 : 4.0) * n * (n < 100 ? n : 100) * plan->node[call->out].width;
 }
 
-static const pen__op op = {.name = "attention", .forward = forward, .backward = backward, .keep = PEN_KEEP_OUT | 7, .scratch = scratch,
+static const pen__op op = {.name = "attention",
+                           .forward = forward,
+                           .backward = backward,
+                           .keep = PEN_KEEP_OUT | 7,
+                           .scratch = scratch,
                            .flops = flops};
 
 int32_t pen__attention(pen__plan *plan, const int32_t *x, int32_t n, int32_t heads, bool causal, double dropout)
@@ -179,15 +193,18 @@ int32_t pen__attention(pen__plan *plan, const int32_t *x, int32_t n, int32_t hea
     if (n < 1 || n > 3) return pen__plan_fail(plan, "attention reads 1 to 3 nodes, not %d", n);
     for (int32_t k = 0; k < n; k++) {
         if (!pen__plan_has(plan, x[k], "attention")) return -1;
-        if (plan->node[x[k]].extent != plan->node[x[0]].extent) return pen__plan_fail(plan, "attention reads rows of one extent");
+        if (plan->node[x[k]].extent != plan->node[x[0]].extent)
+            return pen__plan_fail(plan, "attention reads rows of one extent");
         all += plan->node[x[k]].width;
         grad |= plan->node[x[k]].has_grad;
     }
     int32_t extent = plan->node[x[0]].extent, width = all / 3;
     if (plan->extent[extent].parent < 0) return pen__plan_fail(plan, "attention needs rows of a child extent");
     for (int32_t k = 0; k < n; k++) /* (3w), (w, 2w) or (w, w, w) */
-        if (plan->node[x[k]].width != (k == n - 1 ? 4 - n : 1) * width) return pen__plan_fail(plan, "attention's q, k and v differ in width");
-    if (heads < 1 || width % heads) return pen__plan_fail(plan, "attention of width %d cannot have %d heads", width, heads);
+        if (plan->node[x[k]].width != (k == n - 1 ? 4 - n : 1) * width)
+            return pen__plan_fail(plan, "attention's q, k and v differ in width");
+    if (heads < 1 || width % heads)
+        return pen__plan_fail(plan, "attention of width %d cannot have %d heads", width, heads);
     if (!(dropout >= 0 && dropout < 1)) return pen__plan_fail(plan, "dropout of %g", dropout);
     int32_t y = pen__plan_node(plan, extent, width, grad), log = pen__plan_node(plan, extent, heads, false);
     pen__call *call = pen__plan_call(plan, &op, x, n, y);

@@ -1,11 +1,13 @@
-/* batch norm: y = gain (x - mean) / sqrt(variance + 1e-5) + bias, with each column's mean and variance over all rows of the batch
- * while training, and their running means when answering (Ioffe and Szegedy, 2015).
+/* batch norm: y = gain (x - mean) / sqrt(variance + 1e-5) + bias, with each column's mean and variance over all rows of
+ * the batch while training, and their running means when answering (Ioffe and Szegedy, 2015).
  *
- * A global op. Forward: each shard sums up its rows, (sum, squares about its own mean); the shards meet, and each combines
- * all sums in the order of shards (Chan, Golub and LeVeque, 1983). Backward: each shard adds up its d gain and d bias; they meet, and
+ * A global op. Forward: each shard sums up its rows, (sum, squares about its own mean); the shards meet, and each
+ * combines all sums in the order of shards (Chan, Golub and LeVeque, 1983). Backward: each shard adds up its d gain and
+ * d bias; they meet, and
  *     dx = gain / deviation (dy - sum(dy) / N - x^ sum(dy x^) / N)
- * The running statistics are weights that no gradient moves: the batch's stand where their gradient would, and a step moves them
- * a tenth of the way there (pen__weight's `follows`). Variance runs as PyTorch's does, over N - 1. Cost: some six passes over x. */
+ * The running statistics are weights that no gradient moves: the batch's stand where their gradient would, and a step
+ * moves them a tenth of the way there (pen__weight's `follows`). Variance runs as PyTorch's does, over N - 1. Cost:
+ * some six passes over x. */
 #include <math.h>
 #include <stdio.h>
 
@@ -56,7 +58,8 @@ static void apply_running(pen__frame *f, const pen__call *call)
 {
     const pen__real *variance = pen__weight_data(f, call->weight[VARIANCE]);
     pen__real *inverse = sums_of(f, call).inverse;
-    for (int64_t k = 0; k < pen__width_of(f, call->out); k++) inverse[k] = (pen__real)(1 / sqrt((double)variance[k] + EPSILON));
+    for (int64_t k = 0; k < pen__width_of(f, call->out); k++)
+        inverse[k] = (pen__real)(1 / sqrt((double)variance[k] + EPSILON));
     apply(f, call, pen__weight_data(f, call->weight[MEAN]), inverse);
 }
 
@@ -107,7 +110,8 @@ static void forward_after(pen__frame *f, const pen__call *call)
         s.inverse[k] = (pen__real)(1 / sqrt((n > 0 ? squares / n : 1) + EPSILON));
         if (f->shard > 0 || !f->dense_grad) continue; /* one says it for all */
         pen__weight_grad(f, call->weight[MEAN])[k] = n > 0 ? s.mean[k] : pen__weight_data(f, call->weight[MEAN])[k];
-        pen__weight_grad(f, call->weight[VARIANCE])[k] = n > 1 ? (pen__real)(squares / (n - 1)) : pen__weight_data(f, call->weight[VARIANCE])[k];
+        pen__weight_grad(f, call->weight[VARIANCE])[k] =
+            n > 1 ? (pen__real)(squares / (n - 1)) : pen__weight_data(f, call->weight[VARIANCE])[k];
     }
     apply(f, call, s.mean, s.inverse);
 }
@@ -139,7 +143,8 @@ static void backward(pen__frame *f, const pen__call *call)
     }
     for (int64_t k = 0; k < width; k++) d_gain[k] *= s.inverse[k];
     if (f->training) return;
-    for (int64_t k = 0; k < width; k++) row[k] = gain[k] * s.inverse[k]; /* fixed statistics: nothing passes through them */
+    /* fixed statistics: nothing passes through them */
+    for (int64_t k = 0; k < width; k++) row[k] = gain[k] * s.inverse[k];
     for (int64_t r = 0; r < n; r++) deep->mul(dy + r * width, dy + r * width, row, width, false);
     give(f, call, dy);
 }
@@ -182,8 +187,14 @@ static double flops(const pen__plan *plan, const pen__call *call, const int64_t 
     return 6.0 * (double)rows[plan->node[call->out].extent] * plan->node[call->out].width;
 }
 
-static const pen__op op = {.name = "batch norm", .forward = forward, .backward = backward, .forward_after = forward_after,
-                           .backward_after = backward_after, .keep = 1, .scratch = scratch, .flops = flops};
+static const pen__op op = {.name = "batch norm",
+                           .forward = forward,
+                           .backward = backward,
+                           .forward_after = forward_after,
+                           .backward_after = backward_after,
+                           .keep = 1,
+                           .scratch = scratch,
+                           .flops = flops};
 
 int32_t pen__batch_norm(pen__plan *plan, const char *name, int32_t x)
 {
@@ -198,7 +209,8 @@ int32_t pen__batch_norm(pen__plan *plan, const char *name, int32_t x)
         pen__init_kind init = k == GAIN || k == VARIANCE ? PEN_INIT_ONE : PEN_INIT_ZERO;
         weight[k] = pen__plan_weight(plan, full, 1, width, (pen__init){init, 0}, false);
     }
-    int32_t y = pen__plan_node(plan, extent, width, true), kept = pen__plan_node(plan, PEN_EACH_SHARD, 4 * width, false);
+    int32_t y = pen__plan_node(plan, extent, width, true),
+            kept = pen__plan_node(plan, PEN_EACH_SHARD, 4 * width, false);
     pen__call *call = pen__plan_call(plan, &op, &x, 1, y);
     if (!call) return -1;
     plan->weight[weight[MEAN]].follows = plan->weight[weight[VARIANCE]].follows = FOLLOWS;

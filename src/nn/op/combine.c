@@ -1,5 +1,5 @@
-/* Combining rows: products, sums, inner products, side by side, activations, dropout, unit length. All are one pass over their
- * inputs; where a belongs to the parent extent, row r of a meets every child of r.
+/* Combining rows: products, sums, inner products, side by side, activations, dropout, unit length. All are one pass
+ * over their inputs; where a belongs to the parent extent, row r of a meets every child of r.
  *
  *     mul     y = a b          da = sum dy b,   db = dy a
  *     plus    y = a + b        da = sum dy,     db = dy
@@ -25,7 +25,8 @@ static bool may_meet(pen__plan *plan, int32_t a, int32_t b, const char *who)
     if (!pen__plan_has(plan, a, who) || !pen__plan_has(plan, b, who)) return false;
     int32_t x = plan->node[a].extent, y = plan->node[b].extent;
     if (x != y && !pen__is_child(plan, y, x)) {
-        pen__plan_fail(plan, "%s: the first belongs to '%s', neither the extent nor the parent of '%s'", who, plan->extent[x].name, plan->extent[y].name);
+        pen__plan_fail(plan, "%s: the first belongs to '%s', neither the extent nor the parent of '%s'", who,
+                       plan->extent[x].name, plan->extent[y].name);
         return false;
     }
     if (plan->node[a].width != plan->node[b].width) {
@@ -50,10 +51,11 @@ static double one_pass(const pen__plan *plan, const pen__call *call, const int64
 static void clear_unless_added(const pen__frame *f, const pen__call *call, int k)
 {
     pen__real *d = pen__grad(f, call->in[k]);
-    if (d && !pen__adds(call, k)) memset(d, 0, (size_t)(pen__rows_of(f, call->in[k]) * pen__width_of(f, call->in[k])) * sizeof *d);
+    if (d && !pen__adds(call, k))
+        memset(d, 0, (size_t)(pen__rows_of(f, call->in[k]) * pen__width_of(f, call->in[k])) * sizeof *d);
 }
 
-/* ---- mul ------------------------------------------------------------------------------------------------------------------- */
+/* ---- mul --------------------------------------------------------------------------------------------------------- */
 
 static void mul_forward(pen__frame *f, const pen__call *call)
 {
@@ -87,14 +89,15 @@ static void mul_backward(pen__frame *f, const pen__call *call)
     }
 }
 
-static const pen__op mul_op = {.name = "mul", .forward = mul_forward, .backward = mul_backward, .keep = 3, .flops = one_pass};
+static const pen__op mul_op = {
+    .name = "mul", .forward = mul_forward, .backward = mul_backward, .keep = 3, .flops = one_pass};
 
 int32_t pen__times(pen__plan *plan, int32_t a, int32_t b)
 {
     return may_meet(plan, a, b, "mul") ? append_pair(plan, &mul_op, a, b, plan->node[b].width) : -1;
 }
 
-/* ---- plus ------------------------------------------------------------------------------------------------------------------ */
+/* ---- plus -------------------------------------------------------------------------------------------------------- */
 
 static void plus_forward(pen__frame *f, const pen__call *call)
 {
@@ -138,7 +141,7 @@ int32_t pen__plus(pen__plan *plan, int32_t a, int32_t b)
     return may_meet(plan, a, b, "plus") ? append_pair(plan, &plus_op, a, b, plan->node[b].width) : -1;
 }
 
-/* ---- dot ------------------------------------------------------------------------------------------------------------------- */
+/* ---- dot --------------------------------------------------------------------------------------------------------- */
 
 static void dot_forward(pen__frame *f, const pen__call *call)
 {
@@ -169,14 +172,15 @@ static void dot_backward(pen__frame *f, const pen__call *call)
     }
 }
 
-static const pen__op dot_op = {.name = "dot", .forward = dot_forward, .backward = dot_backward, .keep = 3, .flops = one_pass};
+static const pen__op dot_op = {
+    .name = "dot", .forward = dot_forward, .backward = dot_backward, .keep = 3, .flops = one_pass};
 
 int32_t pen__dot(pen__plan *plan, int32_t a, int32_t b)
 {
     return may_meet(plan, a, b, "dot") ? append_pair(plan, &dot_op, a, b, 1) : -1;
 }
 
-/* ---- concat ---------------------------------------------------------------------------------------------------------------- */
+/* ---- concat ------------------------------------------------------------------------------------------------------ */
 
 static void concat_forward(pen__frame *f, const pen__call *call)
 {
@@ -185,7 +189,8 @@ static void concat_forward(pen__frame *f, const pen__call *call)
     for (int k = 0; k < call->n_in; k++) {
         const pen__real *x = pen__value(f, call->in[k]);
         int64_t part = pen__width_of(f, call->in[k]);
-        for (int64_t r = 0; r < pen__rows_of(f, call->out); r++) memcpy(y + r * width + at, x + r * part, (size_t)part * sizeof *y);
+        for (int64_t r = 0; r < pen__rows_of(f, call->out); r++)
+            memcpy(y + r * width + at, x + r * part, (size_t)part * sizeof *y);
         at += part;
     }
 }
@@ -204,7 +209,8 @@ static void concat_backward(pen__frame *f, const pen__call *call)
     }
 }
 
-static const pen__op concat_op = {.name = "concat", .forward = concat_forward, .backward = concat_backward, .flops = one_pass};
+static const pen__op concat_op = {
+    .name = "concat", .forward = concat_forward, .backward = concat_backward, .flops = one_pass};
 
 int32_t pen__concat(pen__plan *plan, const int32_t *x, int32_t n)
 {
@@ -212,7 +218,8 @@ int32_t pen__concat(pen__plan *plan, const int32_t *x, int32_t n)
     bool grad = false;
     for (int32_t k = 0; k < n; k++) {
         if (!pen__plan_has(plan, x[k], "concat")) return -1;
-        if (plan->node[x[k]].extent != plan->node[x[0]].extent) return pen__plan_fail(plan, "concat: rows of different extents");
+        if (plan->node[x[k]].extent != plan->node[x[0]].extent)
+            return pen__plan_fail(plan, "concat: rows of different extents");
         width += plan->node[x[k]].width;
         grad |= plan->node[x[k]].has_grad;
     }
@@ -221,7 +228,7 @@ int32_t pen__concat(pen__plan *plan, const int32_t *x, int32_t n)
     return pen__plan_call(plan, &concat_op, x, n, y) ? y : -1;
 }
 
-/* ---- one input: activate, scale, dropout, unit ------------------------------------------------------------------------------- */
+/* ---- one input: activate, scale, dropout, unit ------------------------------------------------------------------- */
 
 static int64_t numbers(const pen__frame *f, int32_t node) { return pen__rows_of(f, node) * pen__width_of(f, node); }
 
@@ -249,7 +256,8 @@ static void activate_forward(pen__frame *f, const pen__call *call)
 {
     pen__real *y = pen__value(f, call->out);
     memcpy(y, pen__value(f, call->in[0]), (size_t)numbers(f, call->out) * sizeof *y);
-    pen__deep_kern()->bias_act(y, NULL, pen__rows_of(f, call->out), pen__width_of(f, call->out), (pen__activation)call->i[0]);
+    pen__deep_kern()->bias_act(y, NULL, pen__rows_of(f, call->out), pen__width_of(f, call->out),
+                               (pen__activation)call->i[0]);
 }
 
 static void activate_backward(pen__frame *f, const pen__call *call)
@@ -259,10 +267,16 @@ static void activate_backward(pen__frame *f, const pen__call *call)
     give(f, call, dy);
 }
 
-static const pen__op activate_op = {.name = "activate", .forward = activate_forward, .backward = activate_backward, .keep = PEN_KEEP_OUT,
+static const pen__op activate_op = {.name = "activate",
+                                    .forward = activate_forward,
+                                    .backward = activate_backward,
+                                    .keep = PEN_KEEP_OUT,
                                     .flops = one_pass};
 
-int32_t pen__activate(pen__plan *plan, int32_t x, pen__activation act) { return append_one(plan, &activate_op, x, (int32_t)act, 0); }
+int32_t pen__activate(pen__plan *plan, int32_t x, pen__activation act)
+{
+    return append_one(plan, &activate_op, x, (int32_t)act, 0);
+}
 
 static void scaled_forward(pen__frame *f, const pen__call *call)
 {
@@ -278,7 +292,8 @@ static void scaled_backward(pen__frame *f, const pen__call *call)
     give(f, call, dy);
 }
 
-static const pen__op scaled_op = {.name = "scale", .forward = scaled_forward, .backward = scaled_backward, .flops = one_pass};
+static const pen__op scaled_op = {
+    .name = "scale", .forward = scaled_forward, .backward = scaled_backward, .flops = one_pass};
 
 int32_t pen__scaled(pen__plan *plan, int32_t x, double factor) { return append_one(plan, &scaled_op, x, 0, factor); }
 
@@ -286,17 +301,20 @@ static void shifted_forward(pen__frame *f, const pen__call *call)
 {
     pen__real *y = pen__value(f, call->out);
     memcpy(y, pen__value(f, call->in[0]), (size_t)numbers(f, call->out) * sizeof *y);
-    pen__deep_kern()->bias_act(y, pen__weight_data(f, call->weight[0]), pen__rows_of(f, call->out), pen__width_of(f, call->out), PEN_ACT_NONE);
+    pen__deep_kern()->bias_act(y, pen__weight_data(f, call->weight[0]), pen__rows_of(f, call->out),
+                               pen__width_of(f, call->out), PEN_ACT_NONE);
 }
 
 static void shifted_backward(pen__frame *f, const pen__call *call)
 {
     const pen__real *dy = pen__grad(f, call->out);
-    pen__deep_kern()->column_sum(pen__weight_grad(f, call->weight[0]), dy, pen__rows_of(f, call->out), pen__width_of(f, call->out));
+    pen__deep_kern()->column_sum(pen__weight_grad(f, call->weight[0]), dy, pen__rows_of(f, call->out),
+                                 pen__width_of(f, call->out));
     give(f, call, dy);
 }
 
-static const pen__op shifted_op = {.name = "shift", .forward = shifted_forward, .backward = shifted_backward, .flops = one_pass};
+static const pen__op shifted_op = {
+    .name = "shift", .forward = shifted_forward, .backward = shifted_backward, .flops = one_pass};
 
 int32_t pen__shifted(pen__plan *plan, const char *name, int32_t x)
 {
@@ -314,13 +332,15 @@ static void gained_forward(pen__frame *f, const pen__call *call)
     const pen__real *x = pen__value(f, call->in[0]), *gain = pen__weight_data(f, call->weight[0]);
     pen__real *y = pen__value(f, call->out);
     int64_t width = pen__width_of(f, call->out);
-    for (int64_t r = 0; r < pen__rows_of(f, call->out); r++) pen__deep_kern()->mul(y + r * width, x + r * width, gain, width, false);
+    for (int64_t r = 0; r < pen__rows_of(f, call->out); r++)
+        pen__deep_kern()->mul(y + r * width, x + r * width, gain, width, false);
 }
 
 static void gained_backward(pen__frame *f, const pen__call *call)
 {
     const pen__deep *deep = pen__deep_kern();
-    const pen__real *x = pen__value(f, call->in[0]), *gain = pen__weight_data(f, call->weight[0]), *dy = pen__grad(f, call->out);
+    const pen__real *x = pen__value(f, call->in[0]), *gain = pen__weight_data(f, call->weight[0]),
+                    *dy = pen__grad(f, call->out);
     pen__real *dx = pen__grad(f, call->in[0]), *d_gain = pen__weight_grad(f, call->weight[0]);
     int64_t width = pen__width_of(f, call->out);
     for (int64_t r = 0; r < pen__rows_of(f, call->out); r++) {
@@ -329,12 +349,14 @@ static void gained_backward(pen__frame *f, const pen__call *call)
     }
 }
 
-static const pen__op gained_op = {.name = "gain", .forward = gained_forward, .backward = gained_backward, .keep = 1, .flops = one_pass};
+static const pen__op gained_op = {
+    .name = "gain", .forward = gained_forward, .backward = gained_backward, .keep = 1, .flops = one_pass};
 
 int32_t pen__gained(pen__plan *plan, const char *name, int32_t x, pen__init init)
 {
     if (!pen__plan_has(plan, x, "gain")) return -1;
-    int32_t weight = pen__plan_weight(plan, name, 1, plan->node[x].width, init, true), y = append_one(plan, &gained_op, x, 0, 0);
+    int32_t weight = pen__plan_weight(plan, name, 1, plan->node[x].width, init, true),
+            y = append_one(plan, &gained_op, x, 0, 0);
     if (y < 0) return -1;
     plan->call[plan->n_calls - 1].weight[0] = weight;
     plan->node[y].has_grad = true;
@@ -358,7 +380,8 @@ static void dropped_backward(pen__frame *f, const pen__call *call)
     if (dx) dropped(f, call, dx, pen__grad(f, call->out), pen__adds(call, 0));
 }
 
-static const pen__op dropped_op = {.name = "dropout", .forward = dropped_forward, .backward = dropped_backward, .flops = one_pass};
+static const pen__op dropped_op = {
+    .name = "dropout", .forward = dropped_forward, .backward = dropped_backward, .flops = one_pass};
 
 int32_t pen__dropped(pen__plan *plan, int32_t x, double rate)
 {
@@ -395,7 +418,8 @@ static void unit_backward(pen__frame *f, const pen__call *call)
     give(f, call, pen__grad(f, call->out));
 }
 
-static const pen__op unit_op = {.name = "unit", .forward = unit_forward, .backward = unit_backward, .keep = PEN_KEEP_OUT, .flops = one_pass};
+static const pen__op unit_op = {
+    .name = "unit", .forward = unit_forward, .backward = unit_backward, .keep = PEN_KEEP_OUT, .flops = one_pass};
 
 int32_t pen__unit(pen__plan *plan, int32_t x)
 {

@@ -1,4 +1,5 @@
-/* fm: the second order of a factorisation machine (Rendle, 2010). A row holds the vectors v_1 .. v_m of its fields side by side:
+/* fm: the second order of a factorisation machine (Rendle, 2010). A row holds the vectors v_1 .. v_m of its fields side
+ * by side:
  *
  *     y = sum_{a<b} <v_a, v_b> = (|s|^2 - sum_a |v_a|^2) / 2,  s = sum_a v_a        dv_a = dy (s - v_a)
  *
@@ -53,7 +54,8 @@ static double flops(const pen__plan *plan, const pen__call *call, const int64_t 
     return 3.0 * (double)rows[plan->node[call->out].extent] * plan->node[call->in[0]].width;
 }
 
-static const pen__op op = {.name = "fm", .forward = forward, .backward = backward, .keep = 1, .scratch = scratch, .flops = flops};
+static const pen__op op = {
+    .name = "fm", .forward = forward, .backward = backward, .keep = 1, .scratch = scratch, .flops = flops};
 
 int32_t pen__fm(pen__plan *plan, int32_t x, int32_t fields)
 {

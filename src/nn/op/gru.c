@@ -3,11 +3,11 @@
  *     r = sigmoid(Wir x + bir + Whr h + bhr)        z = sigmoid(Wiz x + biz + Whz h + bhz)
  *     n = tanh(Win x + bin + r (Whn h + bhn))       h' = (1 - z) n + z h
  *
- * The rows of the weights are in the order r, z, n. Segments are packed end to end: the products with x of all rows are one
- * gemm. Then one product a time step over the segments that are still alive: in order of falling length (a counting sort) these
- * are the first so many, and their states stand one after another. Gates are kept in packed order, (r, z, n, s = Whn h + bhn) of
- * each row; backward turns them in place into (dr, dz, dn, ds), the slopes before the activations, again with one product a time
- * step, and the weights' gradients are products over all rows at the end.
+ * The rows of the weights are in the order r, z, n. Segments are packed end to end: the products with x of all rows are
+ * one gemm. Then one product a time step over the segments that are still alive: in order of falling length (a counting
+ * sort) these are the first so many, and their states stand one after another. Gates are kept in packed order, (r, z,
+ * n, s = Whn h + bhn) of each row; backward turns them in place into (dr, dz, dn, ds), the slopes before the
+ * activations, again with one product a time step, and the weights' gradients are products over all rows at the end.
  *
  * Cost: 6 rows (in + h) h flops forward, twice that backward; scratch: 4 h reals a segment. */
 #include <math.h>
@@ -27,7 +27,10 @@ typedef struct work {
     pen__real *turned;       /* (h, 3h): Whh' */
 } work;
 
-static int64_t reals_for(int64_t integers) { return (integers * (int64_t)sizeof(int32_t) + 63) / 64 * 64 / (int64_t)sizeof(pen__real); }
+static int64_t reals_for(int64_t integers)
+{
+    return (integers * (int64_t)sizeof(int32_t) + 63) / 64 * 64 / (int64_t)sizeof(pen__real);
+}
 
 static int64_t scratch(const pen__plan *plan, const pen__call *call, const int64_t *rows)
 {
@@ -75,20 +78,22 @@ static void turn(pen__real *to, const pen__real *from, int64_t rows, int64_t col
 static void forward(pen__frame *f, const pen__call *call)
 {
     const pen__deep *deep = pen__deep_kern();
-    const pen__real *bias_ih = pen__weight_data(f, call->weight[BIAS_IH]), *bias_hh = pen__weight_data(f, call->weight[BIAS_HH]);
+    const pen__real *bias_ih = pen__weight_data(f, call->weight[BIAS_IH]),
+                    *bias_hh = pen__weight_data(f, call->weight[BIAS_HH]);
     pen__real *y = pen__value(f, call->out), *gates = pen__value(f, call->aux);
     int64_t rows = pen__rows_of(f, call->out), in = pen__width_of(f, call->in[0]);
     work w = begin_work(f, call);
     int64_t h = w.h, alive = w.n;
     turn(w.turned, pen__weight_data(f, call->weight[WEIGHT_HH]), 3 * h, h); /* once, instead of in each product */
-    pen__product(f, false, true, rows, 3 * h, in, 1, pen__value(f, call->in[0]), in, pen__weight_data(f, call->weight[WEIGHT_IH]), in, 0,
-                 gates, 4 * h);
+    pen__product(f, false, true, rows, 3 * h, in, 1, pen__value(f, call->in[0]), in,
+                 pen__weight_data(f, call->weight[WEIGHT_IH]), in, 0, gates, 4 * h);
     for (int64_t t = 0; t < w.longest; t++) {
         while (w.length[alive - 1] <= t) alive--;
         if (t > 0) pen__product(f, false, false, alive, 3 * h, h, 1, w.state, h, w.turned, 3 * h, 0, w.step, 3 * h);
         for (int64_t s = 0; s < alive; s++) {
             int64_t row = w.begin[s] + t;
-            deep->gru(y + row * h, w.state + s * h, gates + row * 4 * h, t > 0 ? w.step + s * 3 * h : NULL, bias_ih, bias_hh, h);
+            deep->gru(y + row * h, w.state + s * h, gates + row * 4 * h, t > 0 ? w.step + s * 3 * h : NULL, bias_ih,
+                      bias_hh, h);
         }
     }
 }
@@ -97,7 +102,8 @@ static void forward(pen__frame *f, const pen__call *call)
 static void back_in_time(pen__frame *f, const pen__call *call)
 {
     const pen__deep *deep = pen__deep_kern();
-    const pen__real *weight = pen__weight_data(f, call->weight[WEIGHT_HH]), *y = pen__value(f, call->out), *dy = pen__grad(f, call->out);
+    const pen__real *weight = pen__weight_data(f, call->weight[WEIGHT_HH]), *y = pen__value(f, call->out),
+                    *dy = pen__grad(f, call->out);
     pen__real *gates = pen__value(f, call->aux);
     work w = begin_work(f, call);
     int64_t h = w.h, alive = 0;
@@ -107,7 +113,8 @@ static void back_in_time(pen__frame *f, const pen__call *call)
         memset(w.state + before * h, 0, (size_t)((alive - before) * h) * sizeof *w.state); /* these end here */
         for (int64_t s = 0; s < alive; s++) {
             int64_t row = w.begin[s] + t;
-            deep->gru_back(w.state + s * h, gates + row * 4 * h, w.step + s * 3 * h, dy + row * h, t > 0 ? y + (row - 1) * h : NULL, h);
+            deep->gru_back(w.state + s * h, gates + row * 4 * h, w.step + s * 3 * h, dy + row * h,
+                           t > 0 ? y + (row - 1) * h : NULL, h);
         }
         if (t > 0) pen__product(f, false, false, alive, h, 3 * h, 1, w.step, 3 * h, weight, h, 1, w.state, h);
     }
@@ -117,16 +124,19 @@ static void backward(pen__frame *f, const pen__call *call)
 {
     const pen__deep *deep = pen__deep_kern();
     const pen__real *x = pen__value(f, call->in[0]), *y = pen__value(f, call->out);
-    pen__real *gates = pen__value(f, call->aux), *dx = pen__grad(f, call->in[0]), *d_hh = pen__weight_grad(f, call->weight[WEIGHT_HH]);
-    pen__real *d_bias_ih = pen__weight_grad(f, call->weight[BIAS_IH]), *d_bias_hh = pen__weight_grad(f, call->weight[BIAS_HH]);
+    pen__real *gates = pen__value(f, call->aux), *dx = pen__grad(f, call->in[0]),
+              *d_hh = pen__weight_grad(f, call->weight[WEIGHT_HH]);
+    pen__real *d_bias_ih = pen__weight_grad(f, call->weight[BIAS_IH]),
+              *d_bias_hh = pen__weight_grad(f, call->weight[BIAS_HH]);
     int32_t extent = pen__extent_of(f, call->out);
     int64_t rows = pen__rows_of(f, call->out), in = pen__width_of(f, call->in[0]), h = pen__width_of(f, call->out);
     if (rows == 0) return;
     back_in_time(f, call);
-    pen__product(f, true, false, 3 * h, in, rows, 1, gates, 4 * h, x, in, 1, pen__weight_grad(f, call->weight[WEIGHT_IH]), in);
+    pen__product(f, true, false, 3 * h, in, rows, 1, gates, 4 * h, x, in, 1,
+                 pen__weight_grad(f, call->weight[WEIGHT_IH]), in);
     if (dx)
-        pen__product(f, false, false, rows, in, 3 * h, 1, gates, 4 * h, pen__weight_data(f, call->weight[WEIGHT_IH]), in,
-                     pen__adds(call, 0), dx, in);
+        pen__product(f, false, false, rows, in, 3 * h, 1, gates, 4 * h, pen__weight_data(f, call->weight[WEIGHT_IH]),
+                     in, pen__adds(call, 0), dx, in);
     for (int64_t r = 0; r < rows; r++) {
         const pen__real *d = gates + r * 4 * h;
         deep->add(d_bias_ih, d, 3 * h);
@@ -149,7 +159,11 @@ static double flops(const pen__plan *plan, const pen__call *call, const int64_t 
     return 6 * (double)rows[plan->node[call->out].extent] * (in + h) * h;
 }
 
-static const pen__op op = {.name = "gru", .forward = forward, .backward = backward, .keep = PEN_KEEP_OUT | 1, .scratch = scratch,
+static const pen__op op = {.name = "gru",
+                           .forward = forward,
+                           .backward = backward,
+                           .keep = PEN_KEEP_OUT | 1,
+                           .scratch = scratch,
                            .flops = flops};
 
 int32_t pen__gru(pen__plan *plan, const char *name, int32_t x, int32_t width)

@@ -2,9 +2,10 @@
  *
  *     y = act(sum_k x_k W_k' + b)       W = [W_1 W_2 ...] (out, in)
  *
- * An input of the parent extent is multiplied once a parent and added to all its children: a user's half of a first layer
- * costs what users cost, not what examples cost. Backward: dz = dy act'(y) in place of dy; dx_k (+)= dz W_k, dW_k += dz' x_k, with dz
- * summed over the children first where x_k is the parent's. Cost: 2 rows in out flops forward, twice that backward. */
+ * An input of the parent extent is multiplied once a parent and added to all its children: a user's half of a first
+ * layer costs what users cost, not what examples cost. Backward: dz = dy act'(y) in place of dy; dx_k (+)= dz W_k, dW_k
+ * += dz' x_k, with dz summed over the children first where x_k is the parent's. Cost: 2 rows in out flops forward,
+ * twice that backward. */
 #include <stdio.h>
 
 #include "nn/op.h"
@@ -19,14 +20,17 @@ static bool is_parents(const pen__plan *plan, const pen__call *call, int k)
 }
 
 /* y's rows of each parent += the parent's row; or the reverse, the parent's row = the sum of its children's. */
-static void add_to_children(const pen__frame *f, int32_t child, int64_t parents, int64_t width, const pen__real *x, pen__real *y)
+static void add_to_children(const pen__frame *f, int32_t child, int64_t parents, int64_t width, const pen__real *x,
+                            pen__real *y)
 {
     const pen__deep *deep = pen__deep_kern();
     for (int64_t r = 0; r < parents; r++)
-        for (int64_t i = pen__segment(f, child, r); i < pen__segment(f, child, r + 1); i++) deep->add(y + i * width, x + r * width, width);
+        for (int64_t i = pen__segment(f, child, r); i < pen__segment(f, child, r + 1); i++)
+            deep->add(y + i * width, x + r * width, width);
 }
 
-static void sum_children(const pen__frame *f, int32_t child, int64_t parents, int64_t width, const pen__real *y, pen__real *x)
+static void sum_children(const pen__frame *f, int32_t child, int64_t parents, int64_t width, const pen__real *y,
+                         pen__real *x)
 {
     const pen__deep *deep = pen__deep_kern();
     memset(x, 0, (size_t)(parents * width) * sizeof *x);
@@ -45,16 +49,16 @@ static void forward(pen__frame *f, const pen__call *call)
     bool begun = false;
     for (int k = 0; k < call->n_in; at += pen__width_of(f, call->in[k]), k++) {
         if (is_parents(plan, call, k)) continue;
-        pen__product(f, false, true, n, out, pen__width_of(f, call->in[k]), 1, pen__value(f, call->in[k]), pen__width_of(f, call->in[k]),
-                     weight->data + at, weight->cols, begun, y, out);
+        pen__product(f, false, true, n, out, pen__width_of(f, call->in[k]), 1, pen__value(f, call->in[k]),
+                     pen__width_of(f, call->in[k]), weight->data + at, weight->cols, begun, y, out);
         begun = true;
     }
     at = 0;
     for (int k = 0; k < call->n_in; at += pen__width_of(f, call->in[k]), k++) {
         if (!is_parents(plan, call, k)) continue;
         int64_t parents = pen__rows_of(f, call->in[k]);
-        pen__product(f, false, true, parents, out, pen__width_of(f, call->in[k]), 1, pen__value(f, call->in[k]), pen__width_of(f, call->in[k]),
-                     weight->data + at, weight->cols, 0, f->scratch, out);
+        pen__product(f, false, true, parents, out, pen__width_of(f, call->in[k]), 1, pen__value(f, call->in[k]),
+                     pen__width_of(f, call->in[k]), weight->data + at, weight->cols, 0, f->scratch, out);
         add_to_children(f, pen__extent_of(f, call->out), parents, out, f->scratch, y);
     }
     const pen__real *bias = call->weight[BIAS] < 0 ? NULL : pen__weight_data(f, call->weight[BIAS]);
@@ -77,9 +81,12 @@ static void backward(pen__frame *f, const pen__call *call)
             sum_children(f, pen__extent_of(f, call->out), rows, out, dz, f->scratch);
             d = f->scratch;
         }
-        pen__product(f, true, false, out, width, rows, 1, d, out, pen__value(f, call->in[k]), width, 1, d_weight + at, weight->cols);
+        pen__product(f, true, false, out, width, rows, 1, d, out, pen__value(f, call->in[k]), width, 1, d_weight + at,
+                     weight->cols);
         pen__real *dx = pen__grad(f, call->in[k]);
-        if (dx) pen__product(f, false, false, rows, width, out, 1, d, out, weight->data + at, weight->cols, pen__adds(call, k), dx, width);
+        if (dx)
+            pen__product(f, false, false, rows, width, out, 1, d, out, weight->data + at, weight->cols,
+                         pen__adds(call, k), dx, width);
     }
 }
 
@@ -87,7 +94,8 @@ static int64_t scratch(const pen__plan *plan, const pen__call *call, const int64
 {
     int64_t most = 0;
     for (int k = 0; k < call->n_in; k++)
-        if (is_parents(plan, call, k) && rows[plan->node[call->in[k]].extent] > most) most = rows[plan->node[call->in[k]].extent];
+        if (is_parents(plan, call, k) && rows[plan->node[call->in[k]].extent] > most)
+            most = rows[plan->node[call->in[k]].extent];
     return most * plan->node[call->out].width;
 }
 
@@ -95,11 +103,16 @@ static double flops(const pen__plan *plan, const pen__call *call, const int64_t 
 {
     double sum = 0;
     for (int k = 0; k < call->n_in; k++)
-        sum += 2.0 * (double)rows[plan->node[call->in[k]].extent] * plan->node[call->in[k]].width * plan->node[call->out].width;
+        sum += 2.0 * (double)rows[plan->node[call->in[k]].extent] * plan->node[call->in[k]].width *
+               plan->node[call->out].width;
     return sum;
 }
 
-static const pen__op op = {.name = "linear", .forward = forward, .backward = backward, .keep = PEN_KEEP_OUT | 0x3F, .scratch = scratch,
+static const pen__op op = {.name = "linear",
+                           .forward = forward,
+                           .backward = backward,
+                           .keep = PEN_KEEP_OUT | 0x3F,
+                           .scratch = scratch,
                            .flops = flops};
 
 /* The deepest extent of the inputs, which all belong to it or to its parent. */
@@ -113,13 +126,14 @@ static int32_t extent_of(pen__plan *plan, const int32_t *x, int32_t n)
     }
     for (int32_t k = 0; k < n; k++)
         if (plan->node[x[k]].extent != extent && !pen__is_child(plan, extent, plan->node[x[k]].extent))
-            return pen__plan_fail(plan, "linear's inputs belong to extents '%s' and '%s', which are not parent and child",
+            return pen__plan_fail(plan,
+                                  "linear's inputs belong to extents '%s' and '%s', which are not parent and child",
                                   plan->extent[plan->node[x[k]].extent].name, plan->extent[extent].name);
     return extent;
 }
 
-int32_t pen__linear_with(pen__plan *plan, const char *name, const int32_t *x, int32_t n, int32_t out, pen__activation act,
-                         bool without_bias, pen__init init)
+int32_t pen__linear_with(pen__plan *plan, const char *name, const int32_t *x, int32_t n, int32_t out,
+                         pen__activation act, bool without_bias, pen__init init)
 {
     char full[48];
     int32_t extent = extent_of(plan, x, n), in = 0;

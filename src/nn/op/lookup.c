@@ -30,7 +30,8 @@ static void gather_forward(pen__frame *f, const pen__call *call)
     pen__real *y = pen__value(f, call->out);
     int64_t n = pen__rows_of(f, call->out), ahead = 8;
     for (int64_t i = 0; i < n; i++, y += table->width) {
-        if (i + ahead < n && index[i + ahead] >= 0) __builtin_prefetch(table->data + (int64_t)index[i + ahead] * table->width);
+        if (i + ahead < n && index[i + ahead] >= 0)
+            __builtin_prefetch(table->data + (int64_t)index[i + ahead] * table->width);
         if (index[i] < 0)
             memset(y, 0, bytes);
         else
@@ -89,20 +90,28 @@ static int32_t append(pen__plan *plan, const pen__op *op, pen__lookup lookup)
 int32_t pen__gather(pen__plan *plan, int32_t table, int32_t index)
 {
     int32_t extent = index >= 0 && index < plan->n_index ? plan->index[index].extent : -1;
-    return append(plan, &gather_op, (pen__lookup){.kind = PEN_LOOKUP_ROW, .table = table, .index = index, .extent = extent, .weight = -1});
+    return append(
+        plan, &gather_op,
+        (pen__lookup){.kind = PEN_LOOKUP_ROW, .table = table, .index = index, .extent = extent, .weight = -1});
 }
 
 int32_t pen__bag(pen__plan *plan, int32_t table, int32_t index, pen__pool mode, int32_t weight)
 {
     if (plan->status != PEN_OK) return -1;
     int32_t extent = index >= 0 && index < plan->n_index ? plan->index[index].extent : -1, input = -1;
-    if (extent < 0 || plan->extent[extent].parent < 0) return pen__plan_fail(plan, "a bag needs indices of a child extent");
+    if (extent < 0 || plan->extent[extent].parent < 0)
+        return pen__plan_fail(plan, "a bag needs indices of a child extent");
     if (weight >= 0) {
         if (!pen__plan_has(plan, weight, "bag")) return -1;
         input = plan->node[weight].input;
         if (input < 0 || plan->node[weight].extent != extent || plan->node[weight].width != 1)
             return pen__plan_fail(plan, "a bag's weights are a real input of width 1 on its indices' extent");
     }
-    return append(plan, &bag_op, (pen__lookup){.kind = PEN_LOOKUP_BAG, .table = table, .index = index, .extent = plan->extent[extent].parent,
-                                              .weight = input, .mode = (int32_t)mode});
+    return append(plan, &bag_op,
+                  (pen__lookup){.kind = PEN_LOOKUP_BAG,
+                                .table = table,
+                                .index = index,
+                                .extent = plan->extent[extent].parent,
+                                .weight = input,
+                                .mode = (int32_t)mode});
 }

@@ -20,7 +20,7 @@ static double few_flops(const pen__plan *plan, const pen__call *call, const int6
     return 10.0 * (double)rows[plan->node[call->in[0]].extent];
 }
 
-/* ---- pointwise ----------------------------------------------------------------------------------------------------------------- */
+/* ---- pointwise --------------------------------------------------------------------------------------------------- */
 
 static double row_weight(const pen__frame *f, const pen__call *call, int k, int64_t r)
 {
@@ -34,7 +34,8 @@ static void pointwise_forward(pen__frame *f, const pen__call *call)
     double sum = 0;
     for (int64_t r = 0; r < pen__rows_of(f, call->in[0]); r++) {
         double s = (double)score[r], y = (double)label[r];
-        sum += row_weight(f, call, 2, r) * (call->i[KIND] == PEN_LOSS_SQUARED ? (s - y) * (s - y) : softplus(s) - y * s);
+        sum +=
+            row_weight(f, call, 2, r) * (call->i[KIND] == PEN_LOSS_SQUARED ? (s - y) * (s - y) : softplus(s) - y * s);
     }
     f->loss += sum;
 }
@@ -50,15 +51,16 @@ static void pointwise_backward(pen__frame *f, const pen__call *call)
     }
 }
 
-static const pen__op pointwise_op = {.name = "pointwise", .forward = pointwise_forward, .backward = pointwise_backward, .keep = 7,
-                                     .flops = few_flops};
+static const pen__op pointwise_op = {
+    .name = "pointwise", .forward = pointwise_forward, .backward = pointwise_backward, .keep = 7, .flops = few_flops};
 
 void pen__loss_pointwise(pen__plan *plan, pen__pointwise kind, int32_t score, int32_t label, int32_t weight)
 {
     int32_t in[3] = {score, label, weight}, n = weight < 0 ? 2 : 3;
     for (int32_t k = 0; k < n; k++) {
         if (!pen__plan_has(plan, in[k], "a loss")) return;
-        if (plan->node[in[k]].width != 1 || plan->node[in[k]].extent != plan->node[score].extent || (k && plan->node[in[k]].has_grad)) {
+        if (plan->node[in[k]].width != 1 || plan->node[in[k]].extent != plan->node[score].extent ||
+            (k && plan->node[in[k]].has_grad)) {
             pen__plan_fail(plan, "a pointwise loss reads scores, labels and weights of width 1, of one extent");
             return;
         }
@@ -67,7 +69,7 @@ void pen__loss_pointwise(pen__plan *plan, pen__pointwise kind, int32_t score, in
     if (call) call->i[KIND] = (int32_t)kind;
 }
 
-/* ---- pairwise ------------------------------------------------------------------------------------------------------------------ */
+/* ---- pairwise ---------------------------------------------------------------------------------------------------- */
 
 typedef struct pair {
     double loss, slope; /* slope: of the loss by (bad - good) */
@@ -104,8 +106,8 @@ static void pairwise(pen__frame *f, const pen__call *call, bool back)
 static void pairwise_forward(pen__frame *f, const pen__call *call) { pairwise(f, call, false); }
 static void pairwise_backward(pen__frame *f, const pen__call *call) { pairwise(f, call, true); }
 
-static const pen__op pairwise_op = {.name = "pairwise", .forward = pairwise_forward, .backward = pairwise_backward, .keep = 3,
-                                    .flops = few_flops};
+static const pen__op pairwise_op = {
+    .name = "pairwise", .forward = pairwise_forward, .backward = pairwise_backward, .keep = 3, .flops = few_flops};
 
 void pen__loss_pairwise(pen__plan *plan, pen__pairwise kind, int32_t good, int32_t bad, double margin)
 {
@@ -113,7 +115,8 @@ void pen__loss_pairwise(pen__plan *plan, pen__pairwise kind, int32_t good, int32
     for (int32_t k = 0; k < 2; k++)
         if (!pen__plan_has(plan, in[k], "a loss")) return;
     int32_t parent = plan->node[good].extent, child = plan->node[bad].extent;
-    if (plan->node[good].width != 1 || plan->node[bad].width != 1 || (parent != child && !pen__is_child(plan, child, parent))) {
+    if (plan->node[good].width != 1 || plan->node[bad].width != 1 ||
+        (parent != child && !pen__is_child(plan, child, parent))) {
         pen__plan_fail(plan, "a pairwise loss reads one score a row, and scores of its children or of the same extent");
         return;
     }

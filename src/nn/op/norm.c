@@ -1,4 +1,5 @@
-/* norm: layer normalisation of each row, y = gain (x - mean) / sqrt(variance + 1e-5) + bias (Ba, Kiros and Hinton, 2016).
+/* norm: layer normalisation of each row, y = gain (x - mean) / sqrt(variance + 1e-5) + bias (Ba, Kiros and Hinton,
+ * 2016).
  *
  * (mean, 1 / deviation) of each row are kept for backward, with x^ = (x - mean) / deviation and g = gain dy:
  *     dx = (g - mean(g) - x^ mean(g x^)) / deviation,   d gain += dy x^,   d bias += dy
@@ -14,8 +15,8 @@ static const pen__real EPSILON = (pen__real)1e-5; /* as everywhere since the pap
 static void forward(pen__frame *f, const pen__call *call)
 {
     pen__deep_kern()->norm(pen__value(f, call->out), pen__value(f, call->aux), pen__value(f, call->in[0]),
-                           pen__weight_data(f, call->weight[GAIN]), pen__weight_data(f, call->weight[BIAS]), pen__rows_of(f, call->out),
-                           pen__width_of(f, call->out), EPSILON);
+                           pen__weight_data(f, call->weight[GAIN]), pen__weight_data(f, call->weight[BIAS]),
+                           pen__rows_of(f, call->out), pen__width_of(f, call->out), EPSILON);
 }
 
 static void backward(pen__frame *f, const pen__call *call)
@@ -23,9 +24,10 @@ static void backward(pen__frame *f, const pen__call *call)
     pen__real *dy = pen__grad(f, call->out), *dx = pen__grad(f, call->in[0]);
     bool adds = pen__adds(call, 0);
     if (!dx) dx = dy, adds = false; /* of an input: thrown away where it is harmless */
-    pen__deep_kern()->norm_back(dx, pen__weight_grad(f, call->weight[GAIN]), pen__weight_grad(f, call->weight[BIAS]), dy,
-                                pen__value(f, call->in[0]), pen__value(f, call->aux), pen__weight_data(f, call->weight[GAIN]),
-                                pen__rows_of(f, call->out), pen__width_of(f, call->out), adds);
+    pen__deep_kern()->norm_back(dx, pen__weight_grad(f, call->weight[GAIN]), pen__weight_grad(f, call->weight[BIAS]),
+                                dy, pen__value(f, call->in[0]), pen__value(f, call->aux),
+                                pen__weight_data(f, call->weight[GAIN]), pen__rows_of(f, call->out),
+                                pen__width_of(f, call->out), adds);
 }
 
 static double flops(const pen__plan *plan, const pen__call *call, const int64_t *rows)

@@ -27,7 +27,7 @@ static int32_t append(pen__plan *plan, const pen__op *op, int32_t x, int32_t mod
     return y;
 }
 
-/* ---- last ---------------------------------------------------------------------------------------------------------------- */
+/* ---- last -------------------------------------------------------------------------------------------------------- */
 
 static void last_forward(pen__frame *f, const pen__call *call)
 {
@@ -62,7 +62,7 @@ static const pen__op last_op = {.name = "last", .forward = last_forward, .backwa
 
 int32_t pen__last(pen__plan *plan, int32_t x) { return append(plan, &last_op, x, 0); }
 
-/* ---- pooled -------------------------------------------------------------------------------------------------------------- */
+/* ---- pooled ------------------------------------------------------------------------------------------------------ */
 
 static void pooled_forward(pen__frame *f, const pen__call *call)
 {
@@ -95,6 +95,7 @@ static void pooled_backward(pen__frame *f, const pen__call *call)
     }
 }
 
-static const pen__op pooled_op = {.name = "pooled", .forward = pooled_forward, .backward = pooled_backward, .flops = one_pass};
+static const pen__op pooled_op = {
+    .name = "pooled", .forward = pooled_forward, .backward = pooled_backward, .flops = one_pass};
 
 int32_t pen__pooled(pen__plan *plan, int32_t x, pen__pool mode) { return append(plan, &pooled_op, x, (int32_t)mode); }
