@@ -1,4 +1,4 @@
-"""Golden numbers of the ops on sequences: golden_sequence.py > golden_sequence.h (PyTorch, in double).
+"""Golden numbers of the ops on sequences: golden_sequence.py | clang-format > golden_sequence.h (PyTorch, in double).
 
 Every case reads rows x of a table, makes y of them by one op, and has the mean of (y W' + b - label)^2 as its loss. Of each tensor
 the norm and the sum of its numbers times those of draw(99, .) are printed: the answer's y, then the gradients of the weights in the

@@ -7,12 +7,11 @@
  * ever held. Only the log of each softmax's sum is kept; backward makes P again from it, as FlashAttention does (Dao et
  * al., 2022):
  *
- *     dv_j = sum_i P_ij dy_i,  dP_ij = dy_i v_j,  dS_ij = P_ij (dP_ij - dy_i y_i),  dq = dS k / sqrt(d),  dk = dS' q /
- *     sqrt(d)
+ *     dv_j = sum_i P_ij dy_i,  dP_ij = dy_i v_j,  dS_ij = P_ij (dP_ij - dy_i y_i),
+ *     dq = dS k / sqrt(d),     dk = dS' q / sqrt(d)
  *
  * Dropout of P is drawn from (row of the batch, head, place of the key), so that both directions see the same.
- * Cost: for a segment of T, 4 T^2 d heads flops forward (half where causal), 10 backward; scratch: 2 QUERIES T
- * reals. */
+ * Cost: for a segment of T, 4 T^2 d heads flops forward (half where causal), 10 backward; scratch 2 QUERIES T. */
 #include <math.h>
 
 #include "nn/op.h"
@@ -80,7 +79,7 @@ static void drop(const work *w, block b, pen__real *to, const pen__real *from)
 static void forward_block(const work *w, block b)
 {
     const pen__deep *deep = pen__deep_kern();
-    pen__real *y = w->y + b.from * w->width, part_of_one[QUERIES];
+    pen__real *y = w->y + b.from * w->width, share[QUERIES];
     scores(w, b, w->p);
     for (int64_t r = 0; r < b.rows; r++) {
         pen__real *row = w->p + r * b.keys;
@@ -88,12 +87,12 @@ static void forward_block(const work *w, block b)
         pen__real most = deep->max(row, keys), sum = deep->exp_sum(row, row, most, keys);
         memset(row + keys, 0, (size_t)(b.keys - keys) * sizeof *row);
         w->log[(b.from + r) * w->heads] = most + (pen__real)log((double)sum);
-        part_of_one[r] = 1 / sum;
+        share[r] = 1 / sum;
     }
     if (w->rate > 0) drop(w, b, w->p, w->p);
     pen__product(w->f, false, false, b.rows, w->depth, b.keys, 1, w->p, b.keys, w->v.value, w->v.stride, 0, y,
                  w->width);
-    for (int64_t r = 0; r < b.rows; r++) deep->scale(y + r * w->width, part_of_one[r], w->depth);
+    for (int64_t r = 0; r < b.rows; r++) deep->scale(y + r * w->width, share[r], w->depth);
 }
 
 static void backward_block(const work *w, block b)
