@@ -4,6 +4,7 @@
 #include "log_fixture.h"
 
 #include "base/cpu.h"
+#include "base/progress.h"
 #include "base/random.h"
 #include "base/thread.h"
 #include "data/grid.h"
@@ -585,6 +586,135 @@ static void normal_row_solves(void **state)
     free(scratch);
 }
 
+/* ---- reasons ----------------------------------------------------------------------------------------------------- */
+
+enum { MOST_REASONS = N_ITEMS + 8 };
+
+/* Shares, mean and biases sum to the rating. A fold-in is linear in what was rated, so that an event's share is its
+ * residual times what one more point of it changes, which rate() says independently; after ALS a known user is such a
+ * fold-in. */
+static void reasons_of_ratings(void **state)
+{
+    (void)state;
+    pen_context *ctx = context_of(2);
+    pen__train train = train_of(ctx, PEN_TASK_RATE);
+    for (int als = 0; als < 2; als++) {
+        pen_model *model = start(&train, "biased-mf",
+                                 als ? PARAMS("factors=6", "solver=als") : PARAMS("factors=6", "learning_rate=0.05"));
+        const pen__model_class *class = model->class;
+        void *scratch = calloc(1, class->scratch(model));
+        const float *item_bias;
+        pen_error error = {0};
+        model->mean = train.mean;
+        assert_int_equal(pen__model_bind(model, NULL), PEN_OK);
+        run(model, &train, 0, 4);
+        assert_int_equal(pen__model_get(model, "item.bias", PEN_F32, N_ITEMS, 0, 0, NULL, &item_bias, NULL), PEN_OK);
+        for (int32_t u = 0; u < N_USERS; u += 97)
+            for (int known = 0; known < 2; known++)
+                for (int32_t target = 3; target < N_ITEMS; target += 71) {
+                    int64_t at = train.by_user.begin[u], n_events = train.by_user.begin[u + 1] - at;
+                    float value[N_ITEMS];
+                    memcpy(value, train.by_user.value + at, (size_t)n_events * sizeof *value);
+                    pen__user user = {known ? u : -1, n_events, train.by_user.column + at, value, NULL};
+                    pen__reason all[MOST_REASONS], few[6];
+                    int32_t n, n_few, exact = 0, n_shown = 0;
+                    double score, more, sum = 0, sum_few = 0, left = 0;
+                    assert_int_equal(class->rate(model, &user, target, scratch, &score, &error), PEN_OK);
+                    assert_int_equal(
+                        class->explain(model, &user, target, scratch, all, MOST_REASONS, &n, &exact, &error), PEN_OK);
+                    assert_int_equal(exact, 1);
+                    for (int32_t r = 0; r < n; r++) {
+                        sum += (double)all[r].share;
+                        if (all[r].what && strstr(all[r].what, "no single event")) left = (double)all[r].share;
+                        n_shown += all[r].item >= 0;
+                    }
+                    close_to(sum, score, 2e-4);
+                    assert_int_equal(n_shown, n_events);
+                    if (als || !known) close_to(left, 0, 1e-3); /* float sums of some two hundred shares */
+                    assert_int_equal(class->explain(model, &user, target, scratch, few, 6, &n_few, &exact, &error),
+                                     PEN_OK);
+                    assert_true(n_few <= 6);
+                    for (int32_t r = 0; r < n_few; r++) sum_few += (double)few[r].share;
+                    close_to(sum_few, score, 2e-4);
+                    if (known) continue;
+                    double bias = (double)all[2].share, moved_bias;
+                    for (int64_t e = 0; e < n_events; e += 31) {
+                        int32_t r = 0;
+                        while (all[r].item != user.item[e]) r++;
+                        double residual = (double)value[e] - train.mean - (double)item_bias[user.item[e]];
+                        value[e] += 1;
+                        pen__reason moved[MOST_REASONS];
+                        assert_int_equal(class->rate(model, &user, target, scratch, &more, &error), PEN_OK);
+                        assert_int_equal(
+                            class->explain(model, &user, target, scratch, moved, MOST_REASONS, &n, &exact, &error),
+                            PEN_OK);
+                        moved_bias = (double)moved[2].share;
+                        value[e] -= 1;
+                        close_to((double)all[r].share, residual * ((more - moved_bias) - (score - bias)), 2e-4);
+                    }
+                }
+        free(scratch);
+        pen__model_free(model);
+    }
+    free_train(&train);
+    pen_context_destroy(ctx);
+}
+
+/* ---- stopping ---------------------------------------------------------------------------------------------------- */
+
+typedef struct asked {
+    int calls;
+    int64_t done;
+} asked;
+
+static int stop_now(void *user, const pen_progress *p)
+{
+    asked *a = user;
+    a->calls++;
+    a->done = p->done;
+    return 1;
+}
+
+/* Whoever is asked amid an epoch and says stop is heard there, not at its end; and the context goes on working. */
+static void stops_amid_an_epoch(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *model;
+        int task;
+        const char *param;
+    } cases[] = {
+        {"bpr", PEN_TASK_RANK, "negatives=1"},      {"bpr", PEN_TASK_RANK, "sampler=dns"},
+        {"biased-mf", PEN_TASK_RATE, "solver=sgd"}, {"biased-mf", PEN_TASK_RATE, "solver=als"},
+        {"ials", PEN_TASK_RANK, "solver=cholesky"}, {"ials", PEN_TASK_RANK, "solver=ialspp"},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        asked a = {0, -1};
+        pen_context_options o = PEN_CONTEXT_OPTIONS_INIT;
+        pen_context *ctx;
+        pen_error error = {0};
+        double loss;
+        o.n_threads = 1, o.progress = stop_now, o.user = &a;
+        assert_int_equal(pen_context_create(&o, &ctx, NULL), PEN_OK);
+        pen__train train = train_of(ctx, cases[c].task);
+        pen_model *model = start(&train, cases[c].model, PARAMS("factors=8", cases[c].param));
+        pen__meter meter = pen__meter_begin(ctx, "train", "events", 10 * train.n_events);
+        meter.last = -1; /* long ago: the next tick asks */
+        model->meter = &meter;
+        assert_int_equal(model->class->epoch(model, &train, 0, &loss, &error), PEN_E_CANCELLED);
+        assert_int_equal(a.calls, 1);
+        if (a.done <= 0 || a.done >= train.n_events)
+            fail_msg("%s %s: asked after %lld of %lld events", cases[c].model, cases[c].param, (long long)a.done,
+                     (long long)train.n_events);
+        model->meter = NULL;
+        pen__cancel_clear(ctx);
+        run(model, &train, 0, 1);
+        pen__model_free(model);
+        free_train(&train);
+        pen_context_destroy(ctx);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -594,6 +724,7 @@ int main(void)
         cmocka_unit_test(normal_row_solves),      cmocka_unit_test(same_bits_on_a_grid),
         cmocka_unit_test(recovers_the_kinds),     cmocka_unit_test(l1_makes_zeros),
         cmocka_unit_test(divergence_is_an_error), cmocka_unit_test(negatives_are_never_seen),
+        cmocka_unit_test(reasons_of_ratings),     cmocka_unit_test(stops_amid_an_epoch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

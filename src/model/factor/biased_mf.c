@@ -19,6 +19,7 @@
 #include "kern/sgd.h"
 #include "model/factor/factor_rows.h"
 #include "model/factor/normal_row.h"
+#include "model/reasons.h"
 
 enum { SGD, ALS };
 enum { CONSTANT, INVERSE, EXPONENTIAL, ADAGRAD };
@@ -237,7 +238,8 @@ static pen_status epoch(pen_model *model, const pen__train *train, int32_t numbe
 static size_t scratch_bytes(const pen_model *model)
 {
     const state *s = model->state;
-    return pen__normal_row_scratch(s->d) + (size_t)s->width * sizeof(float);
+    return pen__normal_row_scratch(s->d) +
+           2 * ((size_t)s->width + 16) * sizeof(float); /* a user's row, and reasons' weights */
 }
 
 static void factors(const pen_model *model, pen__factors *out)
@@ -279,6 +281,36 @@ static pen_status rate(const pen_model *model, const pen__user *user, int32_t it
     *rating = model->mean + (double)bias;
     if (item >= 0)
         *rating += (double)s->item_bias[item] + pen__factor_dot(row, s->item + (int64_t)item * s->width, s->d);
+    return PEN_OK;
+}
+
+/* The mean and the biases are what they are. Of <p_u, q_i> event e gives y_e z_e' A^-1 q_i, A being the matrix of the
+ * user's ridge regression on the items' factors: all of it after ALS and after a fold-in; SGD stops short of that
+ * solution, L1 cuts it, and the rest says by how much. Cost: that of one fold-in for each item. */
+static pen_status explain(const pen_model *model, const pen__user *user, int32_t item, void *scratch, pen__reason *out,
+                          int32_t cap, int32_t *n, int32_t *exact, pen_error *error)
+{
+    const state *s = model->state;
+    float bias, *row_scratch = (float *)((unsigned char *)scratch + pen__normal_row_scratch(s->d)),
+                *w = row_scratch + s->width + 16;
+    double score, shown = 0;
+    *n = 0, *exact = 0;
+    if (cap < 4) return PEN_OK;
+    PEN_TRY(rate(model, user, item, scratch, &score, error));
+    (void)user_row(s, user, scratch, row_scratch, &bias);
+    out[0] = (pen__reason){-1, (float)model->mean, "the mean of all ratings"};
+    out[1] = (pen__reason){-1, s->item_bias[item], "rated above or below the mean by everybody"};
+    out[2] = (pen__reason){-1, bias, "this user rates above or below the mean"};
+    pen__normal_row_weigh(&s->fold, user->item, user->value, user->n, item, scratch, w);
+    pen__reasons reasons = pen__reasons_begin(out, cap - 1, 3);
+    for (int64_t e = 0; e < user->n; e++)
+        pen__reasons_add(&reasons, user->item[e], pen__normal_row_share(&s->fold, user->item[e], user->value[e], w));
+    *n = pen__reasons_end(&reasons);
+    for (int32_t r = 0; r < *n; r++) shown += (double)out[r].share;
+    if (fabs(score - shown) > 1e-4) /* well below what is shown of a rating, above what float sums leave */
+        out[(*n)++] = (pen__reason){-1, (float)(score - shown),
+                                    user->n ? "what no single event explains" : "what the model learned of this user"};
+    *exact = 1;
     return PEN_OK;
 }
 
@@ -388,4 +420,5 @@ const pen__model_class pen__biased_mf_class = {
     .factors = factors,
     .user_vector = user_vector,
     .rate = rate,
+    .explain = explain,
 };

@@ -65,21 +65,36 @@ static void lasso_solve(const float *a, const float *b, const double *diagonal, 
         }
 }
 
-void pen__normal_row_solve(const pen__normal_row *work, const int32_t *column, const float *value, int64_t n,
-                           void *scratch, float *out, float *out_bias)
+typedef struct desk {
+    double *l, *x, *diagonal; /* m x m, m, m */
+    float *a, *b, *z;         /* m x m, m, a batch of rows */
+    int32_t m;
+} desk;
+
+static desk lay_out(const pen__normal_row *work, void *scratch)
 {
-    int32_t d = work->d, m = d + (work->biased ? 1 : 0);
-    size_t size = (size_t)m * (size_t)m;
-    double *l = scratch, *x = l + size, *diagonal = x + m;
-    float *a = (float *)(diagonal + m), *b = a + size, *z = b + m;
-    *out_bias = 0;
-    memset(out, 0, (size_t)d * sizeof *out);
-    if (n == 0) return;
-    memset(a, 0, (size + (size_t)m) * sizeof *a);
+    desk t = {.m = work->d + (work->biased ? 1 : 0)};
+    size_t size = (size_t)t.m * (size_t)t.m;
+    t.l = scratch, t.x = t.l + size, t.diagonal = t.x + t.m;
+    t.a = (float *)(t.diagonal + t.m), t.b = t.a + size, t.z = t.b + t.m;
+    return t;
+}
+
+/* What the other side and the mean leave of a value. */
+static float residual(const pen__normal_row *work, int32_t column, float value)
+{
+    return (float)((double)value - work->mean - (work->biased ? (double)work->bias[column] : 0));
+}
+
+/* a, b and the penalties of the row with these events. */
+static void gather(const pen__normal_row *work, const int32_t *column, const float *value, int64_t n, const desk *t)
+{
+    int32_t d = work->d, m = t->m;
+    memset(t->a, 0, ((size_t)m * (size_t)m + (size_t)m) * sizeof *t->a);
     for (int64_t e = 0; e < n; e += BATCH) {
         float y[BATCH] = {0};
         for (int64_t k = 0; k < BATCH; k++) {
-            float *to = z + k * (m + 1);
+            float *to = t->z + k * (m + 1);
             if (e + k >= n) {
                 memset(to, 0, (size_t)m * sizeof *to);
                 continue;
@@ -87,15 +102,47 @@ void pen__normal_row_solve(const pen__normal_row *work, const int32_t *column, c
             int64_t c = column[e + k];
             memcpy(to, work->rows + c * work->width, (size_t)d * sizeof *to);
             if (work->biased) to[d] = 1;
-            y[k] = (float)((double)value[e + k] - work->mean - (work->biased ? (double)work->bias[c] : 0));
+            y[k] = residual(work, column[e + k], value[e + k]);
         }
-        accumulate(a, b, m, z, m + 1, y);
+        accumulate(t->a, t->b, m, t->z, m + 1, y);
     }
-    for (int32_t k = 0; k < m; k++) diagonal[k] = (double)n * (k < d ? work->l2 : work->bias_l2);
+    for (int32_t k = 0; k < m; k++) t->diagonal[k] = (double)n * (k < d ? work->l2 : work->bias_l2);
+}
+
+void pen__normal_row_solve(const pen__normal_row *work, const int32_t *column, const float *value, int64_t n,
+                           void *scratch, float *out, float *out_bias)
+{
+    int32_t d = work->d;
+    const desk t = lay_out(work, scratch);
+    *out_bias = 0;
+    memset(out, 0, (size_t)d * sizeof *out);
+    if (n == 0) return;
+    gather(work, column, value, n, &t);
     if (work->l1 > 0)
-        lasso_solve(a, b, diagonal, (double)n * work->l1, d, m, x);
+        lasso_solve(t.a, t.b, t.diagonal, (double)n * work->l1, d, t.m, t.x);
     else
-        cholesky_solve(a, b, diagonal, m, l, x);
-    for (int32_t k = 0; k < d; k++) out[k] = (float)x[k];
-    if (work->biased) *out_bias = (float)x[d];
+        cholesky_solve(t.a, t.b, t.diagonal, t.m, t.l, t.x);
+    for (int32_t k = 0; k < d; k++) out[k] = (float)t.x[k];
+    if (work->biased) *out_bias = (float)t.x[d];
+}
+
+void pen__normal_row_weigh(const pen__normal_row *work, const int32_t *column, const float *value, int64_t n,
+                           int32_t item, void *scratch, float *w)
+{
+    const desk t = lay_out(work, scratch);
+    memset(w, 0, (size_t)t.m * sizeof *w);
+    if (n == 0) return;
+    gather(work, column, value, n, &t);
+    memcpy(t.b, work->rows + (int64_t)item * work->width, (size_t)work->d * sizeof *t.b);
+    if (work->biased) t.b[work->d] = 0;
+    cholesky_solve(t.a, t.b, t.diagonal, t.m, t.l, t.x);
+    for (int32_t k = 0; k < t.m; k++) w[k] = (float)t.x[k];
+}
+
+float pen__normal_row_share(const pen__normal_row *work, int32_t column, float value, const float *w)
+{
+    const float *row = work->rows + (int64_t)column * work->width;
+    float sum = work->biased ? w[work->d] : 0;
+    for (int32_t k = 0; k < work->d; k++) sum += row[k] * w[k];
+    return residual(work, column, value) * sum;
 }

@@ -25,4 +25,13 @@ size_t pen__normal_row_scratch(int32_t d);
 void pen__normal_row_solve(const pen__normal_row *work, const int32_t *column, const float *value, int64_t n,
                            void *scratch, float *out, float *out_bias);
 
+/* w (d floats and, where biased, one behind them) by which event e gives y_e <z_e, w> to <out, rows[item]>, without the
+ * bias: what the ridge regression of this row says of the other side's row `item`. L1 is left out of account. n == 0
+ * gives zeros. */
+void pen__normal_row_weigh(const pen__normal_row *work, const int32_t *column, const float *value, int64_t n,
+                           int32_t item, void *scratch, float *w);
+
+/* y_e <z_e, w> of one event. */
+float pen__normal_row_share(const pen__normal_row *work, int32_t column, float value, const float *w);
+
 #endif

@@ -14,7 +14,7 @@
 #include "base/memory.h"
 #include "base/thread.h"
 #include "model/neighbour/knn_neighbours.h"
-#include "model/neighbour/knn_reasons.h"
+#include "model/reasons.h"
 
 typedef struct state {
     const int64_t *begin;     /* (n_items + 1) */

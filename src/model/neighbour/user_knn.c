@@ -22,7 +22,7 @@
 #include "base/thread.h"
 #include "kern/kern.h"
 #include "model/neighbour/knn_neighbours.h"
-#include "model/neighbour/knn_reasons.h"
+#include "model/reasons.h"
 
 /* users looked through at a time; places beyond k for neighbours with nothing new */
 enum { STRETCH = 1024, SPARE = 16 };

@@ -21,7 +21,7 @@
 #include "base/thread.h"
 #include "data/order.h"
 #include "model/neighbour/knn_neighbours.h"
-#include "model/neighbour/knn_reasons.h"
+#include "model/reasons.h"
 
 enum weighting { WEIGHT_NONE, WEIGHT_LINEAR, WEIGHT_LOG, WEIGHT_EXPONENTIAL };
 #define WEIGHTINGS "none|linear|log|exponential"

@@ -1,6 +1,6 @@
 /* The largest shares of a score, and the rest of it in one: so that the shares add up however few are asked for. */
-#ifndef PEN_MODEL_KNN_REASONS_H
-#define PEN_MODEL_KNN_REASONS_H
+#ifndef PEN_MODEL_REASONS_H
+#define PEN_MODEL_REASONS_H
 
 #include <math.h>
 
