@@ -3,7 +3,7 @@
 # name the file and the reason, the old file whole, nothing left aside; short and interrupted calls change nothing. A training that
 # could not write goes on with --resume to the same bits.
 set -uo pipefail
-scratch=$(mktemp -d)
+scratch=$(mktemp -d -p "$([ -w /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")") # hundreds of files, each synced
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
 train_words="-m ials -p epochs=3 -p factors=8 --checkpoint-seconds 0 -q"
