@@ -1,6 +1,5 @@
-/* Filling batches: examples are dealt by a counter-based shuffle, sized to find offsets, and filled in chunks. Buffers
- * are made for the largest batch of the epoch, before its first step. Memory: 8 bytes an example for the order, and
- * three batches. */
+/* Filling batches: examples are dealt by a counter-based shuffle, sized to find offsets, and filled in chunks. Buffers are made for the
+ * largest batch of the epoch, before its first step. Memory: 8 bytes an example for the order, and three batches. */
 #include "train/net_feed.h"
 
 #include <string.h>
@@ -91,7 +90,7 @@ void pen__feed_destroy(pen__feed *feed)
 int64_t pen__feed_steps(const pen__feed *feed) { return feed->n_steps; }
 int64_t pen__feed_examples(const pen__feed *feed) { return feed->n_examples; }
 
-/* ---- bounds ------------------------------------------------------------------------------------------------------ */
+/* ---- bounds ------------------------------------------------------------------------------------------------------------ */
 
 /* Raises shard and batch bounds to those of the batch of examples [from, from + n) of the order. */
 static void measure_batch(pen__feed *feed, int64_t from, int64_t n, int64_t *shard, int64_t *batch)
@@ -143,7 +142,7 @@ static pen_status make_buffers(pen__feed *feed, const int64_t *rows, pen_error *
     return PEN_OK;
 }
 
-/* ---- a batch ----------------------------------------------------------------------------------------------------- */
+/* ---- a batch ------------------------------------------------------------------------------------------------------------- */
 
 /* Sizes and offsets of batch `step`. */
 static void lay_out(pen__feed *feed, int64_t step, feed_slot *slot)
@@ -174,6 +173,7 @@ static void fill_example(const pen__feed *feed, const feed_slot *slot, int64_t i
     const pen__plan *plan = feed->net->plan;
     bool shared = i == slot->n;
     pen__example example = example_of(feed, shared ? -1 : feed->order[slot->first + i]);
+    if (shared) example.step = feed->epoch * feed->n_steps + slot->first / feed->batch_size;
     if (shared)
         example.rng = pen__rng_begin(feed->model->seed + (uint64_t)feed->epoch, PEN_STREAM_NEGATIVE + 1000,
                                      (uint64_t)slot->first);

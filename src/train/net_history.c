@@ -13,6 +13,16 @@ void pen__history_inputs(pen__plan *plan, pen__history_net *net)
     net->place = net->negative = net->shared = net->shared_item = net->good = net->bad = -1;
 }
 
+void pen__history_sampled(pen__plan *plan, pen__history_net *net, const pen_model *model, int32_t h, pen__sampled how)
+{
+    net->shared = pen__extent_shared(plan, "negatives");
+    net->shared_item = pen__input_index(plan, net->shared, "negative");
+    how.target = net->target, how.negatives = net->shared_item, how.positive_shift = how.negative_shift = -1;
+    how.n_items = model->n_items;
+    pen__loss_sampled(plan, h, pen__gather(plan, net->net.item_table, net->target),
+                      pen__gather(plan, net->net.item_table, net->shared_item), &how);
+}
+
 /* A liked event counts; the others were only seen. */
 static int64_t liked_events(const pen__rows *history, int32_t user)
 {

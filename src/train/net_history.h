@@ -23,6 +23,9 @@ typedef struct pen__history_net {
 /* The inputs: positions, item, target; the caller adds place and negatives. */
 void pen__history_inputs(pen__plan *plan, pen__history_net *net);
 
+/* The loss of positions' vectors h against `negatives` items that are drawn once a batch and shared. */
+void pen__history_sampled(pen__plan *plan, pen__history_net *net, const pen_model *model, int32_t h, pen__sampled how);
+
 int64_t pen__history_examples(const pen_model *model, const pen__train *train);
 pen_status pen__history_teachers(pen_model *model, const pen__train *train, pen_error *error);
 void pen__history_size(pen__example *example);

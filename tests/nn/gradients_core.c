@@ -46,8 +46,10 @@ static void combine(pen__pool mode, pen__activation act, double dropout)
     int32_t side[2] = {pen__activate(p, flat, act), pen__unit(p, pen__dropped(p, sum, dropout))},
             wide = pen__concat(p, side, 2);
     int32_t x[2] = {wide, both};
-    pen__loss_pointwise(p, PEN_LOSS_SQUARED, pen__linear(p, "out", x, 2, 1, PEN_ACT_NONE), label, -1);
-    pen__loss_pointwise(p, PEN_LOSS_LOGISTIC, pen__dot(p, u, q), label, -1);
+    pen__loss_pointwise(p, PEN_LOSS_SQUARED, pen__shifted(p, "shift", pen__linear(p, "out", x, 2, 1, PEN_ACT_NONE)),
+                        label, -1);
+    pen__loss_pointwise(p, PEN_LOSS_LOGISTIC, pen__dot(p, pen__gained(p, "gain", pen__spread(p, u, events), START), q),
+                        label, -1);
     check_rows(c, PEN_ROOT, 5);
     check_segments(c, events, RAGGED);
     static const int32_t OTHER[5] = {2, 5, 0, 1, 3};

@@ -1,13 +1,15 @@
 /* gru4rec: a gated recurrent unit reads the history; its state says what comes next.
  *
- * One product a time step over the histories that still run; nothing is padded. Cost: O(events d^2) an epoch, and what
- * the loss takes: all items (ce).
+ * One product a time step over the histories that still run; nothing is padded. Cost: O(events d^2) an epoch, and what the loss takes: all
+ * items (ce).
  *
- * Hidasi, Karatzoglou, Baltrunas, Tikk: "Session-based recommendations with recurrent neural networks" (ICLR 2016);
- * Hidasi, Karatzoglou: "Recurrent neural networks with top-k gains" (CIKM 2018). */
+ * Hidasi, Karatzoglou, Baltrunas, Tikk: "Session-based recommendations with recurrent neural networks" (ICLR 2016); Hidasi,
+ * Karatzoglou: "Recurrent neural networks with top-k gains" (CIKM 2018). */
 #include <stdio.h>
 
 #include "train/net_history.h"
+
+enum { CE, SAMPLED, BPR_MAX };
 
 static void build(const pen_model *model, pen__net *base)
 {
@@ -26,8 +28,16 @@ static void build(const pen_model *model, pen__net *base)
     }
     int32_t h = hidden == d ? x : pen__linear(plan, "out", &x, 1, d, PEN_ACT_NONE);
     base->user = pen__last(plan, h);
-    pen__loss_softmax(plan, pen__dropped(plan, h, pen__param(model, "dropout_hidden")), base->item_table, net->target,
-                      -1);
+    int32_t kept = pen__dropped(plan, h, pen__param(model, "dropout_hidden"));
+    switch (pen__param_int(model, "loss")) {
+    case CE: pen__loss_softmax(plan, kept, base->item_table, net->target, -1); break;
+    case SAMPLED: pen__history_sampled(plan, net, model, kept, (pen__sampled){.kind = PEN_CONTRAST_SOFTMAX}); break;
+    case BPR_MAX:
+        pen__history_sampled(plan, net, model, kept,
+                             (pen__sampled){.kind = PEN_CONTRAST_BPR_MAX,
+                                            .weight = pen__param(model, "bpreg"),
+                                            .elu = pen__param(model, "elu")});
+    }
 }
 
 static const pen_param params[] = {
@@ -47,6 +57,30 @@ static const pen_param params[] = {
      .doc = "width of the state; where it is not factors, a layer leads back"},
     {.name = "layers", .type = PEN_PARAM_INT, .standard = "1", .low = 1, .high = 8, .doc = "recurrent layers"},
     PEN_HISTORY_PARAMS("200"),
+    {.name = "loss",
+     .type = PEN_PARAM_CHOICE,
+     .standard = "ce",
+     .choices = "ce|sampled|bpr-max",
+     .doc = "ce: softmax over all items; sampled: over drawn ones; bpr-max: the drawn ones weighted by their softmax"},
+    {.name = "negatives",
+     .type = PEN_PARAM_INT,
+     .standard = "2048",
+     .low = 1,
+     .high = 100000,
+     .log_scale = 1,
+     .doc = "items drawn for each batch (sampled, bpr-max)"},
+    {.name = "bpreg",
+     .type = PEN_PARAM_REAL,
+     .standard = "1",
+     .low = 0,
+     .high = 100,
+     .doc = "penalty of the drawn items' scores (bpr-max)"},
+    {.name = "elu",
+     .type = PEN_PARAM_REAL,
+     .standard = "1",
+     .low = 0,
+     .high = 10,
+     .doc = "alpha of the elu that scores pass (bpr-max); 0: none"},
     {.name = "dropout",
      .type = PEN_PARAM_REAL,
      .standard = "0.1",

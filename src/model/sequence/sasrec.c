@@ -1,17 +1,17 @@
 /* sasrec: self-attention over a user's history; each position says what comes next.
  *
- * Positions of all histories of a batch stand end to end: nothing is padded. The answer is the last position's vector
- * against all items. Cost: O(sum over histories of (length d^2 + length^2 d)) a block and an epoch, and what the loss
- * takes: one negative a position (bce), or all items (ce).
+ * Positions of all histories of a batch stand end to end: nothing is padded. The answer is the last position's vector against all items.
+ * Cost: O(sum over histories of (length d^2 + length^2 d)) a block and an epoch, and what the loss takes: one negative a position (bce), or
+ * all items (ce).
  *
- * Kang, McAuley: "Self-attentive sequential recommendation" (ICDM 2018). Full and sampled cross-entropy: Klenitskiy,
- * Vasilev: "Turning dross into gold loss" (RecSys 2023). */
+ * Kang, McAuley: "Self-attentive sequential recommendation" (ICDM 2018). Full and sampled cross-entropy: Klenitskiy, Vasilev: "Turning
+ * dross into gold loss" (RecSys 2023). gbce: Petrov, Macdonald: "gSASRec" (RecSys 2023). */
 #include <math.h>
 #include <stdio.h>
 
 #include "train/net_history.h"
 
-enum { BCE, CE };
+enum { BCE, CE, SAMPLED, GBCE };
 enum { PRE, POST };
 
 /* One block: attention and a layer of its own for each position, each added to what it read. */
@@ -72,10 +72,14 @@ static void build(const pen_model *model, pen__net *base)
     for (int32_t b = 0; b < pen__param_int(model, "layers"); b++) x = block(plan, model, x, b);
     int32_t h = pen__norm(plan, "norm", x);
     base->user = pen__last(plan, h);
-    if (pen__param_int(model, "loss") == BCE)
-        bce(plan, net, h);
-    else
-        pen__loss_softmax(plan, h, base->item_table, net->target, -1);
+    switch (pen__param_int(model, "loss")) {
+    case BCE: bce(plan, net, h); break;
+    case CE: pen__loss_softmax(plan, h, base->item_table, net->target, -1); break;
+    case SAMPLED: pen__history_sampled(plan, net, model, h, (pen__sampled){.kind = PEN_CONTRAST_SOFTMAX}); break;
+    case GBCE:
+        pen__history_sampled(plan, net, model, h,
+                             (pen__sampled){.kind = PEN_CONTRAST_GBCE, .sum = true, .t = pen__param(model, "t")});
+    }
 }
 
 static const pen_param params[] = {
@@ -104,8 +108,22 @@ static const pen_param params[] = {
     {.name = "loss",
      .type = PEN_PARAM_CHOICE,
      .standard = "ce",
-     .choices = "bce|ce",
-     .doc = "bce: logistic, against one drawn item a position; ce: softmax over all items"},
+     .choices = "bce|ce|sampled|gbce",
+     .doc = "bce: logistic, one drawn item a position; ce: softmax over all items; sampled: over drawn ones; gbce: "
+            "calibrated bce"},
+    {.name = "negatives",
+     .type = PEN_PARAM_INT,
+     .standard = "256",
+     .low = 1,
+     .high = 100000,
+     .log_scale = 1,
+     .doc = "items drawn for each batch (sampled, gbce)"},
+    {.name = "t",
+     .type = PEN_PARAM_REAL,
+     .standard = "0.75",
+     .low = 0,
+     .high = 1,
+     .doc = "calibration of gbce; 0: bce"},
     {.name = "norm",
      .type = PEN_PARAM_CHOICE,
      .standard = "pre",
