@@ -63,7 +63,7 @@
     {"sasrec",
      PEN_TASK_RANK,
      1,
-     {"factors=8", "epochs=20", "batch_size=8", "learning_rate=0.02", "loss=sampled", "negatives=20", "max_length=12",
+     {"factors=8", "epochs=50", "batch_size=8", "learning_rate=0.02", "loss=sampled", "negatives=20", "max_length=12",
       "init=0.1"},
      "ndcg@10",
      0.08,
