@@ -1,5 +1,5 @@
-/* Rows of the battery (test_battery.c) for models with users of their own: {model, task, personal, quick parameters, metric and band on
- * MovieLens 100K with the default parameters (or so many epochs) and the default split}. */
+/* Rows of the battery (test_battery.c) for models with users of their own: {model, task, personal, quick parameters,
+ * metric and band on MovieLens 100K with the default parameters (or so many epochs) and the default split}. */
 {"ials", PEN_TASK_RANK, 1, {"factors=5", "epochs=6", "regularization=0.01", NULL}, "ndcg@10", 0.165, 0.21, 0},
     {"ials",      PEN_TASK_RANK, 1,    {"factors=9", "epochs=6", "objective=hkv", "solver=ialspp", "block=4", NULL},
      "recall@20", 0.19,          0.23, 0},
@@ -62,8 +62,8 @@
      8},
     {"sasrec",
      PEN_TASK_RANK,
-     1,
-     {"factors=8", "epochs=50", "batch_size=8", "learning_rate=0.02", "loss=sampled", "negatives=20", "max_length=12",
+     0,
+     {"factors=8", "epochs=20", "batch_size=8", "learning_rate=0.02", "loss=sampled", "negatives=20", "max_length=12",
       "init=0.1"},
      "ndcg@10",
      0.08,

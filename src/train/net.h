@@ -1,12 +1,13 @@
 /* Network models: a class whose plan (nn/plan.h) is trained in epochs of batches, and answers by the plan's nodes.
  *
- * A model on the engine is one file: its formula, its parameter table (PEN_NET_PARAMS and its own), a pen__net_class that builds
- * the plan and says what an example holds, and the pen__model_class, whose slots are the pen__net_ functions below. Its state
- * struct begins with a pen__net.
+ * A model on the engine is one file: its formula, its parameter table (PEN_NET_PARAMS and its own), a pen__net_class
+ * that builds the plan and says what an example holds, and the pen__model_class, whose slots are the pen__net_
+ * functions below. Its state struct begins with a pen__net.
  *
- * Training: the examples of an epoch are dealt anew by (seed, epoch) and cut into batches. While a batch is computed, the next but
- * one is filled (in parallel, each example with randomness of its own), and the next one's touched rows are found. All that an epoch
- * depends on is in tensors, parameters, seed and its number: resuming gives the same bits. */
+ * Training: the examples of an epoch are dealt anew by (seed, epoch) and cut into batches. While a batch is computed,
+ * the next but one is filled (in parallel, each example with randomness of its own), and the next one's touched rows
+ * are found. All that an epoch depends on is in tensors, parameters, seed and its number: resuming gives the same
+ * bits. */
 #ifndef PEN_TRAIN_NET_H
 #define PEN_TRAIN_NET_H
 
@@ -52,7 +53,8 @@ typedef struct pen__net_class {
     int32_t grain;                            /* examples of a shard; 0: an eighth of a batch */
     /* What must be ready before an epoch (once; tensors are bound); NULL: nothing. */
     pen_status (*ready)(pen_model *model, const pen__train *train, pen_error *error);
-    /* Sets example->rows of children (and, for number -1, of shared extents), from number, epoch and train (or user) alone. */
+    /* Sets example->rows of children (and, for number -1, of shared extents), from number, epoch and train (or user)
+     * alone. */
     void (*size)(pen__example *example);
     /* Writes the inputs of the example's rows; for number -1 those of shared extents. */
     void (*fill)(pen__example *example);
@@ -60,7 +62,7 @@ typedef struct pen__net_class {
     void (*bounds)(const pen_model *model, int64_t *bound);
 } pen__net_class;
 
-/* ---- slots of a pen__model_class ------------------------------------------------------------------------------------- */
+/* ---- slots of a pen__model_class --------------------------------------------------------------------------------- */
 
 /* Bytes of weights, tables and optimiser state. */
 pen_status pen__net_memory(const pen__model_class *class, const pen__params *params, const pen__train *train,
@@ -82,7 +84,7 @@ pen_status pen__net_user_vector(const pen_model *model, const pen__user *user, v
 /* In build: the table's rows are users, solved for whom the model does not know. */
 void pen__net_solves(pen__net *net, int32_t table);
 
-/* ---- for fill functions ------------------------------------------------------------------------------------------------ */
+/* ---- for fill functions ------------------------------------------------------------------------------------------ */
 
 /* An item, uniform, that `user` of training has no event with; after 100 tries whatever was drawn. */
 int32_t pen__net_negative(const pen__train *train, int32_t user, pen__rng *rng);
@@ -90,7 +92,7 @@ int32_t pen__net_negative(const pen__train *train, int32_t user, pen__rng *rng);
 /* The user and the place in by_user.column of event e of training, by binary search: O(log users). */
 int32_t pen__net_user_of(const pen__train *train, int64_t event);
 
-/* ---- parameters ------------------------------------------------------------------------------------------------------------ */
+/* ---- parameters -------------------------------------------------------------------------------------------------- */
 
 #define PEN_NET_PARAMS(EPOCHS, PATIENCE, BATCH, BATCH_OF, RATE, OPTIMIZER, L2)                       \
     {.name = "epochs",                                                                               \

@@ -1,5 +1,6 @@
-/* Filling batches: examples are dealt by a counter-based shuffle, sized to find offsets, and filled in chunks. Buffers are made for the
- * largest batch of the epoch, before its first step. Memory: 8 bytes an example for the order, and three batches. */
+/* Filling batches: examples are dealt by a counter-based shuffle, sized to find offsets, and filled in chunks. Buffers
+ * are made for the largest batch of the epoch, before its first step. Memory: 8 bytes an example for the order, and
+ * three batches. */
 #include "train/net_feed.h"
 
 #include <string.h>
@@ -90,7 +91,7 @@ void pen__feed_destroy(pen__feed *feed)
 int64_t pen__feed_steps(const pen__feed *feed) { return feed->n_steps; }
 int64_t pen__feed_examples(const pen__feed *feed) { return feed->n_examples; }
 
-/* ---- bounds ------------------------------------------------------------------------------------------------------------ */
+/* ---- bounds ------------------------------------------------------------------------------------------------------ */
 
 /* Raises shard and batch bounds to those of the batch of examples [from, from + n) of the order. */
 static void measure_batch(pen__feed *feed, int64_t from, int64_t n, int64_t *shard, int64_t *batch)
@@ -142,7 +143,7 @@ static pen_status make_buffers(pen__feed *feed, const int64_t *rows, pen_error *
     return PEN_OK;
 }
 
-/* ---- a batch ------------------------------------------------------------------------------------------------------------- */
+/* ---- a batch ----------------------------------------------------------------------------------------------------- */
 
 /* Sizes and offsets of batch `step`. */
 static void lay_out(pen__feed *feed, int64_t step, feed_slot *slot)

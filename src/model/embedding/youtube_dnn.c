@@ -1,8 +1,10 @@
-/* youtube-dnn: candidate generation. What a user watched, as the mean of the items' vectors, passes a tower; softmax over sampled items.
+/* youtube-dnn: candidate generation. What a user watched, as the mean of the items' vectors, passes a tower; softmax
+ * over sampled items.
  *
- * There are no users' parameters: every user, known or new, is answered by the history, and by inner products. An example is a user
- * with up to `positives` of their events as targets: the bag and the tower are computed once for all of them. Negatives are drawn once a
- * batch and shared. Cost: O(events / positives history d + events negatives d) an epoch.
+ * There are no users' parameters: every user, known or new, is answered by the history, and by inner products. An
+ * example is a user with up to `positives` of their events as targets: the bag and the tower are computed once for all
+ * of them. Negatives are drawn once a batch and shared. Cost: O(events / positives history d + events negatives d) an
+ * epoch.
  *
  * Covington, Adams, Sargin: "Deep neural networks for YouTube recommendations" (RecSys 2016). */
 #include <stdio.h>
@@ -50,7 +52,7 @@ static void build(const pen_model *model, pen__net *base)
                       pen__gather(plan, base->item_table, net->negative), &how);
 }
 
-/* ---- examples: chunks of a user's events ---------------------------------------------------------------------------------------- */
+/* ---- examples: chunks of a user's events ------------------------------------------------------------------------- */
 
 static int64_t events_of(const pen__train *train, int32_t user)
 {

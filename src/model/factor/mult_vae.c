@@ -1,8 +1,10 @@
-/* mult-vae: a variational autoencoder of what a user chose, with a multinomial likelihood; variational=no is its denoising sibling.
+/* mult-vae: a variational autoencoder of what a user chose, with a multinomial likelihood; variational=no is its
+ * denoising sibling.
  *
- * The input is a bag of the user's items, unit length, with items dropped at random; the output is a softmax over the catalogue, in
- * blocks: nothing of size users x items exists. There are no users' parameters: every user, known or new, is answered by the history.
- * The decoder's last hidden layer is the user's vector, its output weights the items'. Cost: O(users items hidden) an epoch.
+ * The input is a bag of the user's items, unit length, with items dropped at random; the output is a softmax over the
+ * catalogue, in blocks: nothing of size users x items exists. There are no users' parameters: every user, known or
+ * new, is answered by the history. The decoder's last hidden layer is the user's vector, its output weights the
+ * items'. Cost: O(users items hidden) an epoch.
  *
  * Liang, Krishnan, Hoffman, Jebara: "Variational autoencoders for collaborative filtering" (WWW 2018). */
 #include <string.h>

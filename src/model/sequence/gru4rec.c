@@ -1,10 +1,10 @@
 /* gru4rec: a gated recurrent unit reads the history; its state says what comes next.
  *
- * One product a time step over the histories that still run; nothing is padded. Cost: O(events d^2) an epoch, and what the loss takes: all
- * items (ce).
+ * One product a time step over the histories that still run; nothing is padded. Cost: O(events d^2) an epoch, and what
+ * the loss takes: all items (ce).
  *
- * Hidasi, Karatzoglou, Baltrunas, Tikk: "Session-based recommendations with recurrent neural networks" (ICLR 2016); Hidasi,
- * Karatzoglou: "Recurrent neural networks with top-k gains" (CIKM 2018). */
+ * Hidasi, Karatzoglou, Baltrunas, Tikk: "Session-based recommendations with recurrent neural networks" (ICLR 2016);
+ * Hidasi, Karatzoglou: "Recurrent neural networks with top-k gains" (CIKM 2018). */
 #include <stdio.h>
 
 #include "train/net_history.h"

@@ -1,11 +1,11 @@
 /* sasrec: self-attention over a user's history; each position says what comes next.
  *
- * Positions of all histories of a batch stand end to end: nothing is padded. The answer is the last position's vector against all items.
- * Cost: O(sum over histories of (length d^2 + length^2 d)) a block and an epoch, and what the loss takes: one negative a position (bce), or
- * all items (ce).
+ * Positions of all histories of a batch stand end to end: nothing is padded. The answer is the last position's vector
+ * against all items. Cost: O(sum over histories of (length d^2 + length^2 d)) a block and an epoch, and what the loss
+ * takes: one negative a position (bce), or all items (ce).
  *
- * Kang, McAuley: "Self-attentive sequential recommendation" (ICDM 2018). Full and sampled cross-entropy: Klenitskiy, Vasilev: "Turning
- * dross into gold loss" (RecSys 2023). gbce: Petrov, Macdonald: "gSASRec" (RecSys 2023). */
+ * Kang, McAuley: "Self-attentive sequential recommendation" (ICDM 2018). Full and sampled cross-entropy: Klenitskiy,
+ * Vasilev: "Turning dross into gold loss" (RecSys 2023). gbce: Petrov, Macdonald: "gSASRec" (RecSys 2023). */
 #include <math.h>
 #include <stdio.h>
 

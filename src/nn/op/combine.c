@@ -1,5 +1,5 @@
-/* Combining rows: products, sums, inner products, side by side, activations, dropout, unit length. All are one pass over their
- * inputs; where a belongs to the parent extent, row r of a meets every child of r.
+/* Combining rows: products, sums, inner products, side by side, activations, dropout, unit length. All are one pass
+ * over their inputs; where a belongs to the parent extent, row r of a meets every child of r.
  *
  *     mul     y = a b          da = sum dy b,   db = dy a
  *     plus    y = a + b        da = sum dy,     db = dy
@@ -55,7 +55,7 @@ static void clear_unless_added(const pen__frame *f, const pen__call *call, int k
         memset(d, 0, (size_t)(pen__rows_of(f, call->in[k]) * pen__width_of(f, call->in[k])) * sizeof *d);
 }
 
-/* ---- mul ------------------------------------------------------------------------------------------------------------------- */
+/* ---- mul --------------------------------------------------------------------------------------------------------- */
 
 static void mul_forward(pen__frame *f, const pen__call *call)
 {
@@ -97,7 +97,7 @@ int32_t pen__times(pen__plan *plan, int32_t a, int32_t b)
     return may_meet(plan, a, b, "mul") ? append_pair(plan, &mul_op, a, b, plan->node[b].width) : -1;
 }
 
-/* ---- plus ------------------------------------------------------------------------------------------------------------------ */
+/* ---- plus -------------------------------------------------------------------------------------------------------- */
 
 static void plus_forward(pen__frame *f, const pen__call *call)
 {
@@ -141,7 +141,7 @@ int32_t pen__plus(pen__plan *plan, int32_t a, int32_t b)
     return may_meet(plan, a, b, "plus") ? append_pair(plan, &plus_op, a, b, plan->node[b].width) : -1;
 }
 
-/* ---- dot ------------------------------------------------------------------------------------------------------------------- */
+/* ---- dot --------------------------------------------------------------------------------------------------------- */
 
 static void dot_forward(pen__frame *f, const pen__call *call)
 {
@@ -180,7 +180,7 @@ int32_t pen__dot(pen__plan *plan, int32_t a, int32_t b)
     return may_meet(plan, a, b, "dot") ? append_pair(plan, &dot_op, a, b, 1) : -1;
 }
 
-/* ---- spread ---------------------------------------------------------------------------------------------------------------- */
+/* ---- spread ------------------------------------------------------------------------------------------------------ */
 
 static void spread_forward(pen__frame *f, const pen__call *call)
 {
@@ -218,7 +218,7 @@ int32_t pen__spread(pen__plan *plan, int32_t x, int32_t child)
     return pen__plan_call(plan, &spread_op, &x, 1, y) ? y : -1;
 }
 
-/* ---- concat ---------------------------------------------------------------------------------------------------------------- */
+/* ---- concat ------------------------------------------------------------------------------------------------------ */
 
 static void concat_forward(pen__frame *f, const pen__call *call)
 {
@@ -266,7 +266,7 @@ int32_t pen__concat(pen__plan *plan, const int32_t *x, int32_t n)
     return pen__plan_call(plan, &concat_op, x, n, y) ? y : -1;
 }
 
-/* ---- one input: activate, scale, dropout, unit ------------------------------------------------------------------------------- */
+/* ---- one input: activate, scale, dropout, unit ------------------------------------------------------------------- */
 
 static int64_t numbers(const pen__frame *f, int32_t node) { return pen__rows_of(f, node) * pen__width_of(f, node); }
 

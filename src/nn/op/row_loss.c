@@ -2,15 +2,17 @@
  *
  *     softmax   log(e^p + sum_j e^x_j) - p
  *     bce       -log sigma(p) - sum_j log(1 - sigma(x_j)), the sum over negatives or their mean
- *     gbce      (-beta log sigma(p) - sum_j log(1 - sigma(x_j))) / (n + 1), beta = a (t (1 - 1/a) + 1/a), a = n / (items - 1)
+ *     gbce      (-beta log sigma(p) - sum_j log(1 - sigma(x_j))) / (n + 1), beta = a (t (1 - 1/a) + 1/a), a = n /
+ * (items - 1)
  *     bpr       mean_j -log sigma(p - x_j)
- *     bpr-max   -log(sum_j w_j sigma(p - x_j) + 1e-24) + weight sum_j w_j x_j^2, w = softmax(x); elu > 0: scores pass elu first
+ *     bpr-max   -log(sum_j w_j sigma(p - x_j) + 1e-24) + weight sum_j w_j x_j^2, w = softmax(x); elu > 0: scores pass
+ * elu first
  *     hinge     mean_j max(0, margin - p + x_j)
  *     ccl       1 - p + weight mean_j max(0, x_j - margin), scores being cosines
  *
- * gbce: Petrov, Macdonald: "gSASRec" (RecSys 2023); log sigma^beta needs no detour by a logit. bpr-max: Hidasi, Karatzoglou: "Recurrent
- * neural networks with top-k gains" (CIKM 2018). ccl: Mao et al.: "SimpleX" (CIKM 2021). O(n), with exponentials by vectors; sums of
- * a row in the real type, what is said of the positive in double. */
+ * gbce: Petrov, Macdonald: "gSASRec" (RecSys 2023); log sigma^beta needs no detour by a logit. bpr-max: Hidasi,
+ * Karatzoglou: "Recurrent neural networks with top-k gains" (CIKM 2018). ccl: Mao et al.: "SimpleX" (CIKM 2021). O(n),
+ * with exponentials by vectors; sums of a row in the real type, what is said of the positive in double. */
 #include "nn/op/row_loss.h"
 
 #include <math.h>
