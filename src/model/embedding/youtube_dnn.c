@@ -37,9 +37,9 @@ static void build(const pen_model *model, pen__net *base)
         pen__param_int(model, "share") ? base->item_table : pen__plan_table(plan, "history", model->n_items, d, init);
     int32_t x = pen__bag(plan, history, net->watched, PEN_POOL_MEAN, -1);
     for (int32_t l = 0; l < layers; l++) {
+        int32_t width = pen__param_int(model, "hidden") >> l > 0 ? pen__param_int(model, "hidden") >> l : 1;
         snprintf(name, sizeof name, "tower%d", l);
-        x = pen__dropped(plan, pen__linear(plan, name, &x, 1, pen__param_int(model, "hidden") >> l, PEN_ACT_RELU),
-                         pen__param(model, "dropout"));
+        x = pen__dropped(plan, pen__linear(plan, name, &x, 1, width, PEN_ACT_RELU), pen__param(model, "dropout"));
     }
     base->user = layers ? pen__linear(plan, "tower", &x, 1, d, PEN_ACT_NONE) : x;
     int32_t h = pen__spread(plan, base->user, net->targets);
@@ -177,7 +177,7 @@ static const pen_param params[] = {
     {.name = "hidden",
      .type = PEN_PARAM_INT,
      .standard = "128",
-     .low = 8,
+     .low = 1,
      .high = 4096,
      .log_scale = 1,
      .doc = "width of the tower's first layer; each is half as wide as the one before it"},
