@@ -72,7 +72,7 @@ static void close_bench(bench *b)
     free(b->material);
 }
 
-/* "a,b,c" into names, in place. `all`: every model of the task. */
+/* "a,b,c" into names, in place. `all`: every model of the task; "quick": those that are no networks. */
 static int name_models(const call *c, char *text, const char ***names, size_t *n)
 {
     pen_model_info info;
@@ -80,9 +80,11 @@ static int name_models(const call *c, char *text, const char ***names, size_t *n
     *names = calloc(most, sizeof **names);
     *n = 0;
     if (!*names) return usage(c, "out of memory");
-    if (!strcmp(text, "all")) {
+    bool quick = !strcmp(text, "quick");
+    if (quick || !strcmp(text, "all")) {
         for (size_t i = 0; i < pen_models(); i++)
-            if (pen_models_get(i, &info, NULL) == PEN_OK && info.tasks >> c->protocol.task & 1)
+            if (pen_models_get(i, &info, NULL) == PEN_OK && info.tasks >> c->protocol.task & 1 &&
+                !(quick && info.network))
                 (*names)[(*n)++] = info.name;
         return EXIT_DONE;
     }
@@ -121,7 +123,7 @@ static int run(call *c)
     if (status != EXIT_DONE) return status;
     if (!several && c->model && strchr(c->model, ','))
         return usage(c, "evaluate takes one model; compare takes several");
-    char *text = strdup(c->model ? c->model : several ? "all" : "");
+    char *text = strdup(c->model ? c->model : several ? "quick" : "");
     if (c->model || several) status = name_models(c, text, &names, &n_names);
     if (status == EXIT_DONE) status = params_read(c, &params);
     if (status == EXIT_DONE) {
@@ -159,7 +161,8 @@ const command compare_command = {
     .name = "compare",
     .arguments = "LOG...",
     .summary = "several models on one split: table, intervals, paired tests, seconds, memory",
-    .more = "Without -m, every model that fits the task.\n\n"
+    .more = "Without -m, or with -m quick, every model that fits the task but networks, which take longer; -m all "
+            "takes those too.\n\n"
             "  penchant compare log.pds -m popular,item-knn,ials --plot compare.svg\n"
             "  penchant compare log.pds -m ials,bpr -p ials.factors=128 -p epochs=20",
     .groups = GROUPS | FOR_COMPARE,

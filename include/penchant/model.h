@@ -40,6 +40,8 @@ typedef struct pen_model_info {
     size_t n_params;
     uint32_t tasks;    /* bit 1 << PEN_TASK_RANK, 1 << PEN_TASK_RATE */
     int32_t iterative; /* 1: trained in epochs */
+    int32_t network;   /* 1: a network, trained for minutes where the others take seconds */
+    int32_t reserved;  /* 0 */
 } pen_model_info;
 
 /* Number of models, and the i-th (by family, in the order in which a reader should meet them). */

@@ -19,7 +19,8 @@ static void fill(const pen__model_class *class, pen_model_info *info)
                              .params = class->params,
                              .n_params = class->n_params,
                              .tasks = class->tasks,
-                             .iterative = class->epoch != NULL};
+                             .iterative = class->epoch != NULL,
+                             .network = class->net != NULL};
 }
 
 size_t pen_models(void) { return pen__model_classes(NULL); }

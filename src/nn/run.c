@@ -299,7 +299,12 @@ typedef struct update_run {
     int64_t from, to; /* reals, or places in touched rows */
 } update_run;
 
-static int64_t dense_runs(const pen__run *run) { return pen__shards(run->plan->n_dense, UPDATE_GRAIN); }
+/* rowwise-adagrad steps whole rows, wherever a run would end: one run. */
+static int64_t dense_runs(const pen__run *run)
+{
+    if (run->o.learning.kind == PEN_OPT_ROWWISE_ADAGRAD) return run->plan->n_dense > 0;
+    return pen__shards(run->plan->n_dense, UPDATE_GRAIN);
+}
 
 static int64_t rows_touched(const pen__run *run, int32_t t)
 {
