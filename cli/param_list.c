@@ -50,6 +50,7 @@ static int from_file(const call *c, const char *path, params_list *out)
         }
         char *copy = strdup(text);
         if (!copy || !add(out, copy, true)) {
+            if (copy && (!out->n || out->at[out->n - 1] != copy)) free(copy);
             json_decref(root);
             return usage(c, "out of memory");
         }

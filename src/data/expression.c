@@ -86,6 +86,7 @@ static pen_status counts(const char *text, pen__span numbers, pen__split_spec *s
         n++;
     }
     spec->one = n == 1;
+    /* cppcheck-suppress negativeIndex */
     spec->n_test = count[n - 1];
     spec->n_valid = n == 1 ? 1 : count[0];
     PEN_CHECK(n == 2 ? spec->n_test + spec->n_valid > 0 : spec->n_test > 0, PEN_E_ARGUMENT,

@@ -138,7 +138,7 @@ static pen_status choose(pen_context *ctx, pen__fit_options *o, const pen__log *
     if (status == PEN_OK) {
         o->train = train;
         o->valid = cases.n > 0 ? &cases : NULL;
-        o->metric = &metric;
+        o->metric = &metric; /* cppcheck-suppress autoVariables ; the refit forgets it */
         status = pen__fit(ctx, o, model, report, error);
     }
     pen__cases_free(&cases);
