@@ -5,15 +5,16 @@
 #include "kern/gemm_levels.h"
 
 typedef __m512 vf;
-enum { VN = 16, MR = 12, NV = 2, MC = 84, DIRECT = 192, TURN = 4 };
+enum { VN = 16, MR = 12, NV = 2, MC = 48, TURN = 4 };
 
 static inline vf vload(const float *x) { return _mm512_loadu_ps(x); }
 static inline void vstore(float *x, vf v) { _mm512_storeu_ps(x, v); }
 static inline vf vset(float x) { return _mm512_set1_ps(x); }
 static inline vf vfma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
+static inline float rfma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 
-/* to[p * step + r] = from[r * row + p], p < 4, r < 16 */
-static inline void vturn(const float *from, int64_t row, float *to, int64_t step)
+/* out[p][r] = from[r * row + p], p < 4, r < 16 */
+static inline void vturn(const float *from, int64_t row, vf out[4])
 {
     vf x[4];
     for (int r = 0; r < 4; r++) {
@@ -24,10 +25,10 @@ static inline void vturn(const float *from, int64_t row, float *to, int64_t step
     }
     vf ab = _mm512_unpacklo_ps(x[0], x[1]), cd = _mm512_unpacklo_ps(x[2], x[3]);
     vf AB = _mm512_unpackhi_ps(x[0], x[1]), CD = _mm512_unpackhi_ps(x[2], x[3]);
-    vstore(to, _mm512_shuffle_ps(ab, cd, 0x44));
-    vstore(to + step, _mm512_shuffle_ps(ab, cd, 0xEE));
-    vstore(to + 2 * step, _mm512_shuffle_ps(AB, CD, 0x44));
-    vstore(to + 3 * step, _mm512_shuffle_ps(AB, CD, 0xEE));
+    out[0] = _mm512_shuffle_ps(ab, cd, 0x44);
+    out[1] = _mm512_shuffle_ps(ab, cd, 0xEE);
+    out[2] = _mm512_shuffle_ps(AB, CD, 0x44);
+    out[3] = _mm512_shuffle_ps(AB, CD, 0xEE);
 }
 
 #include "kern/gemm_tmpl.h"

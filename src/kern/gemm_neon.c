@@ -5,22 +5,23 @@
 #include "kern/gemm_levels.h"
 
 typedef float32x4_t vf;
-enum { VN = 4, MR = 8, NV = 3, MC = 72, DIRECT = 192, TURN = 4 };
+enum { VN = 4, MR = 8, NV = 3, MC = 72, TURN = 4 };
 
 static inline vf vload(const float *x) { return vld1q_f32(x); }
 static inline void vstore(float *x, vf v) { vst1q_f32(x, v); }
 static inline vf vset(float x) { return vdupq_n_f32(x); }
 static inline vf vfma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
+static inline float rfma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 
-/* to[p * step + r] = from[r * row + p], p < 4, r < 4 */
-static inline void vturn(const float *from, int64_t row, float *to, int64_t step)
+/* out[p][r] = from[r * row + p], p < 4, r < 4 */
+static inline void vturn(const float *from, int64_t row, vf out[4])
 {
     float32x4x2_t low = vtrnq_f32(vload(from), vload(from + row)),
                   high = vtrnq_f32(vload(from + 2 * row), vload(from + 3 * row));
-    vstore(to, vcombine_f32(vget_low_f32(low.val[0]), vget_low_f32(high.val[0])));
-    vstore(to + step, vcombine_f32(vget_low_f32(low.val[1]), vget_low_f32(high.val[1])));
-    vstore(to + 2 * step, vcombine_f32(vget_high_f32(low.val[0]), vget_high_f32(high.val[0])));
-    vstore(to + 3 * step, vcombine_f32(vget_high_f32(low.val[1]), vget_high_f32(high.val[1])));
+    out[0] = vcombine_f32(vget_low_f32(low.val[0]), vget_low_f32(high.val[0]));
+    out[1] = vcombine_f32(vget_low_f32(low.val[1]), vget_low_f32(high.val[1]));
+    out[2] = vcombine_f32(vget_high_f32(low.val[0]), vget_high_f32(high.val[0]));
+    out[3] = vcombine_f32(vget_high_f32(low.val[1]), vget_high_f32(high.val[1]));
 }
 
 #include "kern/gemm_tmpl.h"

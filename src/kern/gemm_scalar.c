@@ -6,17 +6,17 @@
 
 typedef pen__real vf __attribute__((vector_size(16)));
 typedef pen__real vf_anywhere __attribute__((vector_size(16), aligned(sizeof(pen__real)), may_alias));
-enum { VN = 16 / sizeof(pen__real), MR = 4, NV = 2, MC = 96 * 4 / sizeof(pen__real), DIRECT = 192, TURN = 1 };
+enum { VN = 16 / sizeof(pen__real), MR = 4, NV = 2, MC = 96 * 4 / sizeof(pen__real), TURN = 1 };
 
 static inline vf vload(const pen__real *x) { return *(const vf_anywhere *)x; }
 static inline void vstore(pen__real *x, vf v) { *(vf_anywhere *)x = v; }
 static inline vf vset(pen__real x) { return x - (vf){0}; }
 static inline vf vfma(vf a, vf b, vf c) { return a * b + c; }
+static inline pen__real rfma(pen__real a, pen__real b, pen__real c) { return a * b + c; }
 
-static inline void vturn(const pen__real *from, int64_t row, pen__real *to, int64_t step)
+static inline void vturn(const pen__real *from, int64_t row, vf x[1])
 {
-    (void)step;
-    for (int r = 0; r < VN; r++) to[r] = from[r * row];
+    for (int r = 0; r < VN; r++) x[0][r] = from[r * row];
 }
 
 #include "kern/gemm_tmpl.h"
