@@ -12,7 +12,7 @@ case_() { # STATUS WORDS COMMAND...
     shift 2
     "$@" >out 2>err </dev/null
     got=$?
-    if [ $got -ne "$want" ] || ! cat out err | grep -qF -- "$words"; then
+    if [ $got -ne "$want" ] || ! grep -qF -- "$words" out err; then
         failed=$((failed + 1))
         echo "FAILED: ${*:2} -> status $got (want $want), words (want '$words'):"
         cat out err | head -5

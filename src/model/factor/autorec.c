@@ -220,6 +220,30 @@ static pen_status rate(const pen_model *model, const pen__user *user, int32_t it
     return PEN_OK;
 }
 
+/* All items' ratings, as rate has them. */
+static pen_status score(const pen_model *model, const pen__user *user, void *memory, float *scores, pen_error *error)
+{
+    const autorec *net = model->state;
+    (void)error;
+    const float *out = net->net.plan->table[1].data, *bias = net->net.plan->table[2].data, *fixed;
+    float *h = memory, *rest = h + padded(net), mean = (float)model->mean, base = 0;
+    if (user->number >= 0) {
+        fixed = (net->by_users ? net->hidden : out) + (int64_t)user->number * net->d;
+        if (!net->by_users) base = bias[user->number];
+    } else {
+        fixed = h;
+        if (net->by_users)
+            squeeze(model, user->item, user->value, user->n, h);
+        else
+            solve_column(model, user, h, rest), base = h[net->d];
+    }
+    for (int32_t i = 0; i < model->n_items; i++) {
+        const float *row = (net->by_users ? out : net->hidden) + (int64_t)i * net->d;
+        scores[i] = mean + (pen__kern()->dot(fixed, row, net->d) + (net->by_users ? bias[i] : base));
+    }
+    return PEN_OK;
+}
+
 static const pen_param params[] = {
     {.name = "factors",
      .type = PEN_PARAM_INT,
@@ -275,5 +299,6 @@ const pen__model_class pen__autorec_class = {
     .bind = bind,
     .unbind = unbind,
     .scratch = scratch,
+    .score = score,
     .rate = rate,
 };
