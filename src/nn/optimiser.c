@@ -17,9 +17,9 @@ double pen__learning_rate(const pen__learning *l, uint64_t t)
 pen__update pen__update_at(const pen__learning *l, uint64_t t, bool decays)
 {
     double rate = pen__learning_rate(l, t), correct1 = 1, correct2 = 1;
-    if (l->kind >= PEN_OPT_ADAM) {
-        correct1 = 1 - pow(l->beta1, (double)t + 1);
-        correct2 = 1 / sqrt(1 - pow(l->beta2, (double)t + 1));
+    if (l->kind >= PEN_OPT_ADAM) { /* of the rounded betas that the kernel decays by: 1 - 0.999 rounds by 1e-5 of it */
+        correct1 = 1 - pow((double)(pen__real)l->beta1, (double)t + 1);
+        correct2 = 1 / sqrt(1 - pow((double)(pen__real)l->beta2, (double)t + 1));
     }
     bool apart = l->kind == PEN_OPT_ADAMW;
     return (pen__update){.rate = (pen__real)(rate / correct1),

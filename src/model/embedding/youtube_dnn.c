@@ -124,7 +124,9 @@ static void fill(pen__example *example)
     const youtube_dnn *net = example->model->state;
     int64_t n = example->rows[net->bag];
     if (example->user) {
-        memcpy(example->index[net->watched], example->user->item + example->user->n - n, (size_t)n * sizeof(int32_t));
+        if (n) /* an empty history may be NULL */
+            memcpy(example->index[net->watched], example->user->item + example->user->n - n,
+                   (size_t)n * sizeof(int32_t));
         return;
     }
     if (example->number < 0) {
