@@ -105,6 +105,10 @@ RUN(tanh) { UNUSED; k->tanh(a[0], a[0], n); return 0; }
 WANT(tanh) { UNUSED; EACH(n) a[0][i] = tanh(a[0][i]); return 0; }
 RUN(exp_sum) { UNUSED; return k->exp_sum(a[0], a[0], 0.75f, n); }
 WANT(exp_sum) { UNUSED; double s = 0; EACH(n) s += a[0][i] = exp(a[0][i] - 0.75); return s; }
+RUN(column_max) { UNUSED; k->column_max(a[0], a[1], ROWS, n); return 0; }
+WANT(column_max) { UNUSED; EACH(ROWS * n) a[0][i % n] = a[0][i % n] > a[1][i] ? a[0][i % n] : a[1][i]; return 0; }
+RUN(column_exp) { UNUSED; k->column_exp(a[0], a[1], a[2], ROWS, n); return 0; }
+WANT(column_exp) { UNUSED; EACH(ROWS * n) a[1][i % n] += a[0][i] = exp(a[0][i] - a[2][i % n]); return 0; }
 RUN(softplus_sum) { UNUSED; return k->softplus_sum(a[0], a[0], 0.25f, n); }
 WANT(softplus_sum)
 {
@@ -271,6 +275,8 @@ static const kernel_case CASES[] = {
     {"sigmoid", run_sigmoid, want_sigmoid, 1, 2, 0, {1}},
     {"tanh", run_tanh, want_tanh, 1, 2, 0, {1}},
     {"exp_sum", run_exp_sum, want_exp_sum, 1, 2, 0.05, {1}},
+    {"column_max", run_column_max, want_column_max, 1, 0, 0, {1, ROWS}},
+    {"column_exp", run_column_exp, want_column_exp, 1, 4, 0, {ROWS, 1, 1}},
     {"softplus_sum", run_softplus_sum, want_softplus_sum, 1, 2, 0.05, {1}},
     {"softmax_back", run_softmax_back, want_softmax_back, 1, 1, 0, {1, 1}},
     {"norm", run_norm, want_norm, 1, 8, 0, {ROWS, STATS, ROWS, 1, 1}},

@@ -59,6 +59,10 @@ typedef struct pen__deep {
     void (*tanh)(pen__real *y, const pen__real *x, int64_t n);
     /* y = e^(x - shift), and the sum of y. y may be x. */
     pen__real (*exp_sum)(pen__real *y, const pen__real *x, pen__real shift, int64_t n);
+    /* The same down the columns of x (rows, width): most[c] = the larger of it and the column's; then, in place,
+     * x = e^(x - shift[c]), and sum[c] += the column's. */
+    void (*column_max)(pen__real *most, const pen__real *x, int64_t rows, int64_t width);
+    void (*column_exp)(pen__real *x, pen__real *sum, const pen__real *shift, int64_t rows, int64_t width);
     /* y = 1 / (1 + e^(shift - x)), and the sum of log(1 + e^(x - shift)), each within 1e-7 for float. y may be x. */
     pen__real (*softplus_sum)(pen__real *y, const pen__real *x, pen__real shift, int64_t n);
 

@@ -293,6 +293,21 @@ static void softmax_back(pen__real *d, const pen__real *p, pen__real shift, int6
     FOR_EACH(n, { STORE(d, LOAD(p) * (LOAD(d) - shift)); });
 }
 
+static void column_max(pen__real *most, const pen__real *x, int64_t rows, int64_t width)
+{
+    for (int64_t r = 0; r < rows; r++, x += width) FOR_EACH(width, { STORE(most, larger(LOAD(most), LOAD(x))); });
+}
+
+static void column_exp(pen__real *x, pen__real *sum, const pen__real *shift, int64_t rows, int64_t width)
+{
+    for (int64_t r = 0; r < rows; r++, x += width)
+        FOR_EACH(width, {
+            vec e = vec_exp(LOAD(x) - LOAD(shift));
+            STORE(x, e);
+            STORE(sum, LOAD(sum) + e);
+        });
+}
+
 /* log(1 + e^x) = max(x, 0) + log(1 + e^-|x|); the second's argument is at most 2, so that dozens of them are multiplied
  * before one logarithm is taken. */
 static pen__real softplus_sum(pen__real *y, const pen__real *x, pen__real shift, int64_t n)
@@ -301,23 +316,19 @@ static pen__real softplus_sum(pen__real *y, const pen__real *x, pen__real shift,
     vec product = splat(1), positive = {0};
     pen__real sum = 0;
     int64_t factors = 0;
-    for (int64_t k = 0; k < n; k += LANES) {
-        int64_t left = n - k < LANES ? n - k : LANES;
-        vec v = load_part(x + k, left) - shift;
-        for (int64_t j = left; j < LANES; j++) v[j] = (pen__real)-1e30; /* adds nothing */
-        vec t = vec_exp(-vec_abs(v)), below = splat(1) / (splat(1) + t);
-        product *= splat(1) + t;
+    FOR_EACH(n, {
+        vec v = LOAD(x) - shift;
+        for (int64_t j = left; PART && j < LANES; j++) v[j] = (pen__real)-1e30; /* adds nothing */
+        vec t = vec_exp(-vec_abs(v)), whole = splat(1) + t, below = splat(1) / whole;
+        product *= whole;
         positive += larger(v, splat(0));
-        vec slope = choose(v > splat(0), below, t * below);
-        if (left == LANES)
-            store(y + k, slope);
-        else
-            store_part(y + k, slope, left);
-        if (++factors == FACTORS || k + LANES >= n) {
+        STORE(y, choose(v > splat(0), below, t * below));
+        if (++factors == FACTORS) {
             for (int j = 0; j < LANES; j++) sum += (pen__real)log((double)product[j]);
             product = splat(1), factors = 0;
         }
-    }
+    });
+    for (int j = 0; j < LANES; j++) sum += (pen__real)log((double)product[j]);
     return sum + total(positive);
 }
 
@@ -538,7 +549,7 @@ void FILL(pen__deep *deep)
     deep->exp = exp_run, deep->sigmoid = sigmoid_run, deep->tanh = tanh_run, deep->exp_sum = exp_sum;
     deep->softmax_back = softmax_back;
     deep->gru = gru, deep->gru_back = gru_back;
-    deep->softplus_sum = softplus_sum;
+    deep->column_max = column_max, deep->column_exp = column_exp, deep->softplus_sum = softplus_sum;
     deep->norm = norm, deep->norm_back = norm_back, deep->dropout = dropout;
     deep->sgd = sgd, deep->momentum = momentum, deep->nesterov = nesterov;
     deep->adagrad = adagrad, deep->rmsprop = rmsprop, deep->adam = adam;

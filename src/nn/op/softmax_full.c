@@ -4,12 +4,13 @@
  *     s_rj = <h_r, E_j> + b_j        loss = 1/n sum_r sum_i w_ri (log sum_j e^s_rj - s_ri)
  *
  * over the n rows of the batch that have a target. ds_rj = (W_r p_rj - w_rj) / n with W_r = sum_i w_ri. Nothing stands
- * on a loss, so all is done in backward, where a block of rows goes through once: scores by one product, exponentials
- * in their place, and the two products of the gradients. What is sparse or belongs to a row stays out of the big
- * matrix: W_r / (n Z_r) multiplies h_r and dh_r, and targets are single rows. Where a block of rows does not meet all
- * items within the scratch, items come in blocks too: a first pass finds log sum exp, a second makes the scores again.
- * Cost: 6 rows items width flops and rows items exponentials; a third more products and twice the exponentials with
- * blocks of items. Scratch: SCORES reals, whatever the batch and the catalogue. */
+ * on a loss, so all is done in backward, where a block of rows meets chunks of items: scores by one product, with a row
+ * for each item (then all three products run along memory); their exponentials in their place, by what is the largest
+ * of each column so far; and, when log sum exp is known, the two products of the gradients. What belongs to one row of
+ * h stays out of the big matrix: it multiplies h_r and dh_r, and targets are single rows. Where the chunks of a block
+ * do not all stay in the scratch, the second round makes them again. Cost: 6 rows items width flops and rows items
+ * exponentials; with a catalogue of more than MOST_ITEMS a third more products and twice the exponentials. Scratch:
+ * SCORES reals at most, whatever the batch and the catalogue. */
 #include <math.h>
 
 #include "nn/op.h"
@@ -18,24 +19,24 @@
 enum { TABLE, BIAS };
 enum { TARGET };
 enum {
-    SCORES = 3 << 17, /* 1.5 MB of floats: stays near the core */
+    SCORES = 3 << 18, /* 3 MB of floats: with less, either rows or chunks are too few */
     MOST_ROWS = 128,  /* more do not make the products faster */
-    LEAST_ROWS = 32 /* fewer make those of the table's gradient slow: then items come in blocks of SCORES / MOST_ROWS */
+    LEAST_ROWS = 64,  /* fewer make them slow */
+    CHUNK = 1024,     /* items at a time */
+    MOST_ITEMS = SCORES / LEAST_ROWS,
+    MOST_CHUNKS = MOST_ITEMS / CHUNK
 };
 
-/* Rows and items that go through at once. They depend on the catalogue alone: bits do not depend on the bounds of a
- * run. */
+/* Whether the scores of a block of rows are kept, and its rows: by the catalogue alone, so that bits do not depend on
+ * the bounds of a run. */
+static bool keeps(int64_t n_items) { return n_items <= MOST_ITEMS; }
+
 static int64_t rows_at_once(int64_t n_items)
 {
-    int64_t rows = SCORES / n_items;
-    return rows > MOST_ROWS || rows < LEAST_ROWS ? MOST_ROWS : rows;
+    return !keeps(n_items) || SCORES / n_items > MOST_ROWS ? MOST_ROWS : SCORES / n_items;
 }
 
-static int64_t items_at_once(int64_t n_items)
-{
-    int64_t items = SCORES / rows_at_once(n_items);
-    return items < n_items ? items : n_items;
-}
+static int64_t items_kept(int64_t n_items) { return keeps(n_items) || n_items < CHUNK ? n_items : CHUNK; }
 
 typedef struct work {
     const pen__frame *f;
@@ -49,9 +50,11 @@ typedef struct work {
     double share;            /* 1 / n */
     int64_t n;               /* rows of the block at hand */
     int64_t row[MOST_ROWS];
-    double mass[MOST_ROWS], most[MOST_ROWS], sum[MOST_ROWS]; /* W_r; log sum exp is most + log sum */
-    pen__real *s;                                            /* (n, items at once): scores, then exponentials */
-    pen__real *h, *scaled, *d; /* (n, width): rows of h; times W_r / (n Z_r); sum_j e^(s_rj - most) E_j */
+    double mass[MOST_ROWS], sum[MOST_ROWS]; /* W_r; log sum exp is most + log sum */
+    pen__real most[MOST_ROWS], shift[MOST_CHUNKS][MOST_ROWS], factor[MOST_ROWS];
+    pen__real *s; /* (items kept, n): scores, then e^(s - shift of the chunk) */
+    pen__real *h, *scaled,
+        *d; /* (n, width): rows of h; times their factors; what a chunk gives to dh, before factors */
 } work;
 
 /* ---- targets ----------------------------------------------------------------------------------------------------- */
@@ -95,28 +98,39 @@ static int64_t count_rows(const pen__batch *batch, int32_t extent, int32_t child
 
 /* ---- a block of rows --------------------------------------------------------------------------------------------- */
 
-/* Scores of items [from, from + items) into s. */
-static void score(work *w, int64_t from, int64_t items)
+/* Items [from, from + n) and their scores. */
+typedef struct chunk {
+    int64_t from, n;
+    pen__real *s, *shift;
+} chunk;
+
+static chunk chunk_at(work *w, int64_t from)
 {
-    pen__product(w->f, false, true, w->n, items, w->width, 1, w->h, w->width, w->table + from * w->width, w->width, 0,
-                 w->s, items);
-    for (int64_t i = 0; i < w->n && w->bias; i++) w->deep->add(w->s + i * items, w->bias + from, items);
+    int64_t left = w->n_items - from, kept = keeps(w->n_items) ? from : 0;
+    return (chunk){from, left < CHUNK ? left : CHUNK, w->s + kept * w->n, w->shift[kept / CHUNK]};
 }
 
-/* Takes the items' exponentials into each row's log sum exp, in place of the scores. */
-static void sum_up(work *w, int64_t items)
+static void score(const work *w, chunk c)
 {
-    for (int64_t i = 0; i < w->n; i++) {
-        pen__real *s = w->s + i * items;
-        double most = (double)w->deep->max(s, items);
-        if (most < w->most[i]) most = w->most[i];
-        w->sum[i] = w->sum[i] * exp(w->most[i] - most) + (double)w->deep->exp_sum(s, s, (pen__real)most, items);
-        w->most[i] = most;
-    }
+    pen__product(w->f, false, true, c.n, w->n, w->width, 1, w->table + c.from * w->width, w->width, w->h, w->width, 0,
+                 c.s, w->n);
+    for (int64_t j = 0; j < c.n && w->bias; j++)
+        for (int64_t i = 0; i < w->n; i++) c.s[j * w->n + i] += w->bias[c.from + j];
 }
 
-/* The block's loss, what its targets give to gradients, and rows of h by their factors. */
-static double finish_rows(work *w)
+/* Takes the chunk's exponentials into each row's log sum exp, in place of the scores. */
+static void sum_up(work *w, chunk c)
+{
+    pen__real part[MOST_ROWS] = {0}, before[MOST_ROWS];
+    memcpy(before, w->most, sizeof before);
+    w->deep->column_max(w->most, c.s, c.n, w->n);
+    w->deep->column_exp(c.s, part, w->most, c.n, w->n);
+    for (int64_t i = 0; i < w->n; i++) w->sum[i] = w->sum[i] * exp((double)(before[i] - w->most[i])) + (double)part[i];
+    memcpy(c.shift, w->most, sizeof w->most);
+}
+
+/* The block's loss, and what its targets give. */
+static double meet_targets(const work *w, pen__real *dh)
 {
     double loss = 0;
     for (int64_t i = 0; i < w->n; i++) {
@@ -127,66 +141,57 @@ static double finish_rows(work *w)
         for (int64_t k = from; k < to; k++) {
             int64_t item = w->target[k];
             if (item < 0) continue;
+            const pen__real *row = w->table + item * w->width;
             pen__real pull = (pen__real)(-weight_of(w, k) * w->share);
-            good += weight_of(w, k) * ((double)w->deep->dot(h, w->table + item * w->width, w->width) +
-                                       (w->bias ? (double)w->bias[item] : 0));
+            good += weight_of(w, k) * ((double)w->deep->dot(h, row, w->width) + (w->bias ? (double)w->bias[item] : 0));
+            if (dh) w->deep->axpy(dh + w->row[i] * w->width, pull, row, w->width);
             if (w->d_table) w->deep->axpy(w->d_table + item * w->width, pull, h, w->width);
             if (w->d_bias) w->d_bias[item] += pull;
         }
-        loss += w->mass[i] * (w->most[i] + log(w->sum[i])) - good;
-        memcpy(w->scaled + i * w->width, h, (size_t)w->width * sizeof *h);
-        w->deep->scale(w->scaled + i * w->width, (pen__real)(w->mass[i] * w->share / w->sum[i]), w->width);
+        loss += w->mass[i] * ((double)w->most[i] + log(w->sum[i])) - good;
     }
     return loss * w->share;
 }
 
-/* Gradients through the exponentials of items [from, from + items) that stand in s. */
-static void spread(work *w, int64_t from, int64_t items)
+/* Gradients through the chunk's exponentials. */
+static void spread(work *w, chunk c, pen__real *dh)
 {
-    pen__product(w->f, false, false, w->n, w->width, items, 1, w->s, items, w->table + from * w->width, w->width,
-                 from > 0, w->d, w->width);
-    if (w->d_table)
-        pen__product(w->f, true, false, items, w->width, w->n, 1, w->s, items, w->scaled, w->width, 1,
-                     w->d_table + from * w->width, w->width);
-    for (int64_t i = 0; i < w->n && w->d_bias; i++)
-        w->deep->axpy(w->d_bias + from, (pen__real)(w->mass[i] * w->share / w->sum[i]), w->s + i * items, items);
-}
-
-/* Writes or adds the rows' gradients to dh. */
-static void give_rows(work *w, pen__real *dh)
-{
-    for (int64_t i = 0; i < w->n; i++) {
-        pen__real *d = dh + w->row[i] * w->width;
-        int64_t from, to;
-        w->deep->axpy(d, (pen__real)(w->mass[i] * w->share / w->sum[i]), w->d + i * w->width, w->width);
-        targets_of(w, w->row[i], &from, &to);
-        for (int64_t k = from; k < to; k++)
-            if (w->target[k] >= 0)
-                w->deep->axpy(d, (pen__real)(-weight_of(w, k) * w->share), w->table + w->target[k] * w->width,
-                              w->width);
+    const pen__real *table = w->table + c.from * w->width;
+    for (int64_t i = 0; i < w->n; i++)
+        w->factor[i] = (pen__real)(w->mass[i] * w->share / w->sum[i] * exp((double)(c.shift[i] - w->most[i])));
+    if (w->d_table) {
+        memcpy(w->scaled, w->h, (size_t)(w->n * w->width) * sizeof *w->h);
+        for (int64_t i = 0; i < w->n; i++) w->deep->scale(w->scaled + i * w->width, w->factor[i], w->width);
+        pen__product(w->f, false, false, c.n, w->width, w->n, 1, c.s, w->n, w->scaled, w->width, 1,
+                     w->d_table + c.from * w->width, w->width);
     }
+    for (int64_t j = 0; j < c.n && w->d_bias; j++)
+        w->d_bias[c.from + j] += w->deep->dot(c.s + j * w->n, w->factor, w->n);
+    if (!dh) return;
+    pen__product(w->f, true, false, w->n, w->width, c.n, 1, c.s, w->n, table, w->width, 0, w->d, w->width);
+    for (int64_t i = 0; i < w->n; i++)
+        w->deep->axpy(dh + w->row[i] * w->width, w->factor[i], w->d + i * w->width, w->width);
 }
 
 static double block(work *w, pen__real *dh)
 {
-    int64_t step = items_at_once(w->n_items);
     for (int64_t i = 0; i < w->n; i++) w->most[i] = -INFINITY, w->sum[i] = 0;
-    for (int64_t from = 0; from < w->n_items; from += step) {
-        int64_t items = from + step < w->n_items ? step : w->n_items - from;
-        score(w, from, items);
-        sum_up(w, items);
+    for (int64_t from = 0; from < w->n_items; from += CHUNK) {
+        chunk c = chunk_at(w, from);
+        score(w, c);
+        sum_up(w, c);
     }
-    double loss = finish_rows(w);
-    for (int64_t from = 0; from < w->n_items; from += step) {
-        int64_t items = from + step < w->n_items ? step : w->n_items - from;
-        if (step < w->n_items) {
-            score(w, from, items);
-            for (int64_t i = 0; i < w->n; i++)
-                w->deep->exp_sum(w->s + i * items, w->s + i * items, (pen__real)w->most[i], items);
+    double loss = meet_targets(w, dh);
+    for (int64_t from = 0; from < w->n_items; from += CHUNK) {
+        chunk c = chunk_at(w, from);
+        if (!keeps(w->n_items)) {
+            pen__real unused[MOST_ROWS] = {0};
+            score(w, c);
+            memcpy(c.shift, w->most, sizeof w->most);
+            w->deep->column_exp(c.s, unused, c.shift, c.n, w->n);
         }
-        spread(w, from, items);
+        spread(w, c, dh);
     }
-    if (dh) give_rows(w, dh);
     return loss;
 }
 
@@ -220,7 +225,7 @@ static void backward(pen__frame *f, const pen__call *call)
     if (call->n_in > 1) w.weight = pen__value(f, call->in[1]);
     int64_t rows = pen__rows_of(f, call->in[0]), most = rows_at_once(w.n_items), held = rows < most ? rows : most;
     w.s = f->scratch;
-    w.h = w.s + held * items_at_once(w.n_items);
+    w.h = w.s + held * items_kept(w.n_items);
     w.scaled = w.h + held * w.width;
     w.d = w.scaled + held * w.width;
     if (dh && !pen__adds(call, 0)) memset(dh, 0, (size_t)(rows * w.width) * sizeof *dh);
@@ -240,7 +245,7 @@ static int64_t scratch(const pen__plan *plan, const pen__call *call, const int64
 {
     const pen__embedding *table = &plan->table[call->i[TABLE]];
     int64_t n = rows[plan->node[call->in[0]].extent], most = rows_at_once(table->rows);
-    return (n < most ? n : most) * (items_at_once(table->rows) + 3 * table->width);
+    return (n < most ? n : most) * (items_kept(table->rows) + 3 * table->width);
 }
 
 static double flops(const pen__plan *plan, const pen__call *call, const int64_t *rows)
