@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <math.h>
 #include <pthread.h>
 
@@ -327,6 +328,53 @@ static void many_threads(void **state)
     }
 }
 
+/* Of oneDNN's OpenMP, where it is linked. */
+extern int omp_get_max_threads(void) __attribute__((weak));
+extern void omp_set_num_threads(int n) __attribute__((weak));
+
+/* Threads of this process, or 0 where the system does not tell. */
+static int threads_now(void)
+{
+    int n = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    if (!tasks) return 0;
+    for (const struct dirent *task; (task = readdir(tasks)) != NULL;) n += task->d_name[0] != '.';
+    closedir(tasks);
+    return n;
+}
+
+static void *threads_of_another(void *arg)
+{
+    *(int *)arg = omp_get_max_threads();
+    return NULL;
+}
+
+/* A host program that asked OpenMP for three threads keeps them, here and in its other threads, and none is started. */
+static void one_thread(void **state)
+{
+    problem p = problem_of(*state, shape_of(false, false, 500, 400, 300, 0));
+    const int before = threads_now();
+    if (omp_set_num_threads) omp_set_num_threads(3);
+    reset(&p);
+    run(pen__gemm, &p, 1.0f, 0.0f);
+    check(&p, 1.0f, 0.0f);
+    assert_int_equal(threads_now(), before);
+    if (omp_get_max_threads) {
+        int elsewhere[2];
+        pthread_t id;
+        assert_int_equal(omp_get_max_threads(), 3);
+        for (int turn = 0; turn < 2; turn++) {
+            assert_int_equal(pthread_create(&id, NULL, threads_of_another, &elsewhere[turn]), 0);
+            pthread_join(id, NULL);
+            run(pen__gemm, &p, 1.0f, 0.0f);
+        }
+        assert_int_equal(elsewhere[0], elsewhere[1]);
+    } else {
+        print_message("no OpenMP here: its number of threads is not looked at\n");
+    }
+    problem_free(*state, &p);
+}
+
 static int setup(void **state)
 {
     pen_context *ctx;
@@ -347,7 +395,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(small_shapes), cmocka_unit_test(every_size),     cmocka_unit_test(large_shapes),
         cmocka_unit_test(not_a_number), cmocka_unit_test(elements_alone), cmocka_unit_test(rows_in_cuts),
-        cmocka_unit_test(many_threads),
+        cmocka_unit_test(many_threads), cmocka_unit_test(one_thread),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -6,8 +6,9 @@
 
 #include "kern/gemm_levels.h"
 
-/* Below this many multiply-adds oneDNN's way into its kernel costs more than ours takes. */
-enum { TINY = 4096 };
+/* Up to so many multiply-adds oneDNN's way into its kernel costs more than it saves (Zen 3: ours takes .4 to 1 of
+ * its time); fewer where one side is a vector, for there oneDNN may add up in any order and is faster. */
+enum { TINY = 32768, TINY_VECTOR = 8192 };
 
 pen__gemm_function *pen__gemm_at(pen__cpu level)
 {
@@ -50,8 +51,9 @@ static bool level_is_best(void)
 void pen__gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, pen__real alpha, const pen__real *a, int64_t lda,
                const pen__real *b, int64_t ldb, pen__real beta, pen__real *c, int64_t ldc)
 {
-    bool worth = m > 0 && n > 0 && k > 0 && (double)m * (double)n * (double)k >= TINY;
-    if (worth && level_is_best() && pen__gemm_onednn(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)) return;
+    double work = m > 0 && n > 0 && k > 0 ? (double)m * (double)n * (double)k : 0;
+    bool tiny = work <= (m == 1 || n == 1 ? TINY_VECTOR : TINY);
+    if (!tiny && level_is_best() && pen__gemm_onednn(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)) return;
     ours()(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 

@@ -19,7 +19,7 @@ enum {
     ROWS = 192,           /* rows of A that go through a group of panels, of KC terms: about the second-level cache */
     STREAM = 512,
     LINE = 64 / sizeof(real), /* of the cache */
-    GROUPS = 4
+    GROUPS = 2
 };
 
 /* A loop over what stands in registers. A sanitizer's checks of each unrolled step would take minutes to compile. */
@@ -119,7 +119,7 @@ static inline __attribute__((always_inline)) void tiles(const int mr, const int 
             vf y[8];
             EACH (v, nv) y[v] = vload(b + v * VN);
             if (direct)
-                EACH (v, (nv * VN + LINE - 1) / LINE) __builtin_prefetch(b + nv * VN + v * LINE);
+                EACH (v, (nv * VN + LINE - 1) / LINE) __builtin_prefetch(b + 2 * nv * VN - 1 - v * LINE);
             if (copies) {
                 EACH (v, nv) vstore(to + v * VN, y[v]);
                 to += nv * VN;
@@ -334,7 +334,8 @@ static void streams(int64_t m, int64_t n, int64_t k, const real *a, int64_t a_ro
 
 #define HIDE(pointer) __asm__("" : "+r"(pointer))
 
-/* groups * VN columns of op(B), each a run of k terms in memory, turned in registers. */
+/* groups * VN columns of op(B), each a run of k terms in memory, turned in registers. Turning binds it: about a
+ * quarter of a full multiply-add rate for one row. */
 static inline __attribute__((always_inline)) void turned(const int mr, const int groups, int64_t k, const real *a,
                                                          int64_t a_row, const real *b, int64_t b_column,
                                                          const target *c, int64_t j)
@@ -343,17 +344,19 @@ static inline __attribute__((always_inline)) void turned(const int mr, const int
     EACH (r, mr)
         EACH (g, groups) acc[r][g] = vset(0);
     int64_t t = 0;
-    for (; t + 2 * TURN <= k; t += 2 * TURN)
+    for (; t + TURN <= k; t += TURN) {
+        vf y[MR][TURN];
+        EACH (r, mr)
+            EACH (u, TURN) y[r][u] = vset(a[r * a_row + t + u]);
         EACH (g, groups) {
             const real *from = b + g * VN * b_column + t;
             HIDE(from); /* else the compiler keeps a pointer for each row, on the stack */
-            EACH (h, 2) {
-                vf x[TURN];
-                vturn(from + h * TURN, b_column, x);
-                EACH (u, TURN)
-                    EACH (r, mr) acc[r][g] = vfma(vset(a[r * a_row + t + h * TURN + u]), x[u], acc[r][g]);
-            }
+            vf x[TURN];
+            vturn(from, b_column, x);
+            EACH (u, TURN)
+                EACH (r, mr) acc[r][g] = vfma(y[r][u], x[u], acc[r][g]);
         }
+    }
     EACH (r, mr) {
         real sum[GROUPS * VN];
         EACH (g, groups) vstore(sum + g * VN, acc[r][g]);
@@ -389,14 +392,15 @@ static void turned_columns(int64_t m, int64_t n, int64_t k, const real *a, int64
 {
     int64_t j = 0;
     const real *at = b.at;
-#define GO(mr, groups) \
-    for (; j + (groups)*VN <= n; j += (groups)*VN) turned(mr, groups, k, a, a_row, at + j * b.column, b.column, c, j);
+#define GO(mr)                                                                                               \
+    for (; j + 2 * VN <= n; j += 2 * VN) turned(mr, GROUPS, k, a, a_row, at + j * b.column, b.column, c, j); \
+    if (j + VN <= n) turned(mr, 1, k, a, a_row, at + j * b.column, b.column, c, j), j += VN;
     if (m == 1) {
-        GO(1, GROUPS) GO(1, 1)
+        GO(1)
     } else if (m == 2) {
-        GO(2, 3) GO(2, 1)
+        GO(2)
     } else {
-        GO(3, 2) GO(3, 1)
+        GO(3)
     }
 #undef GO
     dots(m, n - j, k, a, a_row, at + j * b.column, b, c, j);
@@ -446,7 +450,7 @@ static void product(int64_t m, int64_t n, int64_t k, view a, view b, target c)
         block w = {.t = t, .k = least(k - t, KC), .n = n, .a = a, .b = b};
         if (few_rows(m, b))
             product_of_few(w, m, &c);
-        else if (a.column == 1 || n <= 2 * NR)
+        else if (a.column <= LINE || n <= 2 * NR)
             direct_rows(w, m, &c);
         else
             packed_rows(w, m, &c);
