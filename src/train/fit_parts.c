@@ -187,6 +187,10 @@ pen_status pen__fit_on_parts(pen_context *ctx, const pen__entrant *entrant, cons
     *train = (pen__train){0};
     if (iterative && has_valid) {
         PEN_TRY(peek_refit(ctx, entrant, seed, keeping, &at, &refitting, error));
+        PEN_CHECK(protocol->refit || !refitting, PEN_E_ARGUMENT,
+                  "'%s' is a checkpoint of a run amid its refit on training and validation; call with a refit too, or "
+                  "without --resume",
+                  keeping->checkpoint);
         if (refitting) {
             report->epochs = report->best_epoch = at.chosen;
             report->best_metric = at.chosen_metric;

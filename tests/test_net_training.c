@@ -1,0 +1,211 @@
+/* Training of networks that is broken off: amid an epoch the best epoch so far is what is left; checkpoints of another
+ * model, of other data and of another way to train are refused, and say why. (The battery resumes to the same bits.) */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/random.h"
+#include "penchant/penchant.h"
+#include "rank/model.h"
+
+enum { N_USERS = 48, N_ITEMS = 40, EPOCHS = 6 };
+
+typedef struct way {
+    const char *model;
+    const char *params[8];
+} way;
+
+static const way PAIRS = {"neumf", {"epochs=6", "factors=4", "batch_size=1600", "learning_rate=0.3", "init=0.1"}};
+static const way HISTORY = {
+    "sasrec", {"epochs=6", "factors=8", "batch_size=8", "learning_rate=0.1", "max_length=12", "init=0.1"}};
+static const way RECURRENT = {"gru4rec", {"epochs=6", "factors=8", "batch_size=8", "max_length=12"}};
+
+/* ---- data and contexts ------------------------------------------------------------------------------------------- */
+
+/* Breaks off in epoch `epoch` of `stage`: at the first report amid it (its steps are reported a tenth of a second
+ * apart), of a refit at its end at the latest. Keeps what validation said of each epoch. */
+typedef struct watch {
+    const char *stage;
+    int64_t epoch, ended; /* 0: never; the last epoch whose end was reported */
+    double metric[EPOCHS + 2];
+} watch;
+
+static int on_progress(void *user, const pen_progress *p)
+{
+    watch *w = user;
+    if (!w->stage || strcmp(p->stage, w->stage)) return 0;
+    bool ends = p->epoch > 0 && p->done * p->n_epochs == p->epoch * p->total;
+    if (ends && p->epoch <= EPOCHS) w->ended = p->epoch, w->metric[p->epoch] = p->metric;
+    if (ends && p->epoch + 1 == w->epoch)
+        nanosleep(&(struct timespec){0, 150000000}, NULL); /* so that a step is told */
+    return w->epoch && p->epoch == w->epoch && (!ends || !strcmp(p->stage, "refit"));
+}
+
+static pen_context *context(watch *w)
+{
+    pen_context_options o = PEN_CONTEXT_OPTIONS_INIT;
+    pen_context *ctx;
+    o.n_threads = 2;
+    o.progress = on_progress;
+    o.user = w;
+    assert_int_equal(pen_context_create(&o, &ctx, NULL), PEN_OK);
+    return ctx;
+}
+
+/* Steps of one to the next item but for noise; without the event at `left_out`. */
+static pen_dataset *log_of(pen_context *ctx, int left_out)
+{
+    char path[64];
+    pen_read_options o = PEN_READ_OPTIONS_INIT;
+    pen_dataset *d;
+    pen_error error = {0};
+    snprintf(path, sizeof path, "/tmp/penchant-net-%ld.tsv", (long)getpid());
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    for (int u = 0, n = 0; u < N_USERS; u++)
+        for (int e = 0, item = u % N_ITEMS; e < 14; e++, n++) {
+            if (n != left_out) fprintf(f, "u%d\ti%d\t5\t%d\n", u, item, 1000 + 100 * e + u);
+            uint64_t chance = pen__rand64(7, 1, (uint64_t)n);
+            item = chance % 4 ? (item + 1) % N_ITEMS : (int)(chance >> 32) % N_ITEMS;
+        }
+    fclose(f);
+    const char *paths[] = {path};
+    if (pen_dataset_read(ctx, paths, 1, &o, &d, &error) != PEN_OK) fail_msg("%s", error.message);
+    unlink(path);
+    return d;
+}
+
+static pen_status train(const way *how, const pen_dataset *log, int refit, const char *checkpoint, int resume,
+                        pen_model **model, pen_error *error)
+{
+    pen_protocol p;
+    pen_protocol_init(&p);
+    p.task = PEN_TASK_RANK;
+    p.refit = refit;
+    pen_train_options o = PEN_TRAIN_OPTIONS_INIT;
+    o.model = how->model;
+    o.params = (const char *const *)how->params;
+    while (how->params[o.n_params]) o.n_params++;
+    o.checkpoint = checkpoint;
+    o.checkpoint_seconds = 0;
+    o.resume = resume;
+    *model = NULL;
+    return pen_model_train(log, &p, &o, model, error);
+}
+
+static void same_state(const pen_model *a, const pen_model *b)
+{
+    for (int i = 0; i < a->n_tensors; i++) {
+        const pen__state_tensor *x = &a->tensor[i], *y = pen__model_tensor(b, x->name);
+        if (x->role != PEN_ROLE_PARAM) continue;
+        assert_non_null(y);
+        assert_int_equal(pen__state_bytes(x), pen__state_bytes(y));
+        if (memcmp(x->data, y->data, pen__state_bytes(x))) fail_msg("%s: tensor %s differs", a->class->name, x->name);
+    }
+}
+
+/* ---- tests ------------------------------------------------------------------------------------------------------- */
+
+/* The best of the epochs that ended before `epoch`, the first of equals. */
+static int64_t best_before(const watch *w, int64_t epoch)
+{
+    int64_t best = 1;
+    for (int64_t e = 2; e < epoch; e++)
+        if (w->metric[e] > w->metric[best]) best = e;
+    return best;
+}
+
+/* Broken off amid an epoch: the bits of a training that ended with the best of the epochs before it. */
+static void best_so_far(void **state)
+{
+    (void)state;
+    const way *all[] = {&PAIRS, &HISTORY, &RECURRENT};
+    int passed = 0; /* times that the best was not the last */
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++)
+        for (int64_t stop = 2; stop <= EPOCHS; stop++) {
+            watch w = {"train", stop, 0, {0}};
+            pen_context *ctx = context(&w);
+            pen_dataset *log = log_of(ctx, -1);
+            pen_model *left, *want;
+            pen_error error = {0};
+            char epochs[32];
+            pen_status status = train(all[k], log, 1, NULL, 0, &left, &error);
+            if (status != PEN_E_CANCELLED) fail_msg("%s: not broken off: %d %s", all[k]->model, status, error.message);
+            assert_non_null(left);
+            assert_int_equal(w.ended, stop - 1);
+            int64_t best = best_before(&w, stop);
+            passed += best < stop - 1;
+            way short_one = *all[k];
+            snprintf(epochs, sizeof epochs, "epochs=%d", (int)best);
+            short_one.params[0] = epochs;
+            w = (watch){NULL, 0, 0, {0}};
+            if (train(&short_one, log, 0, NULL, 0, &want, &error) != PEN_OK) fail_msg("%s", error.message);
+            same_state(want, left);
+            assert_non_null(strstr(pen_model_about(left), "\"interrupted\": true"));
+            assert_null(strstr(pen_model_about(want), "\"interrupted\": true"));
+            pen_model_destroy(left), pen_model_destroy(want);
+            pen_dataset_destroy(log);
+            pen_context_destroy(ctx);
+        }
+    assert_true(passed > 0);
+}
+
+static void refused(const way *how, const pen_dataset *log, int refit, const char *path, const char *const *words)
+{
+    pen_model *model;
+    pen_error error = {0};
+    pen_status status = train(how, log, refit, path, 1, &model, &error);
+    if (status != PEN_E_ARGUMENT) fail_msg("%s: status %d, '%s'", how->model, status, error.message);
+    assert_null(model);
+    for (; *words; words++)
+        if (!strstr(error.message, *words)) fail_msg("'%s' does not say '%s'", error.message, *words);
+}
+
+/* Of either phase, and the right one goes on from it all the same. */
+static void another_checkpoint(void **state)
+{
+    (void)state;
+    char path[64];
+    const way *all[] = {&PAIRS, &HISTORY, &RECURRENT};
+    snprintf(path, sizeof path, "/tmp/penchant-net-%ld.ckpt", (long)getpid());
+    for (size_t k = 0; k < 3; k++)
+        for (int refit = 0; refit < 2; refit++) {
+            watch w = {refit ? "refit" : "train", refit ? 1 : 2, 0, {0}};
+            const way *mine = all[k], *other = all[(k + 1) % 3];
+            pen_context *ctx = context(&w);
+            pen_dataset *log = log_of(ctx, -1), *less = log_of(ctx, 5);
+            pen_model *model;
+            pen_error error = {0};
+            way slower = *mine;
+            unlink(path);
+            pen_status status = train(mine, log, 1, path, 0, &model, &error);
+            if (status != PEN_E_CANCELLED) fail_msg("%s: not broken off: %d %s", mine->model, status, error.message);
+            pen_model_destroy(model);
+            w = (watch){NULL, 0, 0, {0}};
+            refused(other, log, 1, path,
+                    (const char *[]){path, "another run", mine->model, other->model, "--resume", NULL});
+            refused(mine, less, 1, path, (const char *[]){path, "other data", "--resume", NULL});
+            slower.params[3] = "learning_rate=0.001";
+            refused(&slower, log, 1, path, (const char *[]){path, "another run", "learning_rate", NULL});
+            if (refit) refused(mine, log, 0, path, (const char *[]){path, "refit", "--resume", NULL});
+            if (train(mine, log, 1, path, 1, &model, &error) != PEN_OK) fail_msg("%s", error.message);
+            pen_model_destroy(model);
+            pen_dataset_destroy(log), pen_dataset_destroy(less);
+            pen_context_destroy(ctx);
+        }
+    unlink(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(best_so_far), cmocka_unit_test(another_checkpoint)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
