@@ -9,6 +9,7 @@
 #ifndef PEN_DATA_INTERACTIONS_H
 #define PEN_DATA_INTERACTIONS_H
 
+#include "base/search.h"
 #include "data/dataset.h"
 #include "penchant/protocol.h"
 
@@ -101,6 +102,12 @@ typedef struct pen__rows {
 } pen__rows;
 
 void pen__rows_free(pen_context *ctx, pen__rows *rows);
+
+/* Whether the row has the column; of matrices whose rows rise by column. */
+static inline bool pen__row_has(const pen__rows *rows, int64_t row, int32_t column)
+{
+    return pen__place_of(rows->column, rows->begin[row], rows->begin[row + 1], column) >= 0;
+}
 
 /* A ranking history without the events of value 0, which only count as seen: what a model goes by. begin NULL: all are
  * liked. */

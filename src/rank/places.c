@@ -9,18 +9,7 @@
 
 #include <math.h>
 
-bool pen__items_have(const int32_t *item, int64_t n, int32_t wanted)
-{
-    int64_t low = 0, high = n;
-    while (low < high) {
-        int64_t middle = low + (high - low) / 2;
-        if (item[middle] < wanted)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < n && item[low] == wanted;
-}
+bool pen__items_have(const int32_t *item, int64_t n, int32_t wanted) { return pen__place_of(item, 0, n, wanted) >= 0; }
 
 static void sift(int32_t *item, int64_t n, int64_t at)
 {

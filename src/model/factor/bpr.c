@@ -173,19 +173,6 @@ static bool weigh(state *s, const pen__train *train)
     return differ && sum > 0;
 }
 
-static bool in_row(const pen__rows *rows, int64_t row, int32_t column)
-{
-    int64_t low = rows->begin[row], high = rows->begin[row + 1];
-    while (low < high) {
-        int64_t mid = low + (high - low) / 2;
-        if (rows->column[mid] < column)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low < rows->begin[row + 1] && rows->column[low] == column;
-}
-
 /* What users have seen without its being learned from: history less by_user, by rising item. Usually nothing. */
 static pen_status gather_more_seen(pen_model *model, const pen__train *train, pen_error *error)
 {
@@ -197,7 +184,7 @@ static pen_status gather_more_seen(pen_model *model, const pen__train *train, pe
         /* all of it is learned from */
         if (history->begin[u + 1] - history->begin[u] == learned[u + 1] - learned[u]) continue;
         for (int64_t e = history->begin[u]; e < history->begin[u + 1]; e++)
-            n += !in_row(&train->by_user, u, history->column[e]);
+            n += !pen__row_has(&train->by_user, u, history->column[e]);
     }
     if (n == 0) return PEN_OK;
     pen__rows *more = &s->more_seen;
@@ -208,7 +195,7 @@ static pen_status gather_more_seen(pen_model *model, const pen__train *train, pe
         more->begin[u] = n;
         for (int64_t e = history->begin[u]; e < history->begin[u + 1]; e++) {
             int32_t item = history->column[e];
-            if (in_row(&train->by_user, u, item)) continue;
+            if (pen__row_has(&train->by_user, u, item)) continue;
             int64_t at = n++; /* insertion: these rows are short */
             for (; at > more->begin[u] && more->column[at - 1] > item; at--) more->column[at] = more->column[at - 1];
             more->column[at] = item;
@@ -246,7 +233,7 @@ static inline int32_t draw_one(const state *s, const pair_desk *desk, const pen_
         int32_t k = s->block_alias ? pen__alias_draw(s->block_alias + begin_at, n, rng)
                                    : (int32_t)pen__rng_below(rng, (uint64_t)n);
         int32_t item = grid->item[begin_at + k];
-        if (!desk->seen[item] && !(s->more_seen.begin && in_row(&s->more_seen, user, item))) return item;
+        if (!desk->seen[item] && !(s->more_seen.begin && pen__row_has(&s->more_seen, user, item))) return item;
     }
     return -1;
 }

@@ -413,18 +413,6 @@ static pen_status count_shard(void *arg, int64_t shard, int worker_number, pen_e
     return PEN_OK;
 }
 
-static int64_t first_at_least(const int32_t *column, int64_t low, int64_t high, int64_t f)
-{
-    while (low < high) {
-        int64_t middle = low + (high - low) / 2;
-        if (column[middle] < f)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 /* Fills the lists of a range of features, going through the objects by rank: what is written stays in cache. The value
  * of an event is x_of where sums need it: the object's own, in the order of by_object. */
 static pen_status fill_shard(void *arg, int64_t shard, int worker_number, pen_error *error)
@@ -440,7 +428,7 @@ static pen_status fill_shard(void *arg, int64_t shard, int worker_number, pen_er
         int32_t o = s->object[r], t = r / s->tile;
         if (r % s->tile == 0) memset(filled, 0, (size_t)n * sizeof *filled);
         const int64_t *begin = s->lists.begin + (size_t)t * ((size_t)s->v->n_features + 1);
-        for (int64_t e = first_at_least(rows->column, rows->begin[o], rows->begin[o + 1], first);
+        for (int64_t e = pen__first_at_least(rows->column, rows->begin[o], rows->begin[o + 1], first);
              e < rows->begin[o + 1]; e++) {
             int64_t f = rows->column[e];
             if (f >= first + n) break;

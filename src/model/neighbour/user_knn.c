@@ -416,20 +416,6 @@ static void share_out(const state *s, const pad *p, int32_t other, double amount
     }
 }
 
-/* Place of the item in the user's row, or -1. */
-static int64_t event_of(const state *s, int32_t user, int32_t item)
-{
-    int64_t low = s->by_user.begin[user], end = s->by_user.begin[user + 1], high = end;
-    while (low < high) {
-        int64_t middle = low + (high - low) / 2;
-        if (s->by_user.column[middle] < item)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < end && s->by_user.column[low] == item ? low : -1;
-}
-
 static void share_score(const pen_model *model, const pen__user *user, const pad *p, int32_t item)
 {
     const state *s = model->state;
@@ -437,7 +423,8 @@ static void share_score(const pen_model *model, const pen__user *user, const pad
     for (int64_t e = 0; e < user->n; e++) p->known[user->item[e]] = 1;
     for (int32_t i = 0; i < n; i++) {
         int32_t other = pen__neighbour_number(p->key[i]);
-        int64_t at = event_of(s, other, item), end = s->by_user.begin[other + 1];
+        int64_t at = pen__place_of(s->by_user.column, s->by_user.begin[other], s->by_user.begin[other + 1], item),
+                end = s->by_user.begin[other + 1];
         for (; at >= 0 && at < end && s->by_user.column[at] == item; at++)
             share_out(s, p, other, strength(s, p->key[i]) * event_value(&s->by_user, at));
     }
