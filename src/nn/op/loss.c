@@ -6,14 +6,11 @@
  * Each row times its weight, if it has one. The loss is added up in double; O(rows). */
 #include <math.h>
 
+#include "nn/logistic.h"
 #include "nn/op.h"
 #include "nn/ops.h"
 
 enum { KIND };
-
-static double softplus(double x) { return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)); }
-
-static double sigmoid(double x) { return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)); }
 
 static double few_flops(const pen__plan *plan, const pen__call *call, const int64_t *rows)
 {
@@ -34,8 +31,8 @@ static void pointwise_forward(pen__frame *f, const pen__call *call)
     double sum = 0;
     for (int64_t r = 0; r < pen__rows_of(f, call->in[0]); r++) {
         double s = (double)score[r], y = (double)label[r];
-        sum +=
-            row_weight(f, call, 2, r) * (call->i[KIND] == PEN_LOSS_SQUARED ? (s - y) * (s - y) : softplus(s) - y * s);
+        sum += row_weight(f, call, 2, r) *
+               (call->i[KIND] == PEN_LOSS_SQUARED ? (s - y) * (s - y) : pen__softplus(s) - y * s);
     }
     f->loss += sum;
 }
@@ -46,7 +43,8 @@ static void pointwise_backward(pen__frame *f, const pen__call *call)
     pen__real *d = pen__grad(f, call->in[0]);
     for (int64_t r = 0; d && r < pen__rows_of(f, call->in[0]); r++) {
         double s = (double)score[r], y = (double)label[r];
-        double slope = row_weight(f, call, 2, r) * (call->i[KIND] == PEN_LOSS_SQUARED ? 2 * (s - y) : sigmoid(s) - y);
+        double slope =
+            row_weight(f, call, 2, r) * (call->i[KIND] == PEN_LOSS_SQUARED ? 2 * (s - y) : pen__logistic(s) - y);
         d[r] = (pen__real)slope + (pen__adds(call, 0) ? d[r] : 0);
     }
 }
@@ -78,7 +76,7 @@ typedef struct pair {
 static pair pair_of(const pen__call *call, double good, double bad)
 {
     double x = bad - good;
-    if (call->i[KIND] == PEN_LOSS_BPR) return (pair){softplus(x), sigmoid(x)};
+    if (call->i[KIND] == PEN_LOSS_BPR) return (pair){pen__softplus(x), pen__logistic(x)};
     return (pair){fmax(0, call->f[0] + x), call->f[0] + x > 0};
 }
 

@@ -15,11 +15,9 @@
  * with exponentials by vectors; sums of a row in the real type, what is said of the positive in double. */
 #include "nn/op/row_loss.h"
 
+#include "nn/logistic.h"
+
 #include <math.h>
-
-static double softplus(double x) { return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)); }
-
-static double sigmoid(double x) { return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)); }
 
 static double softmax(const pen__row_options *o, double *positive, pen__real *x, int64_t n, pen__real *room)
 {
@@ -39,8 +37,8 @@ static double bce(const pen__row_options *o, double *positive, pen__real *x, int
     const pen__deep *deep = pen__deep_kern();
     double p = *positive, share = o->sum || n == 0 ? 1 : 1 / (double)n, sum = (double)deep->softplus_sum(x, x, 0, n);
     if (share < 1) deep->scale(x, (pen__real)share, n);
-    *positive = -sigmoid(-p);
-    return softplus(-p) + share * sum;
+    *positive = -pen__logistic(-p);
+    return pen__softplus(-p) + share * sum;
 }
 
 static double gbce(const pen__row_options *o, double *positive, pen__real *x, int64_t n, pen__real *room)
@@ -50,8 +48,8 @@ static double gbce(const pen__row_options *o, double *positive, pen__real *x, in
     double p = *positive, share = 1 / (double)(n + 1), a = n > 0 ? (double)n / (o->n_items - 1) : 1;
     double beta = a * (o->t * (1 - 1 / a) + 1 / a), sum = (double)deep->softplus_sum(x, x, 0, n);
     deep->scale(x, (pen__real)share, n);
-    *positive = -beta * share * sigmoid(-p);
-    return share * (beta * softplus(-p) + sum);
+    *positive = -beta * share * pen__logistic(-p);
+    return share * (beta * pen__softplus(-p) + sum);
 }
 
 static double bpr(const pen__row_options *o, double *positive, pen__real *x, int64_t n, pen__real *room)
