@@ -86,7 +86,7 @@ static void network_free(network *n)
 static float *answer(network *n, const pen__batch *batch)
 {
     pen__layout *layout;
-    assert_int_equal(pen__layout_answer(n->ctx, n->plan, n->y, -1, batch->n, &layout, NULL), PEN_OK);
+    assert_int_equal(pen__layout_answer(n->ctx, n->plan, n->y, batch->n, &layout, NULL), PEN_OK);
     void *memory = malloc(pen__infer_bytes(layout));
     const float *y = pen__infer(layout, memory, batch, NULL, n->y);
     size_t bytes = (size_t)(batch->n[n->plan->node[n->y].extent] * n->plan->node[n->y].width) * sizeof *y;

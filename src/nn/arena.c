@@ -54,7 +54,7 @@ static void place_all(layout_work *w, int64_t *arena)
 }
 
 /* When each value dies: `end` is the time of the last backward, or -1 when there is none. */
-static void value_intervals(layout_work *w, int32_t keep_alive, int32_t also)
+static void value_intervals(layout_work *w, int32_t keep_alive)
 {
     const pen__plan *plan = w->plan;
     bool training = w->layout->training;
@@ -81,7 +81,7 @@ static void value_intervals(layout_work *w, int32_t keep_alive, int32_t also)
             if (until >= 0) dies = 2 * plan->n_calls - 1 - until;
             if (met || (until == made && maker->op->backward_after)) dies = 2 * plan->n_calls;
         }
-        if (node == keep_alive || node == also) dies = 2 * plan->n_calls;
+        if (node == keep_alive) dies = 2 * plan->n_calls;
         w->interval[w->n++] =
             (interval){&w->layout->value[node], node_size(plan, node, w->layout->rows), 0, made, dies};
     }
@@ -126,7 +126,7 @@ static pen_status layout_new(pen_context *ctx, const pen__plan *plan, const int6
     return PEN_OK;
 }
 
-static pen_status fill_layout(pen__layout *layout, int32_t node, int32_t also, pen_error *error)
+static pen_status fill_layout(pen__layout *layout, int32_t node, pen_error *error)
 {
     const pen__plan *plan = layout->plan;
     pen_context *ctx = layout->ctx;
@@ -142,7 +142,7 @@ static pen_status fill_layout(pen__layout *layout, int32_t node, int32_t also, p
         if (call->aux >= 0) w.made[call->aux] = c;
         for (int32_t k = 0; k < call->n_in && call->learns; k++) w.last[call->in[k]] = c;
     }
-    value_intervals(&w, node, also);
+    value_intervals(&w, node);
     if (layout->training) grad_intervals(&w);
     place_all(&w, &layout->arena);
     scratch_of(layout);
@@ -161,7 +161,7 @@ pen_status pen__layout_train(pen_context *ctx, const pen__plan *plan, const int6
     if (status == PEN_OK) {
         (*out)->training = true;
         for (int32_t c = 0; c < plan->n_calls; c++) (*out)->needed[c] = plan->call[c].learns;
-        status = fill_layout(*out, -1, -1, error);
+        status = fill_layout(*out, -1, error);
     }
     if (status == PEN_OK) return PEN_OK;
     pen__layout_destroy(*out);
@@ -181,15 +181,14 @@ static void mark_needed(const pen__plan *plan, int32_t node, bool *needed)
     }
 }
 
-pen_status pen__layout_answer(pen_context *ctx, const pen__plan *plan, int32_t node, int32_t also, const int64_t *rows,
+pen_status pen__layout_answer(pen_context *ctx, const pen__plan *plan, int32_t node, const int64_t *rows,
                               pen__layout **out, pen_error *error)
 {
     *out = NULL;
     pen_status status = layout_new(ctx, plan, rows, out, error);
     if (status == PEN_OK) {
         mark_needed(plan, node, (*out)->needed);
-        if (also >= 0) mark_needed(plan, also, (*out)->needed);
-        status = fill_layout(*out, node, also, error);
+        status = fill_layout(*out, node, error);
     }
     if (status == PEN_OK) return PEN_OK;
     pen__layout_destroy(*out);

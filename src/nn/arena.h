@@ -10,8 +10,8 @@
 pen_status pen__layout_train(pen_context *ctx, const pen__plan *plan, const int64_t *rows, pen__layout **out,
                              pen_error *error);
 
-/* For answers: only the calls that `node` (and `also`, or -1) needs, values only. */
-pen_status pen__layout_answer(pen_context *ctx, const pen__plan *plan, int32_t node, int32_t also, const int64_t *rows,
+/* For answers: only the calls that `node` needs, values only. */
+pen_status pen__layout_answer(pen_context *ctx, const pen__plan *plan, int32_t node, const int64_t *rows,
                               pen__layout **out, pen_error *error);
 void pen__layout_destroy(pen__layout *layout);
 

@@ -49,8 +49,7 @@ typedef struct pen__frame {
     bool training; /* dropout and batch statistics; false when answering */
     bool fixed;    /* products in fixed order (pen__gemm_fixed): answers */
     uint64_t seed, step;
-    double loss;     /* what losses have added */
-    double extra[4]; /* what global ops sum up over shards */
+    double loss; /* what losses have added */
 } pen__frame;
 
 enum { PEN_KEEP_OUT = 1 << 30 }; /* in `keep`: backward reads the output; bit k: it reads input k */

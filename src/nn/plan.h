@@ -178,9 +178,6 @@ static inline void pen__plan_table_set(pen__plan *plan, int32_t table, pen__real
 /* Fills `data` (rows, cols) as `init` says. */
 void pen__init_fill(pen__init init, const char *name, uint64_t seed, int64_t rows, int64_t cols, pen__real *data);
 
-/* The plan for people: ops, shapes, parameters, flops for a batch of n[extent] rows; text of lines. */
-struct pen__text;
-
 /* Whether `child` is a child of `extent`. */
 static inline bool pen__is_child(const pen__plan *plan, int32_t child, int32_t extent)
 {

@@ -203,7 +203,6 @@ static void begin_shard(pen__run *run, int32_t s)
     const pen__plan *plan = run->plan;
     pen__frame *f = &run->frame[s];
     f->loss = 0;
-    memset(f->extra, 0, sizeof f->extra);
     f->dense_grad = run->dense + s * plan->n_dense;
     memset(f->dense_grad, 0, (size_t)plan->n_dense * sizeof *f->dense_grad);
     for (int32_t t = 0; t < plan->n_tables; t++)

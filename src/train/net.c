@@ -129,8 +129,8 @@ pen_status pen__net_bind(pen_model *model, pen_error *error)
     net->bound[PEN_ROOT] = 1;
     if (model->class->net->bounds) model->class->net->bounds(model, net->bound);
     if (net->user < 0 && net->score < 0) return PEN_OK;
-    return pen__layout_answer(model->ctx, net->plan, net->score >= 0 ? net->score : net->user, -1, net->bound,
-                              &net->answer, error);
+    return pen__layout_answer(model->ctx, net->plan, net->score >= 0 ? net->score : net->user, net->bound, &net->answer,
+                              error);
 }
 
 void pen__net_unbind(pen_model *model)
@@ -141,7 +141,7 @@ void pen__net_unbind(pen_model *model)
     pen__layout_destroy(net->answer);
     pen__layout_destroy(net->solve);
     pen__plan_destroy(net->plan);
-    memset(net, 0, sizeof *net);
+    memset(net, 0, model->class->state_size);
 }
 
 void pen__net_solves(pen__net *net, int32_t table)
@@ -190,8 +190,12 @@ static pen_status begin_training(pen_model *model, const pen__train *train, pen_
 pen_status pen__net_epoch(pen_model *model, const pen__train *train, int32_t epoch, double *loss, pen_error *error)
 {
     pen__net *net = model->state;
-    if (!net->run) PEN_TRY(begin_training(model, train, error));
+    bool begins = !net->run;
+    if (begins) PEN_TRY(begin_training(model, train, error));
     PEN_TRY(pen__feed_begin(net->feed, epoch, error));
+    if (begins)
+        pen__say(model->ctx, PEN_LOG_INFO, "%s: %.1f MB for the steps' numbers and gradients", model->class->name,
+                 (double)pen__run_bytes(net->run) / 1e6);
     int64_t steps = pen__feed_steps(net->feed);
     double sum = 0;
     for (int64_t i = 0; i < steps; i++) {
@@ -288,38 +292,12 @@ pen_status pen__net_user_vector(const pen_model *model, const pen__user *user, v
 
 /* ---- drawing ----------------------------------------------------------------------------------------------------- */
 
-static bool has_event(const pen__rows *rows, int32_t user, int32_t item)
-{
-    int64_t low = rows->begin[user], high = rows->begin[user + 1];
-    while (low < high) {
-        int64_t middle = (low + high) / 2;
-        if (rows->column[middle] < item)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < rows->begin[user + 1] && rows->column[low] == item;
-}
-
 int32_t pen__net_negative(const pen__train *train, int32_t user, pen__rng *rng)
 {
     int32_t item = 0;
     for (int try = 0; try < 100; try++) {
         item = (int32_t)pen__rng_below(rng, (uint64_t)train->n_items);
-        if (!has_event(&train->by_user, user, item)) break;
+        if (!pen__row_has(&train->by_user, user, item)) break;
     }
     return item;
-}
-
-int32_t pen__net_user_of(const pen__train *train, int64_t event)
-{
-    int32_t low = 0, high = train->n_users;
-    while (high - low > 1) {
-        int32_t middle = low + (high - low) / 2;
-        if (train->by_user.begin[middle] <= event)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
 }

@@ -79,7 +79,11 @@ pen_status pen__net_user_vector(const pen_model *model, const pen__user *user, v
                                 pen_error *error);
 
 /* The slots that all network models share. */
-#define PEN_NET_SLOTS .begin = pen__net_begin, .epoch = pen__net_epoch, .unbind = pen__net_unbind
+#define PEN_NET_SLOTS .begin = pen__net_begin, .epoch = pen__net_epoch
+
+/* Those of models that answer by net->user and net->item_table, from what `fill` writes for a user. */
+#define PEN_NET_VECTORS \
+    .bind = pen__net_bind, .scratch = pen__net_scratch, .factors = pen__net_factors, .user_vector = pen__net_user_vector
 
 /* In build: the table's rows are users, solved for whom the model does not know. */
 void pen__net_solves(pen__net *net, int32_t table);
@@ -89,10 +93,21 @@ void pen__net_solves(pen__net *net, int32_t table);
 /* An item, uniform, that `user` of training has no event with; after 100 tries whatever was drawn. */
 int32_t pen__net_negative(const pen__train *train, int32_t user, pen__rng *rng);
 
-/* The user and the place in by_user.column of event e of training, by binary search: O(log users). */
-int32_t pen__net_user_of(const pen__train *train, int64_t event);
-
 /* ---- parameters -------------------------------------------------------------------------------------------------- */
+
+#define PEN_NET_FACTORS(STANDARD, DOC)                                                                          \
+    {                                                                                                           \
+        .name = "factors", .type = PEN_PARAM_INT, .standard = STANDARD, .low = 1, .high = 4096, .log_scale = 1, \
+        .doc = DOC                                                                                              \
+    }
+#define PEN_NET_DROPOUT(STANDARD, DOC)                                                                      \
+    {                                                                                                       \
+        .name = "dropout", .type = PEN_PARAM_REAL, .standard = STANDARD, .low = 0, .high = 0.95, .doc = DOC \
+    }
+#define PEN_NET_INIT(STANDARD, DOC)                                                                                    \
+    {                                                                                                                  \
+        .name = "init", .type = PEN_PARAM_REAL, .standard = STANDARD, .low = 0, .high = 10, .log_scale = 1, .doc = DOC \
+    }
 
 #define PEN_NET_PARAMS(EPOCHS, PATIENCE, BATCH, BATCH_OF, RATE, OPTIMIZER, L2)                       \
     {.name = "epochs",                                                                               \

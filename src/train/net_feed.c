@@ -34,10 +34,16 @@ struct pen__feed {
     int64_t n_chunks;
 };
 
+/* Apart for neighbouring seeds and epochs alike. */
+static uint64_t epoch_key(const pen__feed *feed)
+{
+    return pen__rand64(feed->model->seed, PEN_STREAM_NEGATIVE, (uint64_t)feed->epoch);
+}
+
 static pen__example example_of(const pen__feed *feed, int64_t number)
 {
     pen__example example = {.model = feed->model, .train = feed->train, .number = number, .epoch = feed->epoch};
-    example.rng = pen__rng_begin(feed->model->seed + (uint64_t)feed->epoch, PEN_STREAM_NEGATIVE, (uint64_t)number);
+    example.rng = pen__rng_begin(epoch_key(feed), PEN_STREAM_NEGATIVE, (uint64_t)number);
     example.rows[PEN_ROOT] = 1;
     return example;
 }
@@ -175,9 +181,7 @@ static void fill_example(const pen__feed *feed, const feed_slot *slot, int64_t i
     bool shared = i == slot->n;
     pen__example example = example_of(feed, shared ? -1 : feed->order[slot->first + i]);
     if (shared) example.step = feed->epoch * feed->n_steps + slot->first / feed->batch_size;
-    if (shared)
-        example.rng = pen__rng_begin(feed->model->seed + (uint64_t)feed->epoch, PEN_STREAM_NEGATIVE + 1000,
-                                     (uint64_t)slot->first);
+    if (shared) example.rng = pen__rng_begin(epoch_key(feed), PEN_STREAM_NEGATIVE, ~(uint64_t)slot->first);
     feed->class->size(&example);
     int64_t first[PEN_MAX_EXTENTS];
     for (int32_t e = 0; e < plan->n_extents; e++)

@@ -56,7 +56,6 @@ void pen__history_unbind(pen_model *model)
     pen__history_net *net = model->state;
     pen__free(model->ctx, net->teacher);
     pen__net_unbind(model);
-    memset(net, 0, sizeof *net);
 }
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }

@@ -75,7 +75,8 @@ void pen__pairs_fill(pen__example *example)
     if (example->number < 0) return;
     const pen__net *net = example->model->state;
     const pen__train *train = example->train;
-    int32_t user = pen__net_user_of(train, example->number), *item = example->index[net->item_index];
+    int32_t user = (int32_t)pen__segment_of(train->by_user.begin, train->n_users, example->number),
+            *item = example->index[net->item_index];
     bool unseen = pen__param_int(example->model, "sampler") == UNSEEN;
     example->index[net->user_index][0] = user;
     item[0] = train->by_user.column[example->number];
@@ -94,7 +95,7 @@ pen_status pen__pairs_bind(pen_model *model, pen_error *error)
     pen__net *net = model->state;
     PEN_TRY(pen__net_build(model, error));
     net->bound[PEN_ROOT] = 1, net->bound[net->items] = net->score >= 0 ? BLOCK : 0;
-    PEN_TRY(pen__layout_answer(model->ctx, net->plan, net->score >= 0 ? net->score : net->user, -1, net->bound,
+    PEN_TRY(pen__layout_answer(model->ctx, net->plan, net->score >= 0 ? net->score : net->user, net->bound,
                                &net->answer, error));
     int64_t rows[PEN_MAX_EXTENTS] = {FOLD_EVENTS};
     rows[net->items] = FOLD_EVENTS * per_event(model);

@@ -31,6 +31,8 @@ void pen__pairs_fill(pen__example *example);
 #define PEN_PAIRS_NET \
     .examples = pen__pairs_examples, .batch = pen__pairs_batch, .size = pen__pairs_size, .fill = pen__pairs_fill
 
+#define PEN_PAIRS_SLOTS .bind = pen__pairs_bind, .scratch = pen__pairs_scratch
+
 /* Slots: bind (builds answers and fold-in), scratch, user_vector where net->user is set, score where net->score is. */
 pen_status pen__pairs_bind(pen_model *model, pen_error *error);
 size_t pen__pairs_scratch(const pen_model *model);

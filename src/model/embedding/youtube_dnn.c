@@ -16,7 +16,7 @@
 typedef struct youtube_dnn {
     pen__net net;
     int32_t bag, watched, targets, target, shared, negative; /* extents and their index inputs */
-    int32_t *user; /* (n_users + 1): the first example of each user; made by the first epoch */
+    int64_t *user; /* (n_users + 1): the first example of each user; made by the first epoch */
 } youtube_dnn;
 
 static void build(const pen_model *model, pen__net *base)
@@ -84,21 +84,8 @@ static pen_status ready(pen_model *model, const pen__train *train, pen_error *er
     if (net->user) return PEN_OK;
     PEN_TRY(PEN_NEW(model->ctx, net->user, train->n_users + 1));
     net->user[0] = 0;
-    for (int32_t u = 0; u < train->n_users; u++) net->user[u + 1] = net->user[u] + (int32_t)chunks(model, train, u);
+    for (int32_t u = 0; u < train->n_users; u++) net->user[u + 1] = net->user[u] + chunks(model, train, u);
     return PEN_OK;
-}
-
-static int32_t user_of(const youtube_dnn *net, int32_t n_users, int64_t example)
-{
-    int32_t low = 0, high = n_users;
-    while (high - low > 1) {
-        int32_t middle = low + (high - low) / 2;
-        if (net->user[middle] <= example)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
 }
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -111,7 +98,7 @@ static void size(pen__example *example)
     if (example->user) {
         example->rows[net->bag] = least(example->user->n, most);
     } else if (example->number >= 0) {
-        int32_t user = user_of(net, example->train->n_users, example->number);
+        int32_t user = (int32_t)pen__segment_of(net->user, example->train->n_users, example->number);
         int64_t n = events_of(example->train, user), all = net->user[user + 1] - net->user[user],
                 chunk = example->number - net->user[user];
         example->rows[net->bag] = least(n, most);
@@ -136,7 +123,7 @@ static void fill(pen__example *example)
         return;
     }
     const pen__train *train = example->train;
-    int32_t user = user_of(net, train->n_users, example->number);
+    int32_t user = (int32_t)pen__segment_of(net->user, train->n_users, example->number);
     int64_t all = net->user[user + 1] - net->user[user], chunk = example->number - net->user[user],
             events = events_of(train, user);
     const int32_t *item = train->by_user.column + train->by_user.begin[user];
@@ -159,17 +146,10 @@ static void unbind(pen_model *model)
     youtube_dnn *net = model->state;
     pen__free(model->ctx, net->user);
     pen__net_unbind(model);
-    memset(net, 0, sizeof *net);
 }
 
 static const pen_param params[] = {
-    {.name = "factors",
-     .type = PEN_PARAM_INT,
-     .standard = "64",
-     .low = 1,
-     .high = 1024,
-     .log_scale = 1,
-     .doc = "length of the vectors"},
+    PEN_NET_FACTORS("64", "length of the vectors"),
     {.name = "layers",
      .type = PEN_PARAM_INT,
      .standard = "1",
@@ -210,19 +190,8 @@ static const pen_param params[] = {
      .high = 1000,
      .log_scale = 1,
      .doc = "of a user's events that share one pass through the tower, at most"},
-    {.name = "dropout",
-     .type = PEN_PARAM_REAL,
-     .standard = "0",
-     .low = 0,
-     .high = 0.9,
-     .doc = "share of hidden numbers left out in training"},
-    {.name = "init",
-     .type = PEN_PARAM_REAL,
-     .standard = "0.1",
-     .low = 0,
-     .high = 10,
-     .log_scale = 1,
-     .doc = "standard deviation of the embeddings' first values"},
+    PEN_NET_DROPOUT("0", "share of hidden numbers left out in training"),
+    PEN_NET_INIT("0.1", "standard deviation of the embeddings' first values"),
     PEN_NET_PARAMS("100", "10", "1024", "events", "0.001", "adam", "0"),
 };
 
@@ -241,11 +210,7 @@ const pen__model_class pen__youtube_dnn_class = {
     .n_params = sizeof params / sizeof *params,
     .state_size = sizeof(youtube_dnn),
     .net = &net,
-    .begin = pen__net_begin,
-    .epoch = pen__net_epoch,
-    .bind = pen__net_bind,
+    PEN_NET_SLOTS,
+    PEN_NET_VECTORS,
     .unbind = unbind,
-    .scratch = pen__net_scratch,
-    .factors = pen__net_factors,
-    .user_vector = pen__net_user_vector,
 };

@@ -20,10 +20,9 @@ enum { ITEMS, USERS };
 
 typedef struct autorec {
     pen__net net;
-    /* extent; index input; real inputs: the centred ratings as weights and as labels */
-    int32_t bag, column, rating, target;
-    int32_t hidden_node, out, out_bias; /* node; tables */
-    float *hidden;                      /* (n_rows, d): tensor "hidden" */
+    int32_t bag, column, rating; /* extent; index input; node: the centred ratings, as weights and as labels */
+    int32_t in, out, out_bias;   /* tables; mu is the plan's only weight */
+    float *hidden;               /* (n_rows, d): tensor "hidden" */
     int32_t d, by_users;
 } autorec;
 
@@ -45,17 +44,16 @@ static void build(const pen_model *model, pen__net *base)
     net->d = d, net->by_users = pen__param_int(model, "side") == USERS;
     net->bag = pen__extent_child(plan, PEN_ROOT, "ratings");
     net->column = pen__input_index(plan, net->bag, "column");
-    net->rating = pen__input_real(plan, net->bag, 1, "rating"),
-    net->target = pen__input_real(plan, net->bag, 1, "target");
-    int32_t in = pen__plan_table(plan, "in", columns_of(model), d, init);
+    net->rating = pen__input_real(plan, net->bag, 1, "rating");
+    net->in = pen__plan_table(plan, "in", columns_of(model), d, init);
     net->out = pen__plan_table(plan, "out", columns_of(model), d, init);
     net->out_bias = pen__plan_table(plan, "out.bias", columns_of(model), 1, (pen__init){PEN_INIT_ZERO, 0});
-    int32_t sum = pen__bag(plan, in, net->column, PEN_POOL_SUM, net->rating);
-    net->hidden_node = base->user = pen__activate(plan, pen__shifted(plan, "hidden.bias", sum), PEN_ACT_SIGMOID);
-    int32_t kept = pen__dropped(plan, net->hidden_node, pen__param(model, "dropout"));
+    int32_t sum = pen__bag(plan, net->in, net->column, PEN_POOL_SUM, net->rating);
+    int32_t hidden = pen__activate(plan, pen__shifted(plan, "hidden.bias", sum), PEN_ACT_SIGMOID);
+    int32_t kept = pen__dropped(plan, hidden, pen__param(model, "dropout"));
     int32_t score = pen__plus(plan, pen__dot(plan, kept, pen__gather(plan, net->out, net->column)),
                               pen__gather(plan, net->out_bias, net->column));
-    pen__loss_pointwise(plan, PEN_LOSS_SQUARED, score, net->target, -1);
+    pen__loss_pointwise(plan, PEN_LOSS_SQUARED, score, net->rating, -1);
 }
 
 /* ---- batches ----------------------------------------------------------------------------------------------------- */
@@ -74,29 +72,22 @@ static int64_t examples(const pen_model *model, const pen__train *train)
 static void size(pen__example *example)
 {
     const autorec *net = example->model->state;
-    if (example->user) {
-        example->rows[net->bag] = example->user->n;
-    } else if (example->number >= 0) {
-        const pen__rows *rows = ratings_of(example->model, example->train);
-        example->rows[net->bag] = rows->begin[example->number + 1] - rows->begin[example->number];
-    }
+    if (example->number < 0) return;
+    const pen__rows *rows = ratings_of(example->model, example->train);
+    example->rows[net->bag] = rows->begin[example->number + 1] - rows->begin[example->number];
 }
 
 static void fill(pen__example *example)
 {
     const autorec *net = example->model->state;
     const pen_model *model = example->model;
-    if (example->number < 0 && !example->user) return;
-    const int32_t *column = example->user ? example->user->item : NULL;
-    const float *value = example->user ? example->user->value : NULL;
-    if (!example->user) {
-        const pen__rows *rows = ratings_of(model, example->train);
-        column = rows->column + rows->begin[example->number], value = rows->value + rows->begin[example->number];
-    }
-    pen__real *weight = example->real[0], *label = example->real[1];
+    if (example->number < 0) return;
+    const pen__rows *rows = ratings_of(model, example->train);
+    int64_t from = rows->begin[example->number];
+    pen__real *rating = example->real[net->net.plan->node[net->rating].input];
     for (int64_t k = 0; k < example->rows[net->bag]; k++) {
-        example->index[net->column][k] = column[k];
-        weight[k] = label[k] = value[k] - (float)model->mean;
+        example->index[net->column][k] = rows->column[from + k];
+        rating[k] = rows->value[from + k] - (float)model->mean;
     }
 }
 
@@ -106,7 +97,7 @@ static void fill(pen__example *example)
 static void squeeze(const pen_model *model, const int32_t *column, const float *value, int64_t n, float *h)
 {
     const autorec *net = model->state;
-    const float *in = net->net.plan->table[0].data;
+    const float *in = net->net.plan->table[net->in].data;
     memcpy(h, net->net.plan->weight[0].data, (size_t)net->d * sizeof *h);
     for (int64_t k = 0; k < n; k++)
         pen__kern()->axpy(h, value[k] - (float)model->mean, in + (int64_t)column[k] * net->d, net->d);
@@ -155,12 +146,6 @@ static pen_status bind(pen_model *model, pen_error *error)
     return pen__model_get(model, "hidden", PEN_F32, rows_of(model), net->d, 0, NULL, &net->hidden, error);
 }
 
-static void unbind(pen_model *model)
-{
-    pen__net_unbind(model);
-    memset(model->state, 0, sizeof(autorec));
-}
-
 /* ---- ratings ----------------------------------------------------------------------------------------------------- */
 
 static int64_t padded(const autorec *net) { return pen__matrix_pad(net->d + 1); }
@@ -204,7 +189,7 @@ static pen_status rate(const pen_model *model, const pen__user *user, int32_t it
     const autorec *net = model->state;
     (void)error;
     *rating = model->mean;
-    const float *out = net->net.plan->table[1].data, *bias = net->net.plan->table[2].data;
+    const float *out = net->net.plan->table[net->out].data, *bias = net->net.plan->table[net->out_bias].data;
     float *h = memory, *rest = h + padded(net);
     if (net->by_users) {
         if (item < 0) return PEN_OK;
@@ -225,7 +210,7 @@ static pen_status score(const pen_model *model, const pen__user *user, void *mem
 {
     const autorec *net = model->state;
     (void)error;
-    const float *out = net->net.plan->table[1].data, *bias = net->net.plan->table[2].data, *fixed;
+    const float *out = net->net.plan->table[net->out].data, *bias = net->net.plan->table[net->out_bias].data, *fixed;
     float *h = memory, *rest = h + padded(net), mean = (float)model->mean, base = 0;
     if (user->number >= 0) {
         fixed = (net->by_users ? net->hidden : out) + (int64_t)user->number * net->d;
@@ -245,31 +230,14 @@ static pen_status score(const pen_model *model, const pen__user *user, void *mem
 }
 
 static const pen_param params[] = {
-    {.name = "factors",
-     .type = PEN_PARAM_INT,
-     .standard = "500",
-     .low = 1,
-     .high = 4096,
-     .log_scale = 1,
-     .doc = "width of the hidden layer"},
+    PEN_NET_FACTORS("500", "width of the hidden layer"),
     {.name = "side",
      .type = PEN_PARAM_CHOICE,
      .standard = "items",
      .choices = "items|users",
      .doc = "whose ratings are squeezed"},
-    {.name = "dropout",
-     .type = PEN_PARAM_REAL,
-     .standard = "0",
-     .low = 0,
-     .high = 0.9,
-     .doc = "share of hidden numbers left out in training"},
-    {.name = "init",
-     .type = PEN_PARAM_REAL,
-     .standard = "0.03",
-     .low = 0,
-     .high = 10,
-     .log_scale = 1,
-     .doc = "standard deviation of the weights' first values"},
+    PEN_NET_DROPOUT("0", "share of hidden numbers left out in training"),
+    PEN_NET_INIT("0.03", "standard deviation of the weights' first values"),
     {.name = "solve",
      .type = PEN_PARAM_REAL,
      .standard = "1",
@@ -277,7 +245,7 @@ static const pen_param params[] = {
      .high = 1e6,
      .log_scale = 1,
      .doc = "penalty of least squares for a new user (side=items)"},
-    PEN_NET_PARAMS("100", "10", "128", "items or users", "0.001", "adam", "1e-5"),
+    PEN_NET_PARAMS("100", "10", "128", "items or users", "0.001", "adam", "3e-4"),
 };
 
 static const pen__net_class net = {.build = build, .examples = examples, .size = size, .fill = fill};
@@ -297,7 +265,7 @@ const pen__model_class pen__autorec_class = {
     .begin = begin,
     .epoch = epoch,
     .bind = bind,
-    .unbind = unbind,
+    .unbind = pen__net_unbind,
     .scratch = scratch,
     .score = score,
     .rate = rate,

@@ -22,21 +22,9 @@ static void build(const pen_model *model, pen__net *net)
 }
 
 static const pen_param params[] = {
-    {.name = "factors",
-     .type = PEN_PARAM_INT,
-     .standard = "64",
-     .low = 1,
-     .high = 1024,
-     .log_scale = 1,
-     .doc = "length of the vectors"},
+    PEN_NET_FACTORS("64", "length of the vectors"),
     PEN_PAIRS_PARAMS("4"),
-    {.name = "init",
-     .type = PEN_PARAM_REAL,
-     .standard = "0.01",
-     .low = 0,
-     .high = 10,
-     .log_scale = 1,
-     .doc = "standard deviation of the embeddings' first values"},
+    PEN_NET_INIT("0.01", "standard deviation of the embeddings' first values"),
     PEN_NET_PARAMS("50", "5", "1024", "events and negatives", "0.001", "adam", "0"),
 };
 
@@ -55,8 +43,8 @@ const pen__model_class pen__gmf_class = {
     .state_size = sizeof(pen__net),
     .net = &net,
     PEN_NET_SLOTS,
-    .bind = pen__pairs_bind,
-    .scratch = pen__pairs_scratch,
+    PEN_PAIRS_SLOTS,
+    .unbind = pen__net_unbind,
     .factors = pen__net_factors,
     .user_vector = pen__pairs_user_vector,
 };

@@ -15,8 +15,8 @@ enum { MOST = 16384 /* of the latest of a history, that an answer looks at */ };
 
 typedef struct mult_vae {
     pen__net net;
-    int32_t bag, item, kept; /* extent; index input; real input: 0 for a dropped item, else 1 / (1 - dropout) */
-    int32_t whole, anneal;   /* shared extent of one row; real input: the weight of KL; -1 without */
+    int32_t bag, item;     /* extent; index input */
+    int32_t whole, anneal; /* shared extent of one row; real input: the weight of KL; -1 without */
 } mult_vae;
 
 static void build(const pen_model *model, pen__net *base)
@@ -92,20 +92,8 @@ static void bounds(const pen_model *model, int64_t *bound)
     if (net->whole >= 0) bound[net->whole] = 1;
 }
 
-static void unbind(pen_model *model)
-{
-    pen__net_unbind(model);
-    memset(model->state, 0, sizeof(mult_vae));
-}
-
 static const pen_param params[] = {
-    {.name = "factors",
-     .type = PEN_PARAM_INT,
-     .standard = "200",
-     .low = 1,
-     .high = 4096,
-     .log_scale = 1,
-     .doc = "width of the innermost layer"},
+    PEN_NET_FACTORS("200", "width of the innermost layer"),
     {.name = "hidden",
      .type = PEN_PARAM_INT,
      .standard = "600",
@@ -119,12 +107,7 @@ static const pen_param params[] = {
      .low = 0,
      .high = 1,
      .doc = "0: mult-dae, without sampling and its penalty"},
-    {.name = "dropout",
-     .type = PEN_PARAM_REAL,
-     .standard = "0.5",
-     .low = 0,
-     .high = 0.95,
-     .doc = "share of a user's items left out of the input"},
+    PEN_NET_DROPOUT("0.5", "share of a user's items left out of the input"),
     {.name = "beta",
      .type = PEN_PARAM_REAL,
      .standard = "0.2",
@@ -156,11 +139,7 @@ const pen__model_class pen__mult_vae_class = {
     .n_params = sizeof params / sizeof *params,
     .state_size = sizeof(mult_vae),
     .net = &net,
-    .begin = pen__net_begin,
-    .epoch = pen__net_epoch,
-    .bind = pen__net_bind,
-    .unbind = unbind,
-    .scratch = pen__net_scratch,
-    .factors = pen__net_factors,
-    .user_vector = pen__net_user_vector,
+    PEN_NET_SLOTS,
+    PEN_NET_VECTORS,
+    .unbind = pen__net_unbind,
 };

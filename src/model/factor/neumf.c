@@ -42,7 +42,7 @@ const pen__model_class pen__neumf_class = {
     .state_size = sizeof(pen__net),
     .net = &net,
     PEN_NET_SLOTS,
-    .bind = pen__pairs_bind,
-    .scratch = pen__pairs_scratch,
+    PEN_PAIRS_SLOTS,
+    .unbind = pen__net_unbind,
     .score = pen__pairs_score,
 };
