@@ -193,7 +193,7 @@ pen_status pen__net_epoch(pen_model *model, const pen__train *train, int32_t epo
     bool begins = !net->run;
     if (begins) PEN_TRY(begin_training(model, train, error));
     PEN_TRY(pen__feed_begin(net->feed, epoch, error));
-    if (begins)
+    if (begins && !epoch)
         pen__say(model->ctx, PEN_LOG_INFO, "%s: %.1f MB for the steps' numbers and gradients", model->class->name,
                  (double)pen__run_bytes(net->run) / 1e6);
     int64_t steps = pen__feed_steps(net->feed);
