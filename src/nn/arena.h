@@ -27,6 +27,8 @@ const pen__real *pen__infer(const pen__layout *layout, void *memory, const pen__
  * (NULL: fixed), which stands for all of that table's indices; everything else is fixed. `layout` is a training layout
  * with bounds for one shard; the rows begin as the caller left them, n_steps steps in all, `refill` renewing the batch
  * before each (NULL: as it is). Deterministic; thread-safe on distinct memory. */
+/* Whether a row of `table` can be solved for: PEN_E_ARGUMENT where an op reads it otherwise than row by row. */
+pen_status pen__solve_check(const pen__plan *plan, int32_t table, pen_error *error);
 size_t pen__solve_bytes(const pen__layout *layout);
 void pen__solve(const pen__layout *layout, void *memory, pen__batch *batch, pen__real *const *row, int32_t n_steps,
                 double rate, double l2, void (*refill)(void *arg, int32_t step), void *arg);

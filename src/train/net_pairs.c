@@ -99,6 +99,7 @@ pen_status pen__pairs_bind(pen_model *model, pen_error *error)
                                &net->answer, error));
     int64_t rows[PEN_MAX_EXTENTS] = {FOLD_EVENTS};
     rows[net->items] = FOLD_EVENTS * per_event(model);
+    for (int32_t k = 0; k < net->n_user_tables; k++) PEN_TRY(pen__solve_check(net->plan, net->user_table[k], error));
     return pen__layout_train(model->ctx, net->plan, rows, &net->solve, error);
 }
 
