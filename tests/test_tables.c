@@ -1,8 +1,10 @@
 /* Tables of items and users, triples and links. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -75,7 +77,7 @@ static void types_come_from_the_content(void **state)
                    "1,A (1990),Drama,1990,02345,x\n7,none,,,,\n3,C,(no genres listed),,,y\n1,again,,,,\n"};
     pen_dataset *d = good(&t);
     const pen__table *table = &d->item_table;
-    assert_int_equal(table->rows, 4);
+    assert_int_equal(table->rows, 5); /* 1, 2, 3, 9 of the log, and 7 that only the table has */
     const pen__column *genre = column(table, "genres", PEN_COLUMN_CATEGORIES),
                       *year = column(table, "year", PEN_COLUMN_NUMBER);
     column(table, "zip", PEN_COLUMN_CATEGORY); /* leading zeros: no number */
@@ -88,7 +90,47 @@ static void types_come_from_the_content(void **state)
     assert_int_equal(title.length, strlen("B \"two\", the (1995)"));
     assert_memory_equal(title.text, "B \"two\", the (1995)", title.length);
     assert_int_equal(pen__dataset_title(d, 3).length, 0);
+    assert_int_equal(pen_dataset_items(d), 5);
+    assert_int_equal(pen_dataset_find_item(d, "7", 1), 4);
+    title = pen__dataset_title(d, 4);
+    assert_true(pen__span_is(title, "none"));
     assert_non_null(strstr(pen_dataset_notes(d), "\"matched\": 3, \"without_events\": 1, \"repeated\": 1"));
+    assert_non_null(strstr(pen_dataset_notes(d), "\"ids_without_row\": 1"));
+    pen_dataset_destroy(d);
+}
+
+/* What only tables have is numbered behind what has events, whatever the form, as often as memory must grow for it. */
+static void ids_of_tables_alone(void **state)
+{
+    (void)state;
+    enum { MANY = 3000 };
+    static char items[MANY * 24];
+    size_t n = (size_t)snprintf(items, sizeof items, "item,kind\n");
+    for (int i = MANY; i-- > 0;)
+        n += (size_t)snprintf(items + n, sizeof items - n, "n%d,%s\n", i, i % 2 ? "odd" : "even");
+    texts t = {.log = "u,n5\nv,x\nu,n4\n",
+               .items = items,
+               .users =
+                   "{\"user\": \"w\", \"age\": 3}\n{\"user\": \"v\", \"age\": 4}\n{\"user\": \"w\", \"age\": 9}\n"};
+    pen_dataset *d = good(&t);
+    assert_int_equal(pen_dataset_items(d), MANY + 1);
+    assert_int_equal(pen_dataset_find_item(d, "n5", 2), 0);
+    assert_int_equal(pen_dataset_find_item(d, "n2999", 5), 3);
+    const pen__column *kind = column(&d->item_table, "kind", PEN_COLUMN_CATEGORY);
+    assert_int_equal(kind->rows, MANY + 1);
+    for (int32_t i = 0; i <= MANY; i++) {
+        size_t length;
+        const char *id = pen_dataset_item_id(d, i, &length);
+        if (*id == 'x')
+            assert_int_equal(kind->code[i], -1);
+        else
+            assert_word(&kind->words, kind->code[i], (id[length - 1] - '0') % 2 ? "odd" : "even");
+    }
+    assert_int_equal(pen_dataset_users(d), 3);
+    const pen__column *age = column(&d->user_table, "age", PEN_COLUMN_NUMBER);
+    assert_int_equal(pen_dataset_find_user(d, "w", 1), 2);
+    assert_true(isnan(age->number[0]) && age->number[1] == 4 && age->number[2] == 3);
+    assert_int_equal(pen_dataset_events(d), 3);
     pen_dataset_destroy(d);
 }
 
@@ -165,6 +207,8 @@ static void bad_tables_say_where(void **state)
     } cases[] = {
         {{.log = "u i\n", .items = "item,title\ni,a,b\n"}, "items:2:1: the row has 3 columns"},
         {{.log = "u i\n", .items = "item,title\n ,a\n"}, "items:2:1: the id is blank"},
+        {{.log = "u i\n", .items = "{\"item\": \"i\\u0000\", \"a\": 1}\n"}, "items:1:1: the id holds a NUL"},
+        {{.log = "u i\n", .items = "{\"a\": 1}\n{\"item\": \"i\"}\n"}, "items:1:1: the object has no id"},
         {{.log = "u i\n", .items = ""}, "no rows in 'items'"},
         {{.log = "u i\n", .items = "item,a,a\ni,1,2\n"}, "stands twice"},
         {{.log = "u i\n", .triples = "a\tr\n"}, "triples:1:1: column 3 is missing"},
@@ -204,8 +248,11 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(types_come_from_the_content),  cmocka_unit_test(movielens_forms),
-        cmocka_unit_test(atomic_headers_say_the_types), cmocka_unit_test(json_tables),
+        cmocka_unit_test(types_come_from_the_content),
+        cmocka_unit_test(ids_of_tables_alone),
+        cmocka_unit_test(movielens_forms),
+        cmocka_unit_test(atomic_headers_say_the_types),
+        cmocka_unit_test(json_tables),
         cmocka_unit_test(bad_tables_say_where),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

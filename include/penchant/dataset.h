@@ -71,6 +71,7 @@ PEN_API pen_status pen_dataset_save(const pen_dataset *dataset, const char *path
 
 PEN_API void pen_dataset_destroy(pen_dataset *dataset);
 
+/* Ids: those of the log in the order of their first events, then those that only stand in a table. */
 PEN_API int32_t pen_dataset_users(const pen_dataset *dataset);
 PEN_API int32_t pen_dataset_items(const pen_dataset *dataset);
 PEN_API int64_t pen_dataset_events(const pen_dataset *dataset);

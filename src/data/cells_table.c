@@ -1,6 +1,6 @@
-/* Cells of a table: delimited or atomic text here, JSON lines through json.c. Rows are placed by their id; those whose
- * id no event has are counted and left out. MovieLens's own files without header get the names of their documentation.
- */
+/* Cells of a table: delimited or atomic text here, JSON lines through json.c. Rows are placed by their id; an id that
+ * no event has is counted and gets a number behind all others: what is new is known by its table alone. MovieLens's own
+ * files without header get the names of their documentation. */
 #include "data/cells_table.h"
 
 #include <stdio.h>
@@ -89,22 +89,51 @@ static pen_status bad_row(pen__cells *t, const pen__layout *layout, const char *
     return PEN_OK;
 }
 
-/* Where the row of an id goes, or -1. `seen` has a mark for each that has a row already. */
-static int64_t row_of(pen__cells *t, const pen__strings *ids, pen__span id, bool *seen)
+/* What is wrong with an id, or NULL. */
+static const char *fault_of(pen__span id)
 {
-    int32_t row = pen__strings_find(ids, id);
+    if (pen__is_blank(id)) return "the id is blank; correct it or skip it (--on-error skip)";
+    if (memchr(id.text, 0, id.length)) return "the id holds a NUL; correct it or skip it (--on-error skip)";
+    return NULL;
+}
+
+/* Where rows go: the ids, and a mark for each that has a row already. */
+typedef struct placing {
+    pen__strings *ids;
+    bool *seen; /* cells->rows */
+    size_t cap_seen, cap_cells;
+} placing;
+
+/* Room for the row of one more id, empty so far. */
+static pen_status add_row(pen__cells *t, placing *p, pen_error *error)
+{
+    size_t width = (size_t)t->n_columns, old = (size_t)t->rows, n;
+    PEN_CHECK(pen__mul(width, old + 1, &n), PEN_E_LIMIT, "a table of %d columns and %zu rows is too large",
+              t->n_columns, old + 1);
+    PEN_TRY(PEN_GROW(t->ctx, p->seen, &p->cap_seen, old + 1));
+    PEN_TRY(PEN_GROW(t->ctx, t->cell, &p->cap_cells, n));
+    p->seen[old] = false;
+    for (size_t c = 0; c < width; c++) t->cell[old * width + c] = (pen__span){NULL, 0};
+    t->rows++;
+    return PEN_OK;
+}
+
+/* Where the row of an id goes; -1: it has one already. */
+static pen_status row_of(pen__cells *t, placing *p, pen__span id, int64_t *row, pen_error *error)
+{
+    int32_t number;
+    PEN_TRY(pen__strings_add(p->ids, id, &number, error));
+    if (number == t->rows) PEN_TRY(add_row(t, p, error));
     t->n_read++;
-    if (row < 0) {
-        t->n_unknown++;
-        return -1;
-    }
-    if (seen[row]) {
+    *row = p->seen[number] ? -1 : number;
+    if (p->seen[number])
         t->n_repeated++;
-        return -1;
-    }
-    seen[row] = true;
-    t->n_matched++;
-    return row;
+    else if (number < t->n_with_events)
+        t->n_matched++;
+    else
+        t->n_unknown++;
+    p->seen[number] = true;
+    return PEN_OK;
 }
 
 static pen__span undouble_in_place(pen__span raw)
@@ -164,9 +193,9 @@ static pen_status name_columns(pen__cells *t, scan *s, const char *file, int32_t
     return PEN_OK;
 }
 
-static pen_status read_rows(pen__cells *t, scan *s, const pen__strings *ids, int32_t id, bool *seen, pen_error *error)
+static pen_status read_rows(pen__cells *t, scan *s, placing *p, int32_t id, pen_error *error)
 {
-    int64_t line;
+    int64_t line, row;
     char what[200];
     while (next_record(s, &line)) {
         if (s->n > s->layout->n_columns) {
@@ -176,28 +205,27 @@ static pen_status read_rows(pen__cells *t, scan *s, const pen__strings *ids, int
             PEN_TRY(bad_row(t, s->layout, s->file, line, what, error));
             continue;
         }
-        if (s->n <= id || pen__is_blank(s->field[id])) {
-            PEN_TRY(bad_row(t, s->layout, s->file, line, "the id is blank; correct it or skip it (--on-error skip)",
-                            error));
+        const char *fault = fault_of(s->n > id ? s->field[id] : (pen__span){"", 0});
+        if (fault) {
+            PEN_TRY(bad_row(t, s->layout, s->file, line, fault, error));
             continue;
         }
-        int64_t row = row_of(t, ids, s->field[id], seen);
+        PEN_TRY(row_of(t, p, s->field[id], &row, error));
         for (int32_t c = 0, k = 0; c < s->n && row >= 0; c++)
-            if (c != id) t->cell[(int64_t)k++ * t->rows + row] = s->field[c];
+            if (c != id) t->cell[row * t->n_columns + k++] = s->field[c];
     }
     return PEN_OK;
 }
 
-static pen_status make_cells(pen__cells *t, pen_error *error)
+static pen_status make_cells(pen__cells *t, placing *p, pen_error *error)
 {
-    size_t n;
-    PEN_CHECK(pen__mul((size_t)t->n_columns, (size_t)t->rows, &n), PEN_E_LIMIT,
+    PEN_CHECK(pen__mul((size_t)t->n_columns, (size_t)t->rows, &p->cap_cells), PEN_E_LIMIT,
               "a table of %d columns and %lld rows is too large", t->n_columns, (long long)t->rows);
-    return PEN_NEW_ZERO(t->ctx, t->cell, n);
+    return PEN_NEW_ZERO(t->ctx, t->cell, p->cap_cells);
 }
 
 static pen_status read_delimited(pen__cells *t, pen__whole *whole, const char *file, const pen__layout *layout,
-                                 const pen__strings *ids, bool item, bool *seen, pen_error *error)
+                                 placing *p, bool item, pen_error *error)
 {
     scan s = {.at = whole->bytes, .end = whole->bytes + whole->n, .file = file, .layout = layout, .line = 1};
     pen_status status = PEN_OK;
@@ -207,9 +235,9 @@ static pen_status read_delimited(pen__cells *t, pen__whole *whole, const char *f
     t->header = layout->header;
     int32_t id = t->header ? id_column(s.field, layout->n_columns, item) : 0;
     PEN_TRY_DONE(name_columns(t, &s, file, id, error));
-    PEN_TRY_DONE(make_cells(t, error));
+    PEN_TRY_DONE(make_cells(t, p, error));
     if (!t->header) s.at = whole->bytes, s.line = 1; /* the first row is one of the table's */
-    status = read_rows(t, &s, ids, id, seen, error);
+    status = read_rows(t, &s, p, id, error);
 done:
     pen__free(t->ctx, s.field);
     return status;
@@ -222,8 +250,7 @@ typedef struct objects {
     pen__whole *whole;
     const char *file;
     const pen__layout *layout;
-    const pen__strings *ids;
-    bool *seen;
+    placing *placing;
     pen__strings names;
     pen__span *value; /* of the object at hand, by name */
     char *is_list;
@@ -251,15 +278,17 @@ static pen_status gather(objects *o, pen__json *json, pen_error *error)
     return PEN_OK;
 }
 
-static void place_object(objects *o)
+static pen_status place_object(objects *o, pen_error *error)
 {
-    int64_t row = row_of(o->t, o->ids, o->value[o->id], o->seen);
+    int64_t row;
+    PEN_TRY(row_of(o->t, o->placing, o->value[o->id], &row, error));
     for (int32_t c = 0, k = 0; c < o->names.n && row >= 0; c++) {
         if (c == o->id) continue;
-        o->t->cell[(int64_t)k * o->t->rows + row] = o->value[c];
+        o->t->cell[row * o->t->n_columns + k] = o->value[c];
         if (o->is_list[c]) o->t->kind[k] = 'l';
         k++;
     }
+    return PEN_OK;
 }
 
 /* All lines: once for the names, once for the values. */
@@ -274,20 +303,20 @@ static pen_status walk_objects(objects *o, pen_error *error)
         pen__json json = {.at = at, .end = feed ? feed : end, .scratch = scratch};
         PEN_TRY(gather(o, &json, error));
         const char *fault = json.fault;
-        if (!fault && o->value && pen__is_blank(o->value[o->id])) fault = "the object has no id";
+        if (!fault && o->value) fault = o->value[o->id].text ? fault_of(o->value[o->id]) : "the object has no id";
         if (fault && o->value) PEN_TRY(bad_row(o->t, o->layout, o->file, line, fault, error));
         if (!fault && o->value) {
-            place_object(o);
+            PEN_TRY(place_object(o, error));
             scratch = json.scratch;
         }
     }
     return PEN_OK;
 }
 
-static pen_status read_json(pen__cells *t, pen__whole *whole, const char *file, const pen__layout *layout,
-                            const pen__strings *ids, bool item, bool *seen, pen_error *error)
+static pen_status read_json(pen__cells *t, pen__whole *whole, const char *file, const pen__layout *layout, placing *p,
+                            bool item, pen_error *error)
 {
-    objects o = {.t = t, .whole = whole, .file = file, .layout = layout, .ids = ids, .seen = seen, .names.ctx = t->ctx};
+    objects o = {.t = t, .whole = whole, .file = file, .layout = layout, .placing = p, .names.ctx = t->ctx};
     pen__span *list = NULL;
     pen_status status = PEN_OK;
     t->header = true;
@@ -301,7 +330,7 @@ static pen_status read_json(pen__cells *t, pen__whole *whole, const char *file, 
     o.id = id_column(list, (int32_t)o.names.n, item);
     for (int32_t c = 0; c < o.names.n; c++)
         if (c != o.id) PEN_TRY_DONE(add_column(t, list[c], 0, error));
-    PEN_TRY_DONE(make_cells(t, error));
+    PEN_TRY_DONE(make_cells(t, p, error));
     PEN_TRY_DONE(PEN_NEW(t->ctx, o.value, o.names.n));
     PEN_TRY_DONE(PEN_NEW(t->ctx, o.is_list, o.names.n));
     status = walk_objects(&o, error);
@@ -313,20 +342,20 @@ done:
     return status;
 }
 
-pen_status pen__cells_read(pen__whole *whole, const char *name, const pen_read_options *options,
-                           const pen__strings *ids, bool item, pen__layout *layout, pen__cells *cells, pen_error *error)
+pen_status pen__cells_read(pen__whole *whole, const char *name, const pen_read_options *options, pen__strings *ids,
+                           bool item, pen__layout *layout, pen__cells *cells, pen_error *error)
 {
     pen_context *ctx = ids->ctx;
-    bool *seen = NULL;
-    *cells = (pen__cells){.ctx = ctx, .rows = ids->n};
+    placing p = {.ids = ids, .cap_seen = (size_t)ids->n};
+    *cells = (pen__cells){.ctx = ctx, .rows = ids->n, .n_with_events = ids->n};
     pen_status status =
         pen__layout_guess_table(ctx, name, (pen__span){whole->bytes, whole->n}, options, false, layout, error);
-    if (status == PEN_OK) status = PEN_NEW_ZERO(ctx, seen, ids->n);
+    if (status == PEN_OK) status = PEN_NEW_ZERO(ctx, p.seen, ids->n);
     if (status == PEN_OK && layout->input == PEN_INPUT_JSONL)
-        status = read_json(cells, whole, name, layout, ids, item, seen, error);
+        status = read_json(cells, whole, name, layout, &p, item, error);
     else if (status == PEN_OK)
-        status = read_delimited(cells, whole, name, layout, ids, item, seen, error);
-    pen__free(ctx, seen);
+        status = read_delimited(cells, whole, name, layout, &p, item, error);
+    pen__free(ctx, p.seen);
     if (status != PEN_OK) pen__cells_free(cells);
     return status;
 }

@@ -21,7 +21,7 @@ typedef struct survey {
     char separator;                        /* 0: none */
 } survey;
 
-static pen__span cell_at(const pen__cells *t, int32_t c, int64_t row) { return t->cell[(int64_t)c * t->rows + row]; }
+static pen__span cell_at(const pen__cells *t, int32_t c, int64_t row) { return t->cell[row * t->n_columns + c]; }
 
 static bool is_number(pen__span cell, bool decimal_comma)
 {
@@ -404,7 +404,7 @@ static void tell(const pen__cells *t, const pen__layout *layout, const pen__whol
                      (long long)t->n_matched, (long long)t->n_unknown, (long long)t->n_repeated,
                      (long long)t->n_skipped);
     pen__text_printf(notes, "\"ids_without_row\": %lld, \"bad_numbers\": %lld, \"bad_rows\": [",
-                     (long long)(t->rows - t->n_matched), (long long)bad_numbers);
+                     (long long)(t->n_with_events - t->n_matched), (long long)bad_numbers);
     if (t->first_bad) pen__text_json(notes, t->first_bad, strlen(t->first_bad));
     pen__text_puts(notes, "], \"title\": ");
     if (table->title >= 0)
@@ -427,7 +427,7 @@ pen_status pen__table_read(pen_dataset *d, bool item, pen__stream *stream, const
     pen__layout layout = {0};
     pen__cells cells = {0};
     pen__table *table = item ? &d->item_table : &d->user_table;
-    const pen__strings *ids = item ? &d->items : &d->users;
+    pen__strings *ids = item ? &d->items : &d->users;
     int64_t bad_numbers = 0;
     pen_status status = PEN_OK;
     PEN_TRY(pen__whole_read(d->ctx, stream, options, &whole, error));

@@ -5,8 +5,8 @@
 #include "base/stream.h"
 #include "data/dataset.h"
 
-/* Fills the item (user) table of a data set whose ids stand; adds what is to be told about it to `notes` as a JSON
- * object. */
+/* Fills the item (user) table of a data set whose events stand; ids that only the table has are numbered behind the
+ * others. Adds what is to be told about it to `notes` as a JSON object. */
 pen_status pen__table_read(pen_dataset *dataset, bool item, pen__stream *stream, const char *path,
                            const pen_read_options *options, pen__text *notes, pen_error *error);
 
