@@ -63,6 +63,9 @@ typedef struct call {
 
     /* export */
     const char *what;
+
+    /* info */
+    bool plan;
 } call;
 
 /* Groups of options: a command takes those of its groups. */
@@ -91,6 +94,7 @@ enum {
     FOR_FOLDS = 1 << 21,
     FOR_VALIDFILE = 1 << 22,
     FOR_MODELFILE = 1 << 23, /* no options: its first argument is a .pen */
+    FOR_INFO = 1 << 24,
     FOR_DATA = FOR_READ | FOR_EVENTS
 };
 

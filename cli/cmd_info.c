@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "plan_table.h"
 #include "text_table.h"
 #include "words.h"
 
@@ -58,6 +59,23 @@ static int show(const call *c, const char *text)
     return EXIT_DONE;
 }
 
+/* The network of a model file. */
+static int plan(const call *c, pen_context *ctx)
+{
+    pen_model *model = NULL;
+    pen_report *report = NULL;
+    pen_error error = {0};
+    int status = EXIT_DONE;
+    if (pen_model_open(ctx, c->args.at[0], &model, &error) != PEN_OK ||
+        pen_model_plan(model, &report, &error) != PEN_OK)
+        status = fail(&error);
+    else
+        status = plan_show(c, pen_report_json(report));
+    pen_report_destroy(report);
+    pen_model_destroy(model);
+    return status;
+}
+
 static int run(call *c)
 {
     pen_context *ctx;
@@ -65,7 +83,9 @@ static int run(call *c)
     pen_error error = {0};
     int status = open_context(c, &ctx);
     if (status != EXIT_DONE) return status;
-    if (pen_file_info(ctx, c->args.at[0], &report, &error) != PEN_OK)
+    if (c->plan)
+        status = plan(c, ctx);
+    else if (pen_file_info(ctx, c->args.at[0], &report, &error) != PEN_OK)
         status = fail(&error);
     else if (c->format && !strcmp(c->format, "json"))
         printf("%s\n", pen_report_json(report));
@@ -80,8 +100,8 @@ const command info_command = {
     .name = "info",
     .arguments = "FILE",
     .summary = "what a .pds, .pen or .ckpt file holds and whether it is sound",
-    .more = "  penchant info model.pen\n  penchant info log.pds --format json",
-    .groups = 0,
+    .more = "  penchant info model.pen\n  penchant info log.pds --format json\n  penchant info neumf.pen --plan",
+    .groups = FOR_INFO,
     .least = 1,
     .most = 1,
     .run = run,

@@ -177,6 +177,9 @@ const option options[] = {
     CHOICE("--what", "users|items|user-vectors|item-vectors|history|neighbours|tensors", what, FOR_EXPORT,
            "what to write (item-vectors)"),
 
+    /* info */
+    FLAG("--plan", plan, FOR_INFO, "the network of a model file: ops, shapes, work, bytes, what an answer runs"),
+
     /* everywhere */
     CHOICE("--format", "table|csv|json", format, 0, "how results are printed (table)"),
     INT("--threads", "N", threads, 0, 0, 1024, "threads (all)"),

@@ -240,7 +240,8 @@ static int refused(pen_context *ctx, const char *what)
 static int may_open(enum edit edit, const char *name)
 {
     if (edit == SAME) return 1;
-    if (edit == DROP) return !strcmp(name, "history.begin") || strstr(name, ".value");
+    if (edit == DROP)
+        return !strcmp(name, "history.begin") || !strcmp(name, "state.batch.rows") || strstr(name, ".value");
     return (edit == SHORTER || edit == EMPTY) && strstr(name, "ids.bytes") != NULL;
 }
 

@@ -209,6 +209,21 @@ PEN_API pen_status pen_predict_all(pen_query *query, const pen_dataset *pairs, p
  * tab-separated text; "-" is standard output. `n`: how many neighbours of each item. */
 PEN_API pen_status pen_export(pen_query *query, const char *what, const char *path, int32_t n, pen_error *error);
 
+/* The network of a model as JSON, with the sizes of the largest batch that its training had:
+ * {"model",
+ *  "batch": {"shards", "threads" (the context's),
+ *            "extents": [{"name", "parent", "shared", "rows", "shard_rows", "answer_rows"}]},
+ *  "ops", in the order of computing: [{"number", "op", "weights", "tables", "reads" (numbers of ops, names of inputs),
+ *            "extent", "rows", "width" (a loss: 0), "flops": {"forward", "backward"} of the batch, "bytes" in a
+ *            shard's arena, "loss", "trained", "answers" (an answer runs it), "answer_bytes"}],
+ *  "weights": [{"name", "shape", "bytes"}], "tables": [{"name", "shape", "bytes", "optimizer_bytes", "steps"}],
+ *  "training": {"flops", "arenas", "bytes": {"arena" (of a shard), "arena_without_sharing", "arenas" (all), "scratch",
+ *            "gradients", "weights", "tables", "optimizer"}},
+ *  "answer": {"gives", "ops", "flops", "bytes"}, null where answers do not run the plan,
+ *  "solve": {"bytes"}, null where no user is solved for}
+ * PEN_E_UNSUPPORTED for a model that is no network. Thread-safe. */
+PEN_API pen_status pen_model_plan(const pen_model *model, pen_report **report, pen_error *error);
+
 /* What a .pds, .pen or .ckpt file holds, validated whole, as JSON: {"path", "kind", "version", "hash", "bytes",
  * "sound", "metadata": {...}, "tensors": [{"name", "type", "shape", "bytes"}, ...]}. PEN_E_FORMAT where it is not
  * sound. */

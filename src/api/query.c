@@ -14,6 +14,7 @@
 #include "rank/similar.h"
 #include "retrieve/explanation.h"
 #include "store/container_info.h"
+#include "train/net.h"
 
 enum { BLOCK_LISTS = 1 << 20, LEAST_BLOCK = 16, MOST_BLOCK = 4096 };
 
@@ -298,6 +299,20 @@ static pen_status check_kind(pen_context *ctx, const char *path, const char *kin
     pen_model_destroy(model);
     pen_dataset_destroy(dataset);
     return PEN_OK;
+}
+
+pen_status pen_model_plan(const pen_model *model, pen_report **report, pen_error *error)
+{
+    PEN_CHECK(model && report, PEN_E_ARGUMENT, "pen_model_plan: an argument is NULL");
+    *report = NULL;
+    PEN_TRY(pen__report_new(model->ctx, report, error));
+    pen_status status = pen__net_describe(model, &(*report)->text, error);
+    if (status == PEN_OK && (*report)->text.failed)
+        status = pen__fail(error, PEN_E_MEMORY, "out of memory describing a network");
+    if (status == PEN_OK) return PEN_OK;
+    pen_report_destroy(*report);
+    *report = NULL;
+    return status;
 }
 
 pen_status pen_file_info(pen_context *ctx, const char *path, pen_report **report, pen_error *error)

@@ -19,10 +19,10 @@ typedef struct layout_work {
     int32_t *last; /* the last call that reads it and learns, or -1 */
 } layout_work;
 
-static int64_t node_size(const pen__plan *plan, int32_t node, const int64_t *rows)
+int64_t pen__node_reals(const pen__layout *layout, int32_t node)
 {
-    int32_t extent = plan->node[node].extent;
-    int64_t size = (extent == PEN_EACH_SHARD ? 1 : rows[extent]) * plan->node[node].width;
+    int32_t extent = layout->plan->node[node].extent;
+    int64_t size = (extent == PEN_EACH_SHARD ? 1 : layout->rows[extent]) * layout->plan->node[node].width;
     return (size > 0 ? size + 15 : 16) / 16 * 16;
 }
 
@@ -82,8 +82,7 @@ static void value_intervals(layout_work *w, int32_t keep_alive)
             if (met || (until == made && maker->op->backward_after)) dies = 2 * plan->n_calls;
         }
         if (node == keep_alive) dies = 2 * plan->n_calls;
-        w->interval[w->n++] =
-            (interval){&w->layout->value[node], node_size(plan, node, w->layout->rows), 0, made, dies};
+        w->interval[w->n++] = (interval){&w->layout->value[node], pen__node_reals(w->layout, node), 0, made, dies};
     }
 }
 
@@ -95,7 +94,7 @@ static void grad_intervals(layout_work *w)
             !plan->call[w->made[node]].learns)
             continue;
         int32_t born = w->last[node];
-        w->interval[w->n++] = (interval){&w->layout->grad[node], node_size(plan, node, w->layout->rows), 0,
+        w->interval[w->n++] = (interval){&w->layout->grad[node], pen__node_reals(w->layout, node), 0,
                                          2 * plan->n_calls - 1 - born, 2 * plan->n_calls - 1 - w->made[node]};
     }
 }
@@ -145,6 +144,7 @@ static pen_status fill_layout(pen__layout *layout, int32_t node, pen_error *erro
     value_intervals(&w, node);
     if (layout->training) grad_intervals(&w);
     place_all(&w, &layout->arena);
+    for (int32_t i = 0; i < w.n; i++) layout->apart += w.interval[i].size;
     scratch_of(layout);
 done:
     pen__free(ctx, w.interval);

@@ -15,6 +15,9 @@ pen_status pen__layout_answer(pen_context *ctx, const pen__plan *plan, int32_t n
                               pen__layout **out, pen_error *error);
 void pen__layout_destroy(pen__layout *layout);
 
+/* Reals of a node's buffer in it: of its values, and as many of its gradient. */
+int64_t pen__node_reals(const pen__layout *layout, int32_t node);
+
 /* Bytes of memory that one answer at a time needs, and computing one: forward over `batch` (within the layout's
  * bounds), in fixed order, without randomness. row: of each table, one row that stands for all its indices, or NULL
  * (see pen__solve). The answer's values (rows, width) live in `memory` until its next use. Thread-safe on distinct

@@ -63,8 +63,10 @@ typedef struct pen__op {
     uint32_t keep;
     /* Reals of scratch for a shard of rows[extent] rows; NULL: none. */
     int64_t (*scratch)(const pen__plan *plan, const pen__call *call, const int64_t *rows);
-    /* Floating-point operations of forward for rows[extent] rows. */
+    /* Floating-point operations of forward for rows[extent] rows in segments of one length, and of backward where that
+     * is not twice as many (NULL). Those of products are exact, those of passes about so many. */
     double (*flops)(const pen__plan *plan, const pen__call *call, const int64_t *rows);
+    double (*flops_back)(const pen__plan *plan, const pen__call *call, const int64_t *rows);
 } pen__op;
 
 /* Where nodes stand in the arena, for shards of up to `rows` rows: nn/arena.c. Immutable. */
@@ -74,6 +76,7 @@ typedef struct pen__layout {
     int64_t rows[PEN_MAX_EXTENTS]; /* bounds of a shard */
     int64_t *value, *grad;         /* of each node: reals into the arena; -1: not there */
     int64_t arena, scratch;        /* reals */
+    int64_t apart;                 /* reals of the arena if no two buffers shared a place */
     bool *needed;                  /* of each call: whether it is computed */
     bool training;
 } pen__layout;

@@ -166,6 +166,7 @@ pen__call *pen__plan_call(pen__plan *plan, const struct pen__op *op, const int32
     for (int32_t k = 0; k < n_in; k++) call->in[k] = in[k];
     for (int k = 0; k < PEN_MAX_OP_WEIGHTS; k++) call->weight[k] = -1;
     for (int k = 0; k < 4; k++) call->index[k] = -1;
+    call->table[0] = call->table[1] = -1;
     if (op->forward_after) plan->has_global = true;
     return call;
 }

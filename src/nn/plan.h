@@ -116,6 +116,7 @@ typedef struct pen__call {
     int32_t aux; /* a node without a gradient that carries what backward needs, or -1 */
     int32_t weight[PEN_MAX_OP_WEIGHTS];
     int32_t index[4]; /* index inputs */
+    int32_t table[2]; /* tables that it reads, or -1 */
     int32_t lookup;
     int32_t i[8];
     double f[4];

@@ -38,6 +38,11 @@ struct pen__run {
     size_t squares_cap;
 };
 
+static int32_t arenas_of(const pen__plan *plan, int32_t n_workers)
+{
+    return plan->has_global ? PEN_MAX_SHARDS : n_workers;
+}
+
 /* ---- life -------------------------------------------------------------------------------------------------------- */
 
 pen_status pen__run_create(pen_context *ctx, const pen__plan *plan, const pen__run_options *options, pen__run **out,
@@ -49,7 +54,7 @@ pen_status pen__run_create(pen_context *ctx, const pen__plan *plan, const pen__r
     PEN_TRY(PEN_NEW_ZERO(ctx, run, 1));
     run->ctx = ctx, run->plan = plan, run->o = *options;
     run->n_workers = pen__workers(ctx);
-    run->n_arenas = plan->has_global ? PEN_MAX_SHARDS : run->n_workers;
+    run->n_arenas = arenas_of(plan, run->n_workers);
     pen_status status = PEN_NEW_ZERO(ctx, run->lookup_grad, plan->n_lookups + 1);
     if (status == PEN_OK) status = PEN_NEW_ZERO(ctx, run->total, plan->n_dense + 1);
     for (int32_t t = 0; t < plan->n_tables; t++)
@@ -88,11 +93,13 @@ void pen__run_destroy(pen__run *run)
 
 /* ---- bounds ------------------------------------------------------------------------------------------------------ */
 
-int32_t pen__run_shards(const pen__run *run, int64_t n)
+int32_t pen__run_cut(int64_t n, int32_t grain)
 {
-    int64_t shards = pen__shards(n, run->o.grain);
+    int64_t shards = pen__shards(n, grain);
     return (int32_t)(shards < 1 ? 1 : shards > PEN_MAX_SHARDS ? PEN_MAX_SHARDS : shards);
 }
+
+int32_t pen__run_shards(const pen__run *run, int64_t n) { return pen__run_cut(n, run->o.grain); }
 
 /* The rows of each extent that shard s has. */
 static void cut(const pen__plan *plan, const pen__batch *batch, int32_t n_shards, int32_t s, int64_t *first,
@@ -178,22 +185,34 @@ pen_status pen__run_bind(pen__run *run, const int64_t *shard_rows, const int64_t
     return status;
 }
 
-uint64_t pen__run_bytes(const pen__run *run)
+pen__run_memory pen__run_memory_of(const pen__layout *layout, const int64_t *batch_rows, int32_t n_shards,
+                                   int32_t n_workers)
 {
-    const pen__plan *plan = run->plan;
-    if (!run->layout) return 0;
-    int32_t n_shards = pen__run_shards(run, run->batch_rows[PEN_ROOT]);
-    int64_t n =
-        run->n_arenas * run->layout->arena + run->n_workers * run->layout->scratch + (n_shards + 1) * plan->n_dense;
+    const pen__plan *plan = layout->plan;
+    pen__run_memory m = {.arenas = arenas_of(plan, n_workers)};
+    int64_t lookups = 0, tables = 0;
     for (int32_t k = 0; k < plan->n_lookups; k++) {
         const pen__lookup *lookup = &plan->lookup[k];
         int64_t width = plan->table[lookup->table].width;
-        if (lookup->kind == PEN_LOOKUP_DENSE)
-            n += n_shards * plan->table[lookup->table].rows * width;
-        else
-            n += (plan->extent[lookup->extent].shared ? n_shards : 1) * run->batch_rows[lookup->extent] * width;
+        if (lookup->kind != PEN_LOOKUP_DENSE)
+            lookups += (plan->extent[lookup->extent].shared ? n_shards : 1) * batch_rows[lookup->extent] * width;
     }
-    return (uint64_t)n * sizeof(pen__real);
+    for (int32_t t = 0; t < plan->n_tables; t++)
+        if (plan->table[t].dense) tables += n_shards * plan->table[t].rows * plan->table[t].width;
+    m.arena = (uint64_t)(m.arenas * layout->arena) * sizeof(pen__real);
+    m.scratch = (uint64_t)(n_workers * layout->scratch) * sizeof(pen__real);
+    m.dense = (uint64_t)((n_shards + 1) * plan->n_dense) * sizeof(pen__real);
+    m.lookups = (uint64_t)lookups * sizeof(pen__real);
+    m.tables = (uint64_t)tables * sizeof(pen__real);
+    return m;
+}
+
+uint64_t pen__run_bytes(const pen__run *run)
+{
+    if (!run->layout) return 0;
+    int32_t n_shards = pen__run_shards(run, run->batch_rows[PEN_ROOT]);
+    pen__run_memory m = pen__run_memory_of(run->layout, run->batch_rows, n_shards, run->n_workers);
+    return m.arena + m.scratch + m.dense + m.lookups + m.tables;
 }
 
 /* ---- computing --------------------------------------------------------------------------------------------------- */

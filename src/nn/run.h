@@ -39,6 +39,7 @@ void pen__run_destroy(pen__run *run);
 
 /* Shards of a batch of n examples, and the first example of shard s (s may be the number of shards). */
 int32_t pen__run_shards(const pen__run *run, int64_t n);
+int32_t pen__run_cut(int64_t n, int32_t grain); /* the same, of a run with that grain */
 static inline int64_t pen__run_first(int64_t n, int32_t n_shards, int32_t s)
 {
     return pen__shard_begin(n, n_shards, s);
@@ -52,6 +53,17 @@ pen_status pen__run_bind(pen__run *run, const int64_t *shard_rows, const int64_t
 
 /* Bytes that the run holds: arenas, gradients. */
 uint64_t pen__run_bytes(const pen__run *run);
+
+/* The same of a run of `workers` that is bound to a training layout and to batches of batch_rows[extent] rows in
+ * n_shards; and how many arenas it has. */
+typedef struct pen__run_memory {
+    int32_t arenas;
+    uint64_t arena, scratch; /* of all arenas, of all workers */
+    uint64_t dense, lookups; /* gradients: of the dense block, of rows looked up */
+    uint64_t tables;         /* of tables whose every row has one */
+} pen__run_memory;
+pen__run_memory pen__run_memory_of(const pen__layout *layout, const int64_t *batch_rows, int32_t n_shards,
+                                   int32_t n_workers);
 
 /* Work beside the computing: fn(arg, 0..n-1) runs in the compute region, before the shards where workers are free. */
 typedef struct pen__beside {

@@ -100,6 +100,8 @@ pen_status pen__net_begin(pen_model *model, const pen__train *train, pen_error *
         if (status == PEN_OK) status = add_slots(model, kind, table->name, table->rows, table->width, error);
     }
     if (status == PEN_OK && plan->n_dense) status = add_slots(model, kind, "dense", plan->n_dense, 1, error);
+    if (status == PEN_OK)
+        status = pen__model_add(model, PEN_NET_ROWS, PEN_I64, PEN_ROLE_PARAM, 2, plan->n_extents, 0, NULL, error);
     free_apart(model, state);
     return status;
 }
@@ -116,10 +118,25 @@ static pen_status bind_tensors(pen_model *model, pen__net *net, pen_error *error
     return PEN_OK;
 }
 
+/* How large training's batches were; a model from before this was kept does without. */
+static pen_status check_rows(const pen_model *model, const pen__net *net, pen_error *error)
+{
+    int32_t n = net->plan->n_extents;
+    const int64_t *rows;
+    if (!pen__model_tensor(model, PEN_NET_ROWS)) return PEN_OK;
+    PEN_TRY(pen__model_get(model, PEN_NET_ROWS, PEN_I64, 2, n, 0, NULL, &rows, error));
+    for (int32_t e = 0; e < n; e++)
+        PEN_CHECK(rows[e] >= 0 && rows[e] < INT32_MAX && rows[n + e] >= 0 && rows[n + e] <= rows[e], PEN_E_FORMAT,
+                  "model %s: tensor '%s' says that a batch had %lld rows and a shard of it %lld", model->class->name,
+                  PEN_NET_ROWS, (long long)rows[e], (long long)rows[n + e]);
+    return PEN_OK;
+}
+
 pen_status pen__net_build(pen_model *model, pen_error *error)
 {
     PEN_TRY(build(model, model->state, error));
-    return bind_tensors(model, model->state, error);
+    PEN_TRY(bind_tensors(model, model->state, error));
+    return check_rows(model, model->state, error);
 }
 
 pen_status pen__net_bind(pen_model *model, pen_error *error)
@@ -149,6 +166,18 @@ void pen__net_solves(pen__net *net, int32_t table)
     if (table >= 0) net->user_table[net->n_user_tables++] = table;
 }
 
+int32_t pen__net_batch(const pen_model *model)
+{
+    const pen__net_class *class = model->class->net;
+    return class->batch ? class->batch(model) : pen__param_int(model, "batch_size");
+}
+
+int32_t pen__net_grain(const pen_model *model)
+{
+    const pen__net_class *class = model->class->net;
+    return class->grain > 0 ? class->grain : (pen__net_batch(model) + 7) / 8;
+}
+
 /* ---- an epoch ---------------------------------------------------------------------------------------------------- */
 
 static void fetch_slots(const pen_model *model, const char *name, pen__real **slot)
@@ -166,8 +195,8 @@ static pen_status begin_training(pen_model *model, const pen__train *train, pen_
     pen__net *net = model->state;
     const pen__net_class *class = model->class->net;
     if (class->ready) PEN_TRY(class->ready(model, train, error));
-    int32_t batch = class->batch ? class->batch(model) : pen__param_int(model, "batch_size");
-    pen__run_options o = {.grain = class->grain > 0 ? class->grain : (batch + 7) / 8, .seed = model->seed};
+    int32_t batch = pen__net_batch(model);
+    pen__run_options o = {.grain = pen__net_grain(model), .seed = model->seed};
     o.learning = (pen__learning){.kind = (pen__optimiser)pen__param_int(model, "optimizer"),
                                  .schedule = (pen__schedule)pen__param_int(model, "schedule"),
                                  .rate = pen__param(model, "learning_rate"),
@@ -187,12 +216,26 @@ static pen_status begin_training(pen_model *model, const pen__train *train, pen_
     return pen__feed_create(model, train, net, &net->feed, error);
 }
 
+/* Keeps the rows of the largest batch and shard that training has met. */
+static void keep_rows(pen_model *model)
+{
+    const pen__net *net = model->state;
+    int64_t *rows = pen__model_tensor(model, PEN_NET_ROWS)->data, batch[PEN_MAX_EXTENTS], shard[PEN_MAX_EXTENTS];
+    int32_t n = net->plan->n_extents;
+    pen__feed_rows(net->feed, batch, shard);
+    for (int32_t e = 0; e < n; e++) {
+        if (batch[e] > rows[e]) rows[e] = batch[e];
+        if (shard[e] > rows[n + e]) rows[n + e] = shard[e];
+    }
+}
+
 pen_status pen__net_epoch(pen_model *model, const pen__train *train, int32_t epoch, double *loss, pen_error *error)
 {
     pen__net *net = model->state;
     bool begins = !net->run;
     if (begins) PEN_TRY(begin_training(model, train, error));
     PEN_TRY(pen__feed_begin(net->feed, epoch, error));
+    keep_rows(model);
     if (begins && !epoch)
         pen__say(model->ctx, PEN_LOG_INFO, "%s: %.1f MB for the steps' numbers and gradients", model->class->name,
                  (double)pen__run_bytes(net->run) / 1e6);

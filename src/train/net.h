@@ -44,6 +44,10 @@ typedef struct pen__net {
     pen__run *run;
 } pen__net;
 
+/* The tensor that says how large training's batches were: (2, extents), rows of the largest batch, of its largest
+ * shard. */
+#define PEN_NET_ROWS "batch.rows"
+
 typedef struct pen__net_class {
     /* Appends the network to net->plan and names its parts in net. Weights and tables have no data yet. */
     void (*build)(const pen_model *model, pen__net *net);
@@ -84,6 +88,14 @@ pen_status pen__net_user_vector(const pen_model *model, const pen__user *user, v
 /* Those of models that answer by net->user and net->item_table, from what `fill` writes for a user. */
 #define PEN_NET_VECTORS \
     .bind = pen__net_bind, .scratch = pen__net_scratch, .factors = pen__net_factors, .user_vector = pen__net_user_vector
+
+/* Examples of a batch, and of a shard of it. */
+int32_t pen__net_batch(const pen_model *model);
+int32_t pen__net_grain(const pen_model *model);
+
+/* The network of a bound model, with what training's batches were like, as a JSON object (penchant/query.h,
+ * pen_model_plan). PEN_E_UNSUPPORTED where the model has none, or does not know its batches. */
+pen_status pen__net_describe(const pen_model *model, pen__text *out, pen_error *error);
 
 /* In build: the table's rows are users, solved for whom the model does not know. */
 void pen__net_solves(pen__net *net, int32_t table);

@@ -26,9 +26,10 @@ struct pen__feed {
     const pen__net_class *class;
     int64_t n_examples, n_steps, batch_size;
     int32_t epoch;
-    int32_t *order;                    /* (n_examples) */
-    int64_t rows[PEN_MAX_EXTENTS];     /* of the largest batch so far */
-    int32_t *row_slot[PEN_MAX_TABLES]; /* see pen__touched_build */
+    int32_t *order;                                         /* (n_examples) */
+    int64_t rows[PEN_MAX_EXTENTS];                          /* of the largest batch so far */
+    int64_t batch[PEN_MAX_EXTENTS], shard[PEN_MAX_EXTENTS]; /* rows of the epoch's largest */
+    int32_t *row_slot[PEN_MAX_TABLES];                      /* see pen__touched_build */
     feed_slot slot[SLOTS];
     const feed_slot *filled, *found; /* what beside's tasks work on */
     int64_t n_chunks;
@@ -56,7 +57,7 @@ pen_status pen__feed_create(const pen_model *model, const pen__train *train, con
     PEN_TRY(PEN_NEW_ZERO(model->ctx, feed, 1));
     feed->ctx = model->ctx, feed->model = model, feed->train = train, feed->net = net, feed->class = model->class->net;
     feed->n_examples = feed->class->examples(model, train);
-    feed->batch_size = feed->class->batch ? feed->class->batch(model) : pen__param_int(model, "batch_size");
+    feed->batch_size = pen__net_batch(model);
     feed->n_steps = (feed->n_examples + feed->batch_size - 1) / feed->batch_size;
     pen_status status = PEN_NEW(feed->ctx, feed->order, feed->n_examples + 1);
     for (int32_t t = 0; t < net->plan->n_tables && status == PEN_OK; t++) {
@@ -237,16 +238,22 @@ pen_status pen__feed_begin(pen__feed *feed, int32_t epoch, pen_error *error)
         int32_t moved = feed->order[i];
         feed->order[i] = feed->order[j], feed->order[j] = moved;
     }
-    int64_t shard[PEN_MAX_EXTENTS] = {0}, batch[PEN_MAX_EXTENTS] = {0};
+    memset(feed->shard, 0, sizeof feed->shard), memset(feed->batch, 0, sizeof feed->batch);
     for (int64_t s = 0; s < feed->n_steps; s++) {
         int64_t from = s * feed->batch_size,
                 n = from + feed->batch_size > feed->n_examples ? feed->n_examples - from : feed->batch_size;
-        measure_batch(feed, from, n, shard, batch);
+        measure_batch(feed, from, n, feed->shard, feed->batch);
     }
-    PEN_TRY(make_buffers(feed, batch, error));
-    PEN_TRY(pen__run_bind(feed->net->run, shard, batch, error));
+    PEN_TRY(make_buffers(feed, feed->batch, error));
+    PEN_TRY(pen__run_bind(feed->net->run, feed->shard, feed->batch, error));
     PEN_TRY(pen__parallel(feed->ctx, plan_tasks(feed, 0, INT64_MAX), prepare, feed, error));
     return pen__parallel(feed->ctx, plan_tasks(feed, 1, 0), prepare, feed, error);
+}
+
+void pen__feed_rows(const pen__feed *feed, int64_t *batch, int64_t *shard)
+{
+    memcpy(batch, feed->batch, sizeof feed->batch);
+    memcpy(shard, feed->shard, sizeof feed->shard);
 }
 
 pen_status pen__feed_step(pen__feed *feed, int64_t i, const pen__batch **batch, const pen__touched **touched,

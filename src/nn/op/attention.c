@@ -174,8 +174,14 @@ static int64_t scratch(const pen__plan *plan, const pen__call *call, const int64
 /* As if the rows were segments of 100. */
 static double flops(const pen__plan *plan, const pen__call *call, const int64_t *rows)
 {
-    double n = (double)rows[plan->node[call->out].extent];
-    return (call->i[CAUSAL] ? 2.0 : 4.0) * n * (n < 100 ? n : 100) * plan->node[call->out].width;
+    int32_t extent = plan->node[call->out].extent;
+    double n = (double)rows[extent], segments = (double)rows[plan->extent[extent].parent];
+    return segments > 0 ? (call->i[CAUSAL] ? 2 : 4) * n * n / segments * plan->node[call->out].width : 0;
+}
+
+static double flops_back(const pen__plan *plan, const pen__call *call, const int64_t *rows)
+{
+    return 2.5 * flops(plan, call, rows);
 }
 
 static const pen__op op = {.name = "attention",
@@ -183,7 +189,8 @@ static const pen__op op = {.name = "attention",
                            .backward = backward,
                            .keep = PEN_KEEP_OUT | 7,
                            .scratch = scratch,
-                           .flops = flops};
+                           .flops = flops,
+                           .flops_back = flops_back};
 
 int32_t pen__attention(pen__plan *plan, const int32_t *x, int32_t n, int32_t heads, bool causal, double dropout)
 {

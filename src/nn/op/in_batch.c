@@ -194,13 +194,19 @@ static double flops(const pen__plan *plan, const pen__call *call, const int64_t 
     return 2 * n * n * plan->node[call->in[U]].width;
 }
 
+static double flops_back(const pen__plan *plan, const pen__call *call, const int64_t *rows)
+{
+    return 4 * flops(plan, call, rows);
+}
+
 static const pen__op op = {.name = "in_batch",
                            .forward = forward,
                            .forward_after = forward_after,
                            .backward_after = backward_after,
                            .keep = 7,
                            .scratch = scratch,
-                           .flops = flops};
+                           .flops = flops,
+                           .flops_back = flops_back};
 
 void pen__loss_in_batch(pen__plan *plan, int32_t u, int32_t v, int32_t item, int32_t shift, double temperature,
                         bool keeps_hits)

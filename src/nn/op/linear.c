@@ -108,12 +108,24 @@ static double flops(const pen__plan *plan, const pen__call *call, const int64_t 
     return sum;
 }
 
+/* Of the weights, and of those inputs that have a gradient. */
+static double flops_back(const pen__plan *plan, const pen__call *call, const int64_t *rows)
+{
+    double sum = flops(plan, call, rows);
+    for (int k = 0; k < call->n_in; k++)
+        if (plan->node[call->in[k]].has_grad)
+            sum += 2.0 * (double)rows[plan->node[call->in[k]].extent] * plan->node[call->in[k]].width *
+                   plan->node[call->out].width;
+    return sum;
+}
+
 static const pen__op op = {.name = "linear",
                            .forward = forward,
                            .backward = backward,
                            .keep = PEN_KEEP_OUT | 0x3F,
                            .scratch = scratch,
-                           .flops = flops};
+                           .flops = flops,
+                           .flops_back = flops_back};
 
 /* The deepest extent of the inputs, which all belong to it or to its parent. */
 static int32_t extent_of(pen__plan *plan, const int32_t *x, int32_t n)

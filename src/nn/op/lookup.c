@@ -83,6 +83,7 @@ static int32_t append(pen__plan *plan, const pen__op *op, pen__lookup lookup)
     pen__call *call = pen__plan_call(plan, op, NULL, 0, out);
     if (!call) return -1;
     call->lookup = number;
+    call->table[0] = lookup.table, call->index[0] = lookup.index;
     plan->node[out].lookup = number;
     return out;
 }

@@ -198,16 +198,28 @@ static int64_t scratch(const pen__plan *plan, const pen__call *call, const int64
     return 2 * n + scores + 2 * MOST_ROWS * plan->node[call->in[H]].width;
 }
 
-static double flops(const pen__plan *plan, const pen__call *call, const int64_t *rows)
+static double no_flops(const pen__plan *plan, const pen__call *call, const int64_t *rows)
 {
-    int32_t others = plan->node[call->in[NEGATIVE]].extent;
-    double n = (double)rows[others];
-    if (plan->extent[others].shared) n *= (double)rows[plan->node[call->in[H]].extent];
-    return 2 * n * plan->node[call->in[H]].width;
+    (void)plan, (void)call, (void)rows;
+    return 0;
 }
 
-static const pen__op op = {
-    .name = "sampled", .forward = forward, .backward = backward, .keep = 31, .scratch = scratch, .flops = flops};
+/* Scores, and what they give to either side. */
+static double flops_back(const pen__plan *plan, const pen__call *call, const int64_t *rows)
+{
+    int32_t others = plan->node[call->in[NEGATIVE]].extent;
+    double n = (double)rows[others], own = (double)rows[plan->node[call->in[H]].extent];
+    if (plan->extent[others].shared) n *= own;
+    return 6 * (n + own) * plan->node[call->in[H]].width;
+}
+
+static const pen__op op = {.name = "sampled",
+                           .forward = forward,
+                           .backward = backward,
+                           .keep = 31,
+                           .scratch = scratch,
+                           .flops = no_flops,
+                           .flops_back = flops_back};
 
 /* ---- constructor ------------------------------------------------------------------------------------------------- */
 

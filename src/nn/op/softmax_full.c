@@ -16,7 +16,7 @@
 #include "nn/op.h"
 #include "nn/ops.h"
 
-enum { TABLE, BIAS };
+enum { TABLE, BIAS }; /* table */
 enum { TARGET };
 enum {
     SCORES = 3 << 18, /* 3 MB of floats: with less, either rows or chunks are too few */
@@ -207,15 +207,15 @@ static void forward(pen__frame *f, const pen__call *call) { (void)f, (void)call;
 static void backward(pen__frame *f, const pen__call *call)
 {
     const pen__plan *plan = f->plan;
-    const pen__embedding *table = &plan->table[call->i[TABLE]];
+    const pen__embedding *table = &plan->table[call->table[TABLE]];
     int32_t extent = pen__extent_of(f, call->in[0]), targets = plan->index[call->index[TARGET]].extent,
-            bias = call->i[BIAS];
+            bias = call->table[BIAS];
     const pen__real *h = pen__value(f, call->in[0]);
     pen__real *dh = pen__grad(f, call->in[0]);
     work w = {.f = f,
               .deep = pen__deep_kern(),
               .table = table->data,
-              .d_table = gradient_of(f, call->i[TABLE]),
+              .d_table = gradient_of(f, call->table[TABLE]),
               .d_bias = gradient_of(f, bias),
               .n_items = table->rows,
               .width = table->width,
@@ -243,19 +243,31 @@ static void backward(pen__frame *f, const pen__call *call)
 
 static int64_t scratch(const pen__plan *plan, const pen__call *call, const int64_t *rows)
 {
-    const pen__embedding *table = &plan->table[call->i[TABLE]];
+    const pen__embedding *table = &plan->table[call->table[TABLE]];
     int64_t n = rows[plan->node[call->in[0]].extent], most = rows_at_once(table->rows);
     return (n < most ? n : most) * (items_kept(table->rows) + 3 * table->width);
 }
 
-static double flops(const pen__plan *plan, const pen__call *call, const int64_t *rows)
+static double no_flops(const pen__plan *plan, const pen__call *call, const int64_t *rows)
 {
-    const pen__embedding *table = &plan->table[call->i[TABLE]];
-    return 2.0 * (double)rows[plan->node[call->in[0]].extent] * (double)table->rows * table->width;
+    (void)plan, (void)call, (void)rows;
+    return 0;
 }
 
-static const pen__op op = {
-    .name = "softmax_full", .forward = forward, .backward = backward, .keep = 3, .scratch = scratch, .flops = flops};
+static double flops_back(const pen__plan *plan, const pen__call *call, const int64_t *rows)
+{
+    const pen__embedding *table = &plan->table[call->table[TABLE]];
+    double once = 2.0 * (double)rows[plan->node[call->in[0]].extent] * (double)table->rows * table->width;
+    return (keeps(table->rows) ? 3 : 4) * once;
+}
+
+static const pen__op op = {.name = "softmax_full",
+                           .forward = forward,
+                           .backward = backward,
+                           .keep = 3,
+                           .scratch = scratch,
+                           .flops = no_flops,
+                           .flops_back = flops_back};
 
 void pen__loss_multinomial(pen__plan *plan, int32_t h, int32_t table, int32_t target, int32_t weight, int32_t bias)
 {
@@ -282,7 +294,7 @@ void pen__loss_multinomial(pen__plan *plan, int32_t h, int32_t table, int32_t ta
         pen__call *call = pen__plan_call(plan, &op, in, n, -1);
         if (!call) return;
         call->index[TARGET] = target;
-        call->i[TABLE] = table, call->i[BIAS] = bias;
+        call->table[TABLE] = table, call->table[BIAS] = bias < 0 ? -1 : bias;
     }
 }
 
