@@ -193,7 +193,9 @@ static void another_checkpoint(void **state)
             refused(other, log, 1, path,
                     (const char *[]){path, "another run", mine->model, other->model, "--resume", NULL});
             refused(mine, less, 1, path, (const char *[]){path, "other data", "--resume", NULL});
-            slower.params[3] = "learning_rate=0.001";
+            int at = 0;
+            while (slower.params[at] && strncmp(slower.params[at], "learning_rate", 13) != 0) at++;
+            slower.params[at] = "learning_rate=0.0017";
             refused(&slower, log, 1, path, (const char *[]){path, "another run", "learning_rate", NULL});
             if (refit) refused(mine, log, 0, path, (const char *[]){path, "refit", "--resume", NULL});
             if (train(mine, log, 1, path, 1, &model, &error) != PEN_OK) fail_msg("%s", error.message);

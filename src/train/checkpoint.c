@@ -82,7 +82,7 @@ static void put_before(pen__container_writer *w, const pen_model *before)
 /* What must be the same for a fit to go on: model, parameters, seed. */
 static void identity(const pen_model *model, pen__text *out)
 {
-    pen__text_printf(out, "%s %llu ", model->class->name, (unsigned long long)model->seed);
+    pen__text_printf(out, "%s, seed %llu, ", model->class->name, (unsigned long long)model->seed);
     pen__params_json(model->class, &model->params, out);
 }
 
@@ -134,19 +134,30 @@ static pen_status get_int(const pen__container *c, const char *key, int32_t *out
     return PEN_OK;
 }
 
+/* Where the word of `text` begins in which two identities first differ: the model's name, or a parameter's. */
+static size_t differing(const char *text, const char *other)
+{
+    size_t word = 0;
+    for (size_t i = 0; text[i] && text[i] == other[i]; i++)
+        if (text[i] == '{' || (text[i] == ' ' && text[i - (i > 0)] == ',')) word = i + 1;
+    return word;
+}
+
 static pen_status check_identity(const pen__container *c, const pen_model *model, uint64_t train_hash, pen_error *error)
 {
     const char *path = pen__container_path(c), *there = pen__container_meta(c, "identity");
     pen__text who = {.ctx = model->ctx};
     identity(model, &who);
-    bool same = there && !who.failed && !strcmp(there, who.bytes);
+    const char *here = who.bytes && !who.failed ? who.bytes : "";
     pen_status status = PEN_OK;
-    if (!same)
-        status =
-            pen__fail(error, PEN_E_ARGUMENT,
-                      "'%s' is a checkpoint of another run (%.300s); this one is %.300s. Call with the same model, "
-                      "parameters and seed, or without --resume",
-                      path, there ? there : "unknown", who.bytes ? who.bytes : "");
+    if (!there || strcmp(there, here) != 0) {
+        const char *theirs = there ? there + differing(there, here) : "unknown",
+                   *ours = here + differing(here, there ? there : "");
+        status = pen__fail(error, PEN_E_ARGUMENT,
+                           "'%s' is a checkpoint of another run: it has %.*s, this one %.*s. Call with the same model, "
+                           "parameters and seed, or without --resume",
+                           path, (int)strcspn(theirs, ",}{"), theirs, (int)strcspn(ours, ",}{"), ours);
+    }
     pen__text_free(&who);
     int64_t hash;
     if (status == PEN_OK) status = pen__container_meta_int(c, "data_hash", INT64_MIN, INT64_MAX, &hash, error);
