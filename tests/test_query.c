@@ -34,9 +34,22 @@ static pen_dataset *log_with_table(pen_context *ctx)
     return d;
 }
 
+/* What makes a model quick, of the parameters that it has. */
+static size_t quick_params(const pen_model_info *info, const char **out)
+{
+    static const char *const quick[] = {"epochs=3", "factors=8", "hidden=12"};
+    size_t n = 0;
+    for (size_t q = 0; info->iterative && q < sizeof quick / sizeof *quick; q++)
+        for (size_t p = 0; p < info->n_params; p++) {
+            size_t length = strlen(info->params[p].name);
+            if (!strncmp(quick[q], info->params[p].name, length) && quick[q][length] == '=') out[n++] = quick[q];
+        }
+    return n;
+}
+
 static pen_model *train(const pen_dataset *log, const char *name, int task, int no_history)
 {
-    static const char *const quick[] = {"epochs=3"};
+    const char *params[3];
     pen_model_info info;
     pen_protocol protocol;
     pen_train_options o = PEN_TRAIN_OPTIONS_INIT;
@@ -46,8 +59,8 @@ static pen_model *train(const pen_dataset *log, const char *name, int task, int 
     protocol.task = task;
     o.model = name;
     assert_int_equal(pen_models_find(name, &info, NULL), PEN_OK);
-    o.params = quick;
-    o.n_params = info.iterative ? 1 : 0;
+    o.params = params;
+    o.n_params = quick_params(&info, params);
     o.no_history = no_history;
     if (pen_model_train(log, &protocol, &o, &model, &error) != PEN_OK) fail_msg("%s: %s", name, error.message);
     return model;
