@@ -6,7 +6,8 @@
  * rows' hidden layers are kept as a tensor: a rating is then one inner product. Cost: O(ratings hidden) an epoch.
  *
  * A new user is a row whose hidden layer is computed from the history (side=users), or a column solved for by least
- * squares on the hidden layers of the history's items (side=items).
+ * squares on the hidden layers of the history's items (side=items). Ratings are read as they are, so that the layer
+ * knows who rated, too; leaving out half of them makes a rating be predicted from others than itself.
  *
  * Sedhain, Menon, Sanner, Xie: "AutoRec: autoencoders meet collaborative filtering" (WWW 2015). */
 #include <math.h>
@@ -20,9 +21,10 @@ enum { ITEMS, USERS };
 
 typedef struct autorec {
     pen__net net;
-    int32_t bag, column, rating; /* extent; index input; node: the centred ratings, as weights and as labels */
-    int32_t in, out, out_bias;   /* tables; mu is the plan's only weight */
-    float *hidden;               /* (n_rows, d): tensor "hidden" */
+    int32_t bag, column;       /* extent and index input */
+    int32_t shown, label;      /* nodes: what the layer reads, and the centred ratings */
+    int32_t in, out, out_bias; /* tables; mu is the plan's only weight */
+    float *hidden;             /* (n_rows, d): tensor "hidden" */
     int32_t d, by_users;
 } autorec;
 
@@ -44,16 +46,17 @@ static void build(const pen_model *model, pen__net *base)
     net->d = d, net->by_users = pen__param_int(model, "side") == USERS;
     net->bag = pen__extent_child(plan, PEN_ROOT, "ratings");
     net->column = pen__input_index(plan, net->bag, "column");
-    net->rating = pen__input_real(plan, net->bag, 1, "rating");
+    net->shown = pen__input_real(plan, net->bag, 1, "shown");
+    net->label = pen__input_real(plan, net->bag, 1, "rating");
     net->in = pen__plan_table(plan, "in", columns_of(model), d, init);
     net->out = pen__plan_table(plan, "out", columns_of(model), d, init);
     net->out_bias = pen__plan_table(plan, "out.bias", columns_of(model), 1, (pen__init){PEN_INIT_ZERO, 0});
-    int32_t sum = pen__bag(plan, net->in, net->column, PEN_POOL_SUM, net->rating);
+    int32_t sum = pen__bag(plan, net->in, net->column, PEN_POOL_SUM, net->shown);
     int32_t hidden = pen__activate(plan, pen__shifted(plan, "hidden.bias", sum), PEN_ACT_SIGMOID);
     int32_t kept = pen__dropped(plan, hidden, pen__param(model, "dropout"));
     int32_t score = pen__plus(plan, pen__dot(plan, kept, pen__gather(plan, net->out, net->column)),
                               pen__gather(plan, net->out_bias, net->column));
-    pen__loss_pointwise(plan, PEN_LOSS_SQUARED, score, net->rating, -1);
+    pen__loss_pointwise(plan, PEN_LOSS_SQUARED, score, net->label, -1);
 }
 
 /* ---- batches ----------------------------------------------------------------------------------------------------- */
@@ -84,10 +87,14 @@ static void fill(pen__example *example)
     if (example->number < 0) return;
     const pen__rows *rows = ratings_of(model, example->train);
     int64_t from = rows->begin[example->number];
-    pen__real *rating = example->real[net->net.plan->node[net->rating].input];
+    const pen__plan *plan = net->net.plan;
+    pen__real *shown = example->real[plan->node[net->shown].input],
+              *label = example->real[plan->node[net->label].input];
+    double dropout = pen__param(model, "input_dropout");
     for (int64_t k = 0; k < example->rows[net->bag]; k++) {
         example->index[net->column][k] = rows->column[from + k];
-        rating[k] = rows->value[from + k] - (float)model->mean;
+        label[k] = rows->value[from + k] - (float)model->mean;
+        shown[k] = pen__rng_uniform(&example->rng) < dropout ? 0 : rows->value[from + k] / (float)(1 - dropout);
     }
 }
 
@@ -99,8 +106,7 @@ static void squeeze(const pen_model *model, const int32_t *column, const float *
     const autorec *net = model->state;
     const float *in = net->net.plan->table[net->in].data;
     memcpy(h, net->net.plan->weight[0].data, (size_t)net->d * sizeof *h);
-    for (int64_t k = 0; k < n; k++)
-        pen__kern()->axpy(h, value[k] - (float)model->mean, in + (int64_t)column[k] * net->d, net->d);
+    for (int64_t k = 0; k < n; k++) pen__kern()->axpy(h, value[k], in + (int64_t)column[k] * net->d, net->d);
     pen__kern()->sigmoid(h, h, net->d);
 }
 
@@ -236,6 +242,12 @@ static const pen_param params[] = {
      .standard = "items",
      .choices = "items|users",
      .doc = "whose ratings are squeezed"},
+    {.name = "input_dropout",
+     .type = PEN_PARAM_REAL,
+     .standard = "0.5",
+     .low = 0,
+     .high = 0.95,
+     .doc = "share of the ratings left out of the input in training; 0: the paper's"},
     PEN_NET_DROPOUT("0", "share of hidden numbers left out in training"),
     PEN_NET_INIT("0.03", "standard deviation of the weights' first values"),
     {.name = "solve",
@@ -245,7 +257,7 @@ static const pen_param params[] = {
      .high = 1e6,
      .log_scale = 1,
      .doc = "penalty of least squares for a new user (side=items)"},
-    PEN_NET_PARAMS("100", "10", "128", "items or users", "0.001", "adam", "3e-4"),
+    PEN_NET_PARAMS("100", "10", "256", "items or users", "0.001", "adam", "2e-4"),
 };
 
 static const pen__net_class net = {.build = build, .examples = examples, .size = size, .fill = fill};
@@ -254,7 +266,7 @@ const pen__model_class pen__autorec_class = {
     .name = "autorec",
     .family = "factor",
     .summary = "autoencoder of an item's or a user's ratings",
-    .formula = "h = sigmoid(V' (r - mean) + mu);  rating(u, i) = mean + <W_u, h_i> + b_u  (side=items)\n"
+    .formula = "h = sigmoid(V' r + mu);  rating(u, i) = mean + <W_u, h_i> + b_u  (side=items)\n"
                "minimise the mean over ratings of (rating(u, i) - r)^2, with regularization of touched rows",
     .paper = "Sedhain, Menon, Sanner, Xie: AutoRec: autoencoders meet collaborative filtering (WWW 2015)",
     .tasks = 1u << PEN_TASK_RATE,
