@@ -25,7 +25,7 @@ typedef struct row {
     const char *model;
     int task;
     int personal;           /* must find the checkerboard's kinds */
-    const char *params[10]; /* quick ones for the small data, NULL ends them */
+    const char *params[12]; /* quick ones for the small data, NULL ends them */
     const char *metric;     /* on MovieLens 100K with the defaults, and the band it must fall into */
     double low, high;
     int epochs; /* of that run and no validation, where the defaults take long; 0: the defaults */

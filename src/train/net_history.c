@@ -4,13 +4,17 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/search.h"
+
+enum { ALL, LAST };
 
 void pen__history_inputs(pen__plan *plan, pen__history_net *net)
 {
     net->positions = pen__extent_child(plan, PEN_ROOT, "positions");
     net->item = pen__input_index(plan, net->positions, "item");
     net->target = pen__input_index(plan, net->positions, "next");
-    net->place = net->negative = net->shared = net->shared_item = net->good = net->bad = -1;
+    net->place = net->negative = net->shared = net->shared_item = net->good = net->bad = net->target_shift =
+        net->shared_shift = -1;
 }
 
 void pen__history_sampled(pen__plan *plan, pen__history_net *net, const pen_model *model, int32_t h, pen__sampled how)
@@ -19,9 +23,17 @@ void pen__history_sampled(pen__plan *plan, pen__history_net *net, const pen_mode
     net->shared_item = pen__input_index(plan, net->shared, "negative");
     how.target = net->target, how.negatives = net->shared_item, how.positive_shift = how.negative_shift = -1;
     how.n_items = model->n_items;
+    if (how.kind == PEN_CONTRAST_SOFTMAX && pen__draws_correct(model)) {
+        how.positive_shift = pen__input_real(plan, net->positions, 1, "next.shift");
+        how.negative_shift = pen__input_real(plan, net->shared, 1, "negative.shift");
+        net->target_shift = how.positive_shift < 0 ? -1 : plan->node[how.positive_shift].input;
+        net->shared_shift = how.negative_shift < 0 ? -1 : plan->node[how.negative_shift].input;
+    }
     pen__loss_sampled(plan, h, pen__gather(plan, net->net.item_table, net->target),
                       pen__gather(plan, net->net.item_table, net->shared_item), &how);
 }
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* A liked event counts; the others were only seen. */
 static int64_t liked_events(const pen__rows *history, int32_t user)
@@ -31,11 +43,48 @@ static int64_t liked_events(const pen__rows *history, int32_t user)
     return n;
 }
 
+/* ---- windows ----------------------------------------------------------------------------------------------------- */
+
+/* A history of n targets (liked events that follow another) in windows of at most `most`, from the latest: where it
+ * takes several, the first is shorter by 0 .. short_by(most), drawn in each epoch, so that cuts move. The earliest
+ * window may be empty. */
+static int64_t short_by(int64_t most) { return (most - 1) / 2; }
+
+static int64_t windows_of(const pen_model *model, int64_t n)
+{
+    int64_t most = pen__param_int(model, "max_length");
+    if (n <= 0) return 0;
+    if (n <= most || pen__param_int(model, "windows") == LAST) return 1;
+    return 1 + (n - most + short_by(most) + most - 1) / most;
+}
+
+typedef struct window {
+    int32_t user;
+    int64_t skip, n; /* targets behind it, and in it */
+} window;
+
+static window window_of(const pen__example *example)
+{
+    const pen_model *model = example->model;
+    const pen__history_net *net = model->state;
+    int64_t most = pen__param_int(model, "max_length"),
+            teacher = pen__segment_of(net->window, net->n_teachers, example->number),
+            number = example->number - net->window[teacher];
+    window w = {.user = net->teacher[teacher]};
+    int64_t n = liked_events(&example->train->history, w.user) - 1, first = least(n, most);
+    if (net->window[teacher + 1] - net->window[teacher] > 1)
+        first -= (int64_t)(pen__rand64(model->seed, PEN_STREAM_MODEL + 8,
+                                       (uint64_t)example->epoch << 32 | (uint64_t)w.user) %
+                           (uint64_t)(short_by(most) + 1));
+    w.skip = number ? first + (number - 1) * most : 0;
+    w.n = number ? least(n - w.skip > 0 ? n - w.skip : 0, most) : first;
+    return w;
+}
+
 int64_t pen__history_examples(const pen_model *model, const pen__train *train)
 {
     int64_t n = 0;
-    (void)model;
-    for (int32_t u = 0; u < train->n_users; u++) n += liked_events(&train->history, u) >= 2;
+    for (int32_t u = 0; u < train->n_users; u++) n += windows_of(model, liked_events(&train->history, u) - 1);
     return n;
 }
 
@@ -43,9 +92,16 @@ pen_status pen__history_teachers(pen_model *model, const pen__train *train, pen_
 {
     pen__history_net *net = model->state;
     if (net->teacher) return PEN_OK;
-    PEN_TRY(PEN_NEW(model->ctx, net->teacher, pen__history_examples(model, train) + 1));
-    for (int32_t u = 0; u < train->n_users; u++)
-        if (liked_events(&train->history, u) >= 2) net->teacher[net->n_teachers++] = u;
+    if (net->shared >= 0) PEN_TRY(pen__draws_make(model, train, &net->draws, error));
+    PEN_TRY(PEN_NEW(model->ctx, net->teacher, train->n_users + 1));
+    PEN_TRY(PEN_NEW(model->ctx, net->window, train->n_users + 1));
+    net->window[0] = 0;
+    for (int32_t u = 0; u < train->n_users; u++) {
+        int64_t n = windows_of(model, liked_events(&train->history, u) - 1);
+        if (!n) continue;
+        net->teacher[net->n_teachers++] = u;
+        net->window[net->n_teachers] = net->window[net->n_teachers - 1] + n;
+    }
     PEN_CHECK(net->n_teachers > 0, PEN_E_INPUT, "%s learns from what follows what: no user has two events in training",
               model->class->name);
     return PEN_OK;
@@ -55,10 +111,10 @@ void pen__history_unbind(pen_model *model)
 {
     pen__history_net *net = model->state;
     pen__free(model->ctx, net->teacher);
+    pen__free(model->ctx, net->window);
+    pen__draws_free(model->ctx, &net->draws);
     pen__net_unbind(model);
 }
-
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 void pen__history_size(pen__example *example)
 {
@@ -68,8 +124,7 @@ void pen__history_size(pen__example *example)
     if (example->user)
         example->rows[net->positions] = least(example->user->n, most);
     else if (example->number >= 0)
-        example->rows[net->positions] =
-            least(liked_events(&example->train->history, net->teacher[example->number]) - 1, most);
+        example->rows[net->positions] = window_of(example).n;
 }
 
 static void fill_places(const pen__example *example, int64_t n)
@@ -92,8 +147,11 @@ static void fill_asked(pen__example *example)
 static void fill_shared(pen__example *example)
 {
     const pen__history_net *net = example->model->state;
-    for (int64_t k = 0; net->shared >= 0 && k < example->rows[net->shared]; k++)
-        example->index[net->shared_item][k] = (int32_t)pen__rng_below(&example->rng, (uint64_t)example->model->n_items);
+    for (int64_t k = 0; net->shared >= 0 && k < example->rows[net->shared]; k++) {
+        int32_t item = pen__draw(&net->draws, &example->rng);
+        example->index[net->shared_item][k] = item;
+        if (net->shared_shift >= 0) example->real[net->shared_shift][k] = -net->draws.log_q[item];
+    }
 }
 
 void pen__history_fill(pen__example *example)
@@ -108,16 +166,17 @@ void pen__history_fill(pen__example *example)
         return;
     }
     const pen__train *train = example->train;
-    int32_t user = net->teacher[example->number];
-    int64_t n = example->rows[net->positions], k = n, e = train->history.begin[user + 1];
+    window w = window_of(example);
+    int64_t n = w.n, k = n + w.skip, e = train->history.begin[w.user + 1];
     int32_t next = -1;
-    while (k >= 0) { /* backwards: the last event is only a target */
+    while (n && k >= 0) { /* backwards: the last event is only a target */
         e--;
         if (train->history.value[e] == 0) continue;
         if (k < n) {
             example->index[net->item][k] = train->history.column[e];
             example->index[net->target][k] = next;
-            if (net->negative >= 0) example->index[net->negative][k] = pen__net_negative(train, user, &example->rng);
+            if (net->target_shift >= 0) example->real[net->target_shift][k] = -net->draws.log_q[next];
+            if (net->negative >= 0) example->index[net->negative][k] = pen__net_negative(train, w.user, &example->rng);
             if (net->good >= 0) example->real[net->good][k] = 1;
             if (net->bad >= 0) example->real[net->bad][k] = 0;
         }

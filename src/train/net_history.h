@@ -1,29 +1,35 @@
 /* What sequence models share: an example is a user's history in order of time; its positions are a child of the root,
  * each with the item that was met there, its place, and the item that came next.
  *
- * Training: users with two liked events or more, the last max_length + 1 of them. Answers: the history's last
- * max_length items, and the vector of the last position is the user's, whether the model knows the user or not: what
- * was done a moment ago counts at once. */
+ * Training: users with two liked events or more. A history longer than max_length + 1 teaches by windows of it, one
+ * behind the other, each an example; where they are cut is drawn anew in each epoch (windows=last: its latest events
+ * alone, as in the papers). Answers: the history's last max_length items, and the vector of the last position is the
+ * user's, whether the model knows the user or not: what was done a moment ago counts at once. */
 #ifndef PEN_TRAIN_NET_HISTORY_H
 #define PEN_TRAIN_NET_HISTORY_H
 
 #include "train/net.h"
+#include "train/net_draws.h"
 
 /* The state of a sequence model: a pen__net and the users who teach it. */
 typedef struct pen__history_net {
     pen__net net;
     int32_t *teacher; /* (n_teachers): users of training with two liked events or more; made by the first epoch */
+    int64_t *window;  /* (n_teachers + 1): where the windows of each begin, among all */
     int32_t n_teachers;
     int32_t positions;                     /* the extent */
     int32_t item, place, target, negative; /* index inputs of it; place and negative may be -1 */
     int32_t shared, shared_item;           /* the extent of shared negatives and its index input, or -1 */
     int32_t good, bad;                     /* real inputs: ones and zeros, or -1 */
+    int32_t target_shift, shared_shift;    /* real inputs: -log q of targets and of shared negatives, or -1 */
+    pen__draws draws;                      /* of shared negatives; made by the first epoch */
 } pen__history_net;
 
 /* The inputs: positions, item, target; the caller adds place and negatives. */
 void pen__history_inputs(pen__plan *plan, pen__history_net *net);
 
-/* The loss of positions' vectors h against `negatives` items that are drawn once a batch and shared. */
+/* The loss of positions' vectors h against `negatives` items that are drawn once a batch and shared (PEN_DRAWS_PARAMS).
+ * A softmax is corrected for how often they are drawn. */
 void pen__history_sampled(pen__plan *plan, pen__history_net *net, const pen_model *model, int32_t h, pen__sampled how);
 
 int64_t pen__history_examples(const pen_model *model, const pen__train *train);
@@ -36,10 +42,17 @@ void pen__history_unbind(pen_model *model);
     .examples = pen__history_examples, .ready = pen__history_teachers, .size = pen__history_size, \
     .fill = pen__history_fill, .bounds = pen__history_bounds
 
-#define PEN_HISTORY_PARAMS(LENGTH)                                                                                 \
-    {                                                                                                              \
-        .name = "max_length", .type = PEN_PARAM_INT, .standard = LENGTH, .low = 1, .high = 100000, .log_scale = 1, \
-        .doc = "of a history: only its latest so many events are looked at"                                        \
+#define PEN_HISTORY_PARAMS(LENGTH)                                                                  \
+    {.name = "max_length",                                                                          \
+     .type = PEN_PARAM_INT,                                                                         \
+     .standard = LENGTH,                                                                            \
+     .low = 1,                                                                                      \
+     .high = 100000,                                                                                \
+     .log_scale = 1,                                                                                \
+     .doc = "events that are read at once: an answer looks at a history's latest"},                 \
+    {                                                                                               \
+        .name = "windows", .type = PEN_PARAM_CHOICE, .standard = "all", .choices = "all|last",      \
+        .doc = "a longer history teaches by all its windows of max_length events, or by its latest" \
     }
 
 #endif

@@ -63,6 +63,7 @@ static const pen_param params[] = {
      .high = 100000,
      .log_scale = 1,
      .doc = "items drawn for each batch (sampled, bpr-max)"},
+    PEN_DRAWS_PARAMS("sampled"),
     {.name = "bpreg",
      .type = PEN_PARAM_REAL,
      .standard = "1",

@@ -112,6 +112,7 @@ static const pen_param params[] = {
      .high = 100000,
      .log_scale = 1,
      .doc = "items drawn for each batch (sampled, gbce)"},
+    PEN_DRAWS_PARAMS("sampled"),
     {.name = "t",
      .type = PEN_PARAM_REAL,
      .standard = "0.75",

@@ -1,0 +1,82 @@
+/* The table of a batch's draws: O(items log items) where it goes by rank, O(items) else. */
+#include "train/net_draws.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+enum { UNIFORM, POPULARITY, LOG_UNIFORM };
+
+int pen__draws_correct(const pen_model *model)
+{
+    return pen__param_int(model, "sampler") != UNIFORM && pen__param_int(model, "logq");
+}
+
+typedef struct ranked {
+    int64_t events;
+    int32_t item;
+} ranked;
+
+/* Most events first; ties by number, so that the order is one. */
+static int by_events(const void *a, const void *b)
+{
+    const ranked *x = a, *y = b;
+    if (x->events != y->events) return x->events > y->events ? -1 : 1;
+    return (x->item > y->item) - (x->item < y->item);
+}
+
+static int64_t events_of(const pen__train *train, int32_t item)
+{
+    return train->by_item.begin[item + 1] - train->by_item.begin[item];
+}
+
+static pen_status weigh(const pen_model *model, const pen__train *train, double *weight, pen_error *error)
+{
+    double alpha = pen__param(model, "alpha");
+    if (pen__param_int(model, "sampler") == POPULARITY) {
+        for (int32_t i = 0; i < train->n_items; i++) weight[i] = pow((double)events_of(train, i), alpha);
+        return PEN_OK;
+    }
+    ranked *order = NULL;
+    PEN_TRY(PEN_NEW(model->ctx, order, train->n_items));
+    for (int32_t i = 0; i < train->n_items; i++) order[i] = (ranked){events_of(train, i), i};
+    qsort(order, (size_t)train->n_items, sizeof *order, by_events);
+    for (int32_t r = 0; r < train->n_items; r++) weight[order[r].item] = log((r + 2.0) / (r + 1.0));
+    pen__free(model->ctx, order);
+    return PEN_OK;
+}
+
+pen_status pen__draws_make(const pen_model *model, const pen__train *train, pen__draws *draws, pen_error *error)
+{
+    pen_status status = PEN_OK;
+    double *weight = NULL, total = 0, least = INFINITY;
+    int32_t *scratch = NULL, n = train->n_items;
+    pen__draws_free(model->ctx, draws);
+    draws->n = n;
+    if (pen__param_int(model, "sampler") == UNIFORM) return PEN_OK;
+    PEN_TRY_DONE(PEN_NEW(model->ctx, weight, n));
+    PEN_TRY_DONE(PEN_NEW(model->ctx, scratch, n));
+    PEN_TRY_DONE(PEN_NEW(model->ctx, draws->log_q, n));
+    PEN_TRY_DONE(PEN_NEW(model->ctx, draws->alias, n));
+    PEN_TRY_DONE(weigh(model, train, weight, error));
+    for (int32_t i = 0; i < n; i++) {
+        total += weight[i];
+        if (weight[i] > 0 && weight[i] < least) least = weight[i];
+    }
+    for (int32_t i = 0; i < n; i++)
+        draws->log_q[i] = total > 0 ? (float)log((weight[i] > 0 ? weight[i] : least) / total) : 0;
+    pen__alias_build(weight, n, scratch, draws->alias);
+done:
+    pen__free(model->ctx, weight);
+    pen__free(model->ctx, scratch);
+    if (status != PEN_OK) pen__draws_free(model->ctx, draws);
+    return status;
+}
+
+void pen__draws_free(pen_context *ctx, pen__draws *draws)
+{
+    pen__free(ctx, draws->alias);
+    pen__free(ctx, draws->log_q);
+    *draws = (pen__draws){0};
+}
