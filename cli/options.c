@@ -106,7 +106,8 @@ const option options[] = {
     INT("--test-users", "N", protocol.test_users, FOR_REPEAT | FOR_SCORE, 0, HUGE_INT, "test a random N of the users"),
     TEXT("--groups", "LIST", protocol.groups, FOR_REPEAT, "results by activity, popularity, cold"),
     INT("--seeds", "N", protocol.seeds, FOR_REPEAT, 1, 1000, "repeat with N seeds: mean and deviation"),
-    INT("--bootstrap", "N", protocol.bootstrap, FOR_INTERVALS, 0, 1000000, "resamples for intervals (1000)"),
+    INT("--bootstrap", "N", protocol.bootstrap, FOR_INTERVALS, 0, 1000000,
+        "resamples for intervals: 0 or 100 and more (1000)"),
 
     /* models */
     {.name = "--model",

@@ -42,7 +42,7 @@ typedef struct pen_protocol {
     const char *groups;         /* "activity,popularity,cold", or NULL */
     int64_t test_users;         /* a random number of them; 0: all */
     int32_t seeds;              /* repeat with this many seeds; default 1 */
-    int32_t bootstrap;          /* resamples for intervals; default 1000 */
+    int32_t bootstrap;          /* resamples for intervals: 0 (none) or 100 and more; default 1000 */
     uint64_t seed;              /* default 1 */
 } pen_protocol;
 

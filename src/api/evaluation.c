@@ -87,12 +87,25 @@ static pen_status run(pen_context *ctx, const pen__material *material, size_t n_
     return status;
 }
 
+/* Of a few resamples the 2.5th percentile is the least one. */
+static pen_status check_bootstrap(const pen_protocol *protocol, pen_error *error)
+{
+    PEN_CHECK(protocol->bootstrap == 0 || protocol->bootstrap >= 100, PEN_E_ARGUMENT,
+              "%d resamples make no interval; 0 (none) or 100 and more are allowed, 1000 is usual",
+              protocol->bootstrap);
+    return PEN_OK;
+}
+
 pen_status pen_evaluate(pen_context *ctx, const pen_material *material, size_t n_materials,
                         const pen_protocol *protocol, const char *const *models, size_t n_models,
                         const char *const *params, size_t n_params, pen_report **report, pen_error *error)
 {
     PEN_CHECK(ctx && material && n_materials && n_materials < INT32_MAX && protocol && report, PEN_E_ARGUMENT,
               "pen_evaluate: an argument is missing");
+    PEN_TRY(check_bootstrap(protocol, error));
+    for (size_t a = 0; a < n_models; a++)
+        for (size_t b = 0; b < a; b++)
+            PEN_CHECK(strcmp(models[a], models[b]) != 0, PEN_E_ARGUMENT, "model '%s' is named twice", models[a]);
     pen__cancel_clear(ctx);
     pen__material *inner = NULL;
     pen_dataset **joined = NULL;
@@ -120,6 +133,7 @@ pen_status pen_score_lists(pen_context *ctx, const pen_dataset *lists, const pen
                            pen_error *error)
 {
     PEN_CHECK(ctx && lists && test && protocol && report, PEN_E_ARGUMENT, "pen_score_lists: an argument is missing");
+    PEN_TRY(check_bootstrap(protocol, error));
     pen__cancel_clear(ctx);
     PEN_TRY(pen__report_new(ctx, report, error));
     pen_status status = pen__judge(lists, test, train, protocol, &(*report)->text, error);

@@ -45,6 +45,8 @@ case_ 2 "did you mean 'evaluate'" "$penchant" evalute log.csv
 case_ 2 "did you mean '--split'" "$penchant" evaluate log.csv --spilt ratio:0.8
 case_ 2 "did you mean 'popular'" "$penchant" evaluate log.csv -m populer
 case_ 2 "has no parameter 'half_live'; did you mean 'half_life'" "$penchant" evaluate log.csv -m trending -p half_live=3
+case_ 2 "100 and more" "$penchant" evaluate log.csv -m popular --bootstrap 1
+case_ 2 "named twice" "$penchant" compare log.csv -m popular,bias,popular
 case_ 2 "out of range" "$penchant" evaluate log.csv -m trending -p half_life=-3
 case_ 2 "needs a value" "$penchant" evaluate log.csv -m
 case_ 2 "needs LOG" "$penchant" evaluate
