@@ -117,7 +117,7 @@ static pen_status layout_new(pen_context *ctx, const pen__plan *plan, const int6
     PEN_TRY(PEN_NEW_ZERO(ctx, layout, 1));
     *out = layout;
     layout->ctx = ctx, layout->plan = plan;
-    memcpy(layout->rows, rows, sizeof layout->rows);
+    memcpy(layout->rows, rows, (size_t)plan->n_extents * sizeof *rows);
     PEN_TRY(PEN_NEW(ctx, layout->value, plan->n_nodes + 1));
     PEN_TRY(PEN_NEW(ctx, layout->grad, plan->n_nodes + 1));
     PEN_TRY(PEN_NEW_ZERO(ctx, layout->needed, plan->n_calls + 1));
