@@ -271,7 +271,7 @@ static pen_status compute_shard(void *arg, int64_t task, int worker, pen_error *
     if (task < n_beside) return run->beside->fn(run->beside->arg, task, worker, error);
     int32_t s = (int32_t)(task - n_beside);
     pen__frame *f = &run->frame[s];
-    f->arena = run->arenas + (run->plan->has_global ? s : worker) * run->layout->arena;
+    if (!run->plan->has_global) f->arena = run->arenas + worker * run->layout->arena;
     f->scratch = run->scratches + worker * run->layout->scratch;
     if (run->region == 0) begin_shard(run, s);
     compute(run, f, run->region);
@@ -284,6 +284,8 @@ static void set_frames(pen__run *run, uint64_t step)
         pen__frame *f = &run->frame[s];
         *f = (pen__frame){.plan = run->plan,
                           .layout = run->layout,
+                          /* where shards meet each has its own, which others read; else its worker's */
+                          .arena = run->plan->has_global ? run->arenas + s * run->layout->arena : NULL,
                           .batch = run->batch,
                           .lookup_grad = run->lookup_grad,
                           .table_grad = run->table_grad[s],
