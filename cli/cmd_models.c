@@ -16,6 +16,7 @@ static const char *type_word(const pen_param *p)
     return p->type == PEN_PARAM_INT    ? "whole"
            : p->type == PEN_PARAM_REAL ? "number"
            : p->type == PEN_PARAM_BOOL ? "yes|no"
+           : p->type == PEN_PARAM_TEXT ? "text"
                                        : "choice";
 }
 
@@ -25,6 +26,8 @@ static void range(const pen_param *p, char *out, size_t room)
         snprintf(out, room, "%s", p->choices);
     else if (p->type == PEN_PARAM_BOOL)
         snprintf(out, room, "yes|no");
+    else if (p->type == PEN_PARAM_TEXT)
+        snprintf(out, room, "text");
     else
         snprintf(out, room, "%g to %g", p->low, p->high);
 }
@@ -38,7 +41,7 @@ static json_t *as_json(const pen_model_info *info)
             json_pack("{ssssssss}", "name", p->name, "type", type_word(p), "default", p->standard, "doc", p->doc);
         if (p->type == PEN_PARAM_CHOICE)
             json_object_set_new(row, "choices", json_string(p->choices));
-        else if (p->type != PEN_PARAM_BOOL) {
+        else if (p->type == PEN_PARAM_INT || p->type == PEN_PARAM_REAL) {
             json_object_set_new(row, "low", json_real(p->low));
             json_object_set_new(row, "high", json_real(p->high));
         }

@@ -16,7 +16,9 @@ for ((u = 0; u < 7; u++)); do
 done >log.tsv
 printf 'item\ttitle\tyear\tgenre\ni0\tOne\t1990\tDrama|War\ni2\tTwo\t2001\tDrama\ni5\tThr\xc3\xa9e\t\t\n' >items.tsv
 "$penchant" import log.tsv -o log.pds -q
+printf 'user\tage\tcity\nu0\t31\tBonn\nu1\t\tUlm\nu2\t50\tBonn\nu9\t20\tUlm\n' >people.tsv
 "$penchant" import log.tsv --items items.tsv -o titled.pds -q
+"$penchant" import log.tsv --items items.tsv --users people.tsv -o tables.pds -q
 make() { # NAME DATA MODEL ARGUMENTS...
     local name=$1 data=$2 model=$3
     shift 3
@@ -34,6 +36,7 @@ make bpr-popularity log bpr -p factors=3 -p epochs=2 -p sampler=popularity
 make bpr-dns log bpr -p factors=3 -p epochs=2 -p sampler=dns -p biases=no
 make session-knn titled session-knn -p k=3 -p sample=4 -p time_decay=1
 make session-knn-idf log session-knn -p k=3 -p idf=1 -p distance_decay=0
+make two-tower-tables tables two-tower -p factors=3 -p hidden=4 -p epochs=2 -p user_id=yes -p item_features=genre,year,title
 "$penchant" models | tail -n +2 | while read -r _ model tasks _; do # small ones of all others
     params=()
     for small in k=3 factors=4 hidden=4 epochs=2 max_length=8; do

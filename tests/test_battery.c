@@ -43,7 +43,25 @@ static const size_t n_rows = sizeof rows / sizeof *rows;
 
 /* ---- data -------------------------------------------------------------------------------------------------------- */
 
-static char log_path[64];
+static char log_path[64], items_path[64], users_path[64];
+
+/* Tables beside the log that say little of the kinds: models with features are trained with some. */
+static void write_tables(void)
+{
+    snprintf(items_path, sizeof items_path, "/tmp/penchant-battery-%ld-items.tsv", (long)getpid());
+    snprintf(users_path, sizeof users_path, "/tmp/penchant-battery-%ld-users.tsv", (long)getpid());
+    FILE *items = fopen(items_path, "w"), *users = fopen(users_path, "w");
+    assert_true(items && users);
+    fprintf(items, "item\tmaker\tsize\ttags\ttitle\n");
+    for (int i = 0; i < N_ITEMS; i++)
+        fprintf(items, "i%d\t%s\t%d\t%s\tIts name is %d\n", i, i % 7 ? (i % 3 ? "Ash" : "Bo") : "", i * i % 11,
+                i % 4 ? "red|big" : "", i);
+    fprintf(users, "user\tage\tcity\tsearched\n");
+    for (int u = 0; u < N_USERS; u++)
+        fprintf(users, "u%d\t%s\t%s\t%s %d\n", u, u % 3 ? "40" : "31", u % 5 ? "Bonn" : "Ulm",
+                u % 4 ? "something red" : "tall", u);
+    fclose(items), fclose(users);
+}
 
 static void write_log(void)
 {
@@ -76,6 +94,7 @@ static pen_dataset *read_log(pen_context *ctx, const char *path)
     pen_dataset *d;
     pen_error error = {0};
     const char *paths[] = {path};
+    if (path == log_path) o.items_path = items_path, o.users_path = users_path;
     if (pen_dataset_read(ctx, paths, 1, &o, &d, &error) != PEN_OK) fail_msg("%s", error.message);
     return d;
 }
@@ -519,6 +538,7 @@ static pen_status whole_path(const row *r, meagre *m)
     pen_error error = {0};
     const char *paths[] = {log_path};
     char path[64];
+    reading.items_path = items_path, reading.users_path = users_path;
     snprintf(path, sizeof path, "/tmp/penchant-battery-%ld.pen", (long)getpid());
     o.allocator = &allocator;
     o.n_threads = 1;
@@ -622,7 +642,8 @@ int main(void)
         cmocka_unit_test(falls_into_its_band),
     };
     write_log();
+    write_tables();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    unlink(log_path);
+    unlink(log_path), unlink(items_path), unlink(users_path);
     return failed;
 }

@@ -19,7 +19,8 @@ typedef enum pen_param_type {
     PEN_PARAM_INT = 1,
     PEN_PARAM_REAL = 2,
     PEN_PARAM_BOOL = 3,
-    PEN_PARAM_CHOICE = 4
+    PEN_PARAM_CHOICE = 4,
+    PEN_PARAM_TEXT = 5 /* such as the names of columns; up to 255 bytes */
 } pen_param_type;
 
 /* One hyper-parameter of a model. */

@@ -135,6 +135,11 @@ typedef struct pen__train {
  * only have events below --positive have numbers (they are seen) and empty rows. */
 pen_status pen__train_build(const pen__log *log, const pen__parts *parts, unsigned parts_mask, int32_t task,
                             pen__train *out, pen_error *error);
+
+/* Numbers, behind all others and with empty rows, also go to users (items) that training lacks and that have a row in
+ * their table, for models that know them by it: those without any event, and those whose events are in other parts of
+ * `log`; not those that a filter has dropped. Once, before the model is made. */
+pen_status pen__train_widen(pen__train *train, const pen__log *log, bool users, bool items, pen_error *error);
 void pen__train_free(pen__train *train);
 
 /* ---- whom to test ------------------------------------------------------------------------------------------------ */

@@ -296,6 +296,77 @@ done:
     return status;
 }
 
+/* ---- what only tables have --------------------------------------------------------------------------------------- */
+
+static bool has_value(const pen__column *c, int64_t row)
+{
+    switch (c->type) {
+    case PEN_COLUMN_CATEGORY: return c->code[row] >= 0;
+    case PEN_COLUMN_CATEGORIES: return c->begin[row + 1] > c->begin[row];
+    case PEN_COLUMN_TEXT: return pen__strings_at(&c->words, row).length > 0;
+    default: return !isnan(c->number[row * (c->type == PEN_COLUMN_VECTOR ? c->width : 1)]);
+    }
+}
+
+static bool has_row(const pen__table *table, int64_t row)
+{
+    for (int32_t c = 0; c < table->n_columns; c++)
+        if (has_value(&table->column[c], row)) return true;
+    return false;
+}
+
+/* One more empty row of a matrix for each number. */
+static pen_status add_empty_rows(pen_context *ctx, pen__rows *rows, int64_t n, pen_error *error)
+{
+    size_t cap = (size_t)rows->n_rows + 1;
+    PEN_TRY(PEN_GROW(ctx, rows->begin, &cap, (size_t)n + 1));
+    for (int64_t r = rows->n_rows; r < n; r++) rows->begin[r + 1] = rows->begin[r];
+    rows->n_rows = n;
+    return PEN_OK;
+}
+
+/* Numbers for the table's ids that have none and that no filter dropped: `in_data` are the data set's events, `in_log`
+ * those that are left. */
+static pen_status number_rest(pen_context *ctx, const pen__table *table, const int32_t *in_data, int64_t n_data,
+                              const int32_t *in_log, int64_t n_log, int32_t *number, int32_t **data_id,
+                              int32_t *n_numbers, pen_error *error)
+{
+    uint8_t *dropped;
+    size_t cap = (size_t)*n_numbers;
+    if (!table->rows) return PEN_OK;
+    PEN_TRY(PEN_NEW_ZERO(ctx, dropped, table->rows));
+    for (int64_t e = 0; e < n_data; e++) dropped[in_data[e]] = 1;
+    for (int64_t e = 0; e < n_log; e++) dropped[in_log[e]] = 0;
+    pen_status status = PEN_OK;
+    for (int64_t k = 0; k < table->rows && status == PEN_OK; k++) {
+        if (number[k] >= 0 || dropped[k] || !has_row(table, k)) continue;
+        status = PEN_GROW(ctx, *data_id, &cap, (size_t)*n_numbers + 1);
+        if (status == PEN_OK) (*data_id)[*n_numbers] = (int32_t)k, number[k] = (*n_numbers)++;
+    }
+    pen__free(ctx, dropped);
+    return status;
+}
+
+pen_status pen__train_widen(pen__train *t, const pen__log *log, bool users, bool items, pen_error *error)
+{
+    const pen_dataset *d = log->data;
+    int32_t n_users = t->n_users, n_items = t->n_items;
+    if (users)
+        PEN_TRY(number_rest(t->ctx, &d->user_table, d->user, d->n_events, log->user, log->n, t->user_number,
+                            &t->data_user, &t->n_users, error));
+    if (items)
+        PEN_TRY(number_rest(t->ctx, &d->item_table, d->item, d->n_events, log->item, log->n, t->item_number,
+                            &t->data_item, &t->n_items, error));
+    if (t->n_users == n_users && t->n_items == n_items) return PEN_OK;
+    PEN_TRY(add_empty_rows(t->ctx, &t->by_user, t->n_users, error));
+    PEN_TRY(add_empty_rows(t->ctx, &t->history, t->n_users, error));
+    PEN_TRY(add_empty_rows(t->ctx, &t->by_item, t->n_items, error));
+    const uint64_t wider[3] = {t->hash, pen__hash(t->data_user, (size_t)t->n_users * sizeof *t->data_user),
+                               pen__hash(t->data_item, (size_t)t->n_items * sizeof *t->data_item)};
+    t->hash = pen__hash(wider, sizeof wider);
+    return PEN_OK;
+}
+
 void pen__train_free(pen__train *train)
 {
     pen_context *ctx = train->ctx;

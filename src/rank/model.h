@@ -52,9 +52,13 @@ typedef struct pen__state_tensor {
     void *data; /* owned unless the model is mapped */
 } pen__state_tensor;
 
-/* Values of the class's parameter table, in its order. Choices are the index of the choice. */
+enum { PEN_TEXT_PARAMS = 4, PEN_TEXT_PARAM_BYTES = 256 };
+
+/* Values of the class's parameter table, in its order. Choices are the index of the choice; of a text, its place in
+ * `text`. */
 typedef struct pen__params {
     double value[48];
+    char text[PEN_TEXT_PARAMS][PEN_TEXT_PARAM_BYTES];
     uint64_t given; /* bit i: set by the user */
 } pen__params;
 
@@ -96,6 +100,9 @@ struct pen__model_class {
     const pen_param *params;
     size_t n_params;
     size_t state_size; /* of the struct behind model->state */
+
+    /* Which of a table's ids without events the model knows by their row (pen__train_widen); NULL: none. */
+    void (*reach)(const pen__params *params, bool *users, bool *items);
 
     /* Bytes that fitting and the model will hold, before it starts; NULL: tensors are small. */
     uint64_t (*memory)(const pen__params *params, const pen__train *train);
@@ -157,8 +164,12 @@ static inline int32_t pen__param_int(const pen_model *model, const char *name)
     return (int32_t)pen__param(model, name);
 }
 
+/* Of a parameter that is a text; lives as long as the model. */
+const char *pen__param_text(const pen_model *model, const char *name);
+
 /* Same from params alone. */
 double pen__params_get(const pen__model_class *class, const pen__params *params, const char *name);
+const char *pen__params_text(const pen__model_class *class, const pen__params *params, const char *name);
 
 /* Whether the class has that parameter. */
 bool pen__params_has(const pen__model_class *class, const char *name);

@@ -90,9 +90,9 @@ static pen_status get_number(const pen__container *c, const char *key, double *o
 static pen_status set_param(const pen__container *c, const pen__model_class *class, pen__params *params,
                             const char *name, const json_t *value, pen_error *error)
 {
-    char text[256];
+    char text[64 + 2 * PEN_TEXT_PARAM_BYTES];
     if (json_is_string(value))
-        snprintf(text, sizeof text, "%s=%.100s", name, json_string_value(value));
+        snprintf(text, sizeof text, "%s=%.*s", name, 2 * PEN_TEXT_PARAM_BYTES - 2, json_string_value(value));
     else if (json_is_boolean(value))
         snprintf(text, sizeof text, "%s=%s", name, json_is_true(value) ? "yes" : "no");
     else if (json_is_number(value))

@@ -46,8 +46,30 @@ static pen_status parse_number(const pen__model_class *class, const pen_param *p
     return PEN_OK;
 }
 
-static pen_status parse_value(const pen__model_class *class, const pen_param *param, pen__span text, double *value,
-                              pen_error *error)
+/* Places of texts are dealt in the order of the table. */
+static int text_place(const pen__model_class *class, const pen_param *param)
+{
+    int place = 0;
+    for (const pen_param *p = class->params; p < param; p++) place += p->type == PEN_PARAM_TEXT;
+    return place;
+}
+
+static pen_status parse_text(const pen__model_class *class, const pen_param *param, pen__span text, pen__params *params,
+                             double *value, pen_error *error)
+{
+    int place = text_place(class, param);
+    assert(place < PEN_TEXT_PARAMS);
+    PEN_CHECK(text.length < PEN_TEXT_PARAM_BYTES, PEN_E_ARGUMENT,
+              "%s: parameter %s is %zu bytes long; at most %d are allowed", class->name, param->name, text.length,
+              PEN_TEXT_PARAM_BYTES - 1);
+    memcpy(params->text[place], text.text, text.length);
+    params->text[place][text.length] = 0;
+    *value = place;
+    return PEN_OK;
+}
+
+static pen_status parse_value(const pen__model_class *class, const pen_param *param, pen__span text,
+                              pen__params *params, double *value, pen_error *error)
 {
     static const char *const yes[] = {"yes", "true", "1", "on"}, *const no[] = {"no", "false", "0", "off"};
     if (param->type == PEN_PARAM_CHOICE) {
@@ -65,6 +87,7 @@ static pen_status parse_value(const pen__model_class *class, const pen_param *pa
         return pen__fail(error, PEN_E_ARGUMENT, "%s: parameter %s = '%.*s' is neither yes nor no", class->name,
                          param->name, (int)text.length, text.text);
     }
+    if (param->type == PEN_PARAM_TEXT) return parse_text(class, param, text, params, value, error);
     return parse_number(class, param, text, value, error);
 }
 
@@ -73,8 +96,8 @@ void pen__params_default(const pen__model_class *class, pen__params *params)
     assert(class->n_params <= sizeof params->value / sizeof *params->value);
     *params = (pen__params){.given = 0};
     for (size_t i = 0; i < class->n_params; i++) {
-        pen_status status =
-            parse_value(class, &class->params[i], pen__span_of(class->params[i].standard), &params->value[i], NULL);
+        pen_status status = parse_value(class, &class->params[i], pen__span_of(class->params[i].standard), params,
+                                        &params->value[i], NULL);
         assert(status == PEN_OK);
         (void)status;
     }
@@ -97,8 +120,8 @@ pen_status pen__params_set(const pen__model_class *class, pen__params *params, c
         return pen__fail(error, PEN_E_UNKNOWN, "%s has no parameter '%.*s' (see: penchant models %s)", class->name,
                          (int)name.length, name.text, class->name);
     }
-    PEN_TRY(parse_value(class, &class->params[index], pen__span_trim(pen__span_of(equals + 1)), &params->value[index],
-                        error));
+    PEN_TRY(parse_value(class, &class->params[index], pen__span_trim(pen__span_of(equals + 1)), params,
+                        &params->value[index], error));
     params->given |= 1ull << index;
     return PEN_OK;
 }
@@ -108,6 +131,18 @@ double pen__params_get(const pen__model_class *class, const pen__params *params,
     int index = find(class, pen__span_of(name));
     assert(index >= 0 && "the model's file asks for a parameter that its table lacks");
     return params->value[index];
+}
+
+const char *pen__params_text(const pen__model_class *class, const pen__params *params, const char *name)
+{
+    int index = find(class, pen__span_of(name));
+    assert(index >= 0 && class->params[index].type == PEN_PARAM_TEXT);
+    return params->text[(int)params->value[index]];
+}
+
+const char *pen__param_text(const pen_model *model, const char *name)
+{
+    return pen__params_text(model->class, &model->params, name);
 }
 
 double pen__param(const pen_model *model, const char *name)
@@ -126,6 +161,9 @@ void pen__params_json(const pen__model_class *class, const pen__params *params, 
         if (param->type == PEN_PARAM_CHOICE) {
             pen__span word = choice_name(param->choices, (int)params->value[i]);
             pen__text_json(out, word.text, word.length);
+        } else if (param->type == PEN_PARAM_TEXT) {
+            const char *text = params->text[(int)params->value[i]];
+            pen__text_json(out, text, strlen(text));
         } else if (param->type == PEN_PARAM_BOOL)
             pen__text_puts(out, params->value[i] != 0 ? "true" : "false");
         else

@@ -122,6 +122,18 @@ static pen_status peek_refit(pen_context *ctx, const pen__entrant *entrant, uint
     return status;
 }
 
+/* What the events of `mask` teach, and whom the model knows beside. */
+static pen_status build_train(const pen__model_class *class, const pen__params *params, const pen__log *log,
+                              const pen__parts *parts, unsigned mask, int32_t task, pen__train *train, pen_error *error)
+{
+    bool users = false, items = false;
+    PEN_TRY(pen__train_build(log, parts, mask, task, train, error));
+    if (class->reach) class->reach(params, &users, &items);
+    pen_status status = users || items ? pen__train_widen(train, log, users, items, error) : PEN_OK;
+    if (status != PEN_OK) pen__train_free(train);
+    return status;
+}
+
 /* First phase: epochs chosen on validation. */
 static pen_status choose(pen_context *ctx, pen__fit_options *o, const pen__log *log, const pen__parts *parts,
                          const pen_protocol *protocol, pen_model **model, pen__train *train, pen__fit_report *report,
@@ -130,7 +142,7 @@ static pen_status choose(pen_context *ctx, pen__fit_options *o, const pen__log *
     pen__cases cases = {0};
     pen__metric metric;
     PEN_TRY(watched_metric(protocol, &metric, error));
-    PEN_TRY(pen__train_build(log, parts, TRAIN, protocol->task, train, error));
+    PEN_TRY(build_train(o->class, o->params, log, parts, TRAIN, protocol->task, train, error));
     pen_protocol quiet = *protocol; /* validation ranks the full catalogue, for all users: candidates are of the test */
     quiet.candidates = NULL;
     quiet.test_users = 0;
@@ -155,7 +167,7 @@ static pen_status restore_before(pen_context *ctx, const pen__fit_options *o, ui
     pen_status status = PEN_OK;
     pen__position at;
     int found;
-    PEN_TRY_DONE(pen__train_build(log, parts, TRAIN, protocol->task, train, error));
+    PEN_TRY_DONE(build_train(o->class, o->params, log, parts, TRAIN, protocol->task, train, error));
     PEN_TRY_DONE(pen__model_new(ctx, o->class, o->params, train, o->seed, model, error));
     PEN_TRY_DONE(pen__checkpoint_peek(o->checkpoint, *model, refit_hash, &at, &found, error));
     PEN_TRY_DONE(o->class->begin(*model, train, error));
@@ -206,7 +218,7 @@ pen_status pen__fit_on_parts(pen_context *ctx, const pen__entrant *entrant, cons
     pen__fit_report first_report = *report;
     unsigned mask = protocol->refit ? TRAIN | VALID : TRAIN;
     *model = NULL;
-    pen_status status = pen__train_build(log, parts, mask, protocol->task, train, error);
+    pen_status status = build_train(entrant->class, &entrant->params, log, parts, mask, protocol->task, train, error);
     if (status == PEN_OK && refitting)
         status = restore_before(ctx, &o, train->hash, log, parts, protocol, &first, &first_train, error);
     o.train = train;

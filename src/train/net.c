@@ -16,7 +16,10 @@ static pen_status build(const pen_model *model, pen__net *net, pen_error *error)
     net->user = net->item_table = net->item_bias = net->items = net->score = -1;
     PEN_TRY(pen__plan_create(model->ctx, &net->plan, error));
     model->class->net->build(model, net);
-    return pen__plan_end(net->plan, error);
+    pen_status status = pen__plan_end(net->plan, error);
+    if (status != PEN_E_ARGUMENT || !model->container) return status;
+    if (error) error->code = PEN_E_FORMAT; /* nobody asked for it: the file is unsound */
+    return PEN_E_FORMAT;
 }
 
 /* The plan alone, in a state of its own: to learn what a model's tensors are. */

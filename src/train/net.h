@@ -100,6 +100,12 @@ pen_status pen__net_describe(const pen_model *model, pen__text *out, pen_error *
 /* In build: the table's rows are users, solved for whom the model does not know. */
 void pen__net_solves(pen__net *net, int32_t table);
 
+/* `node` (root, width) of rows 0 .. n - 1, as size and fill write a row for example->number, into out (n, width): the
+ * vectors of all items, say. Only the inputs that the node stands on need be written; shared extents have no rows. */
+typedef void (*pen__row_fn)(pen__example *example);
+pen_status pen__net_see(const pen_model *model, int32_t node, int64_t n, pen__row_fn size, pen__row_fn fill, float *out,
+                        pen_error *error);
+
 /* ---- for fill functions ------------------------------------------------------------------------------------------ */
 
 /* An item, uniform, that `user` of training has no event with; after 100 tries whatever was drawn. */

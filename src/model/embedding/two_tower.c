@@ -1,0 +1,396 @@
+/* two-tower: what is known of a user passes one network, what is known of an item another, and their inner product is
+ * the score. Softmax over the batch's own items.
+ *
+ * A user is an id, the history before the event, and the columns of the user table; an item is an id and the columns of
+ * the item table (train/net_features.h). An example is one event; the other events of its batch give the negatives,
+ * which come as often as an item is popular: logq takes that out. After each epoch the items' vectors are kept as a
+ * tensor, so answers are inner products, and an item without any event has its vector from its table's row. Cost:
+ * O(events (history d + hidden^2 + batch d)) an epoch.
+ *
+ * Yi, Yang, Hong, Cheng, Heldt, Kumthekar, Zhao, Wei, Chi: "Sampling-bias-corrected neural modeling for large corpus
+ * item recommendations" (RecSys 2019); leaving ids out: Volkovs, Yu, Poutanen: "DropoutNet" (NIPS 2017). */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "train/net_features.h"
+
+enum { USER = PEN_SIDE_USER, ITEM = PEN_SIDE_ITEM };
+
+typedef struct two_tower {
+    pen__net net;
+    int32_t watched_rows, watched; /* extent and index input of the history, or -1 */
+    int32_t id[2];                 /* index inputs of the ids, or -1 where there are none */
+    int32_t item, shift;           /* index input: which item it is; real input: -log Q, or -1 */
+    int32_t item_vector;           /* node */
+    int64_t most;                  /* max_length and id_dropout: asked of every example */
+    double leave_out;
+    pen__feature_inputs in[2];
+    pen__features features[2];
+    float *vectors; /* (n_items, d): tensor "vectors" */
+    /* while training: */
+    pen__rows liked;     /* begin NULL: the history serves */
+    float *less_popular; /* (n_items): -log of an item's share of the examples */
+} two_tower;
+
+static pen__feature_choice choice_of(const pen_model *model, int side)
+{
+    return (pen__feature_choice){side, pen__param_text(model, side == USER ? "user_features" : "item_features"), false};
+}
+
+/* The layers over `n` nodes x of the root: hidden ones, and the vector. */
+static int32_t tower(const pen_model *model, pen__plan *plan, const char *side, int32_t *x, int32_t n)
+{
+    char name[48];
+    int32_t d = pen__param_int(model, "factors"), hidden = pen__param_int(model, "hidden");
+    if (!n) return pen__plan_fail(plan, "nothing is known of an %s: neither id, history nor features", side);
+    for (int32_t l = 0; l < pen__param_int(model, "layers"); l++, n = 1) {
+        snprintf(name, sizeof name, "%s.%d", side, l);
+        x[0] = pen__linear(plan, name, x, n, hidden >> l > 0 ? hidden >> l : 1, PEN_ACT_RELU);
+        x[0] = pen__dropped(plan, x[0], pen__param(model, "dropout"));
+    }
+    snprintf(name, sizeof name, "%s.out", side);
+    int32_t vector = pen__linear(plan, name, x, n, d, PEN_ACT_NONE);
+    return pen__param_int(model, "normalize") ? pen__unit(plan, vector) : vector;
+}
+
+static int32_t add_id(const pen_model *model, pen__plan *plan, int side, int32_t *input)
+{
+    char name[48];
+    const char *word = side == USER ? "user" : "item";
+    snprintf(name, sizeof name, "%s.id", word);
+    *input = pen__input_index(plan, PEN_ROOT, name);
+    int32_t table =
+        pen__plan_table(plan, word, side == USER ? model->n_users : model->n_items, pen__param_int(model, "factors"),
+                        (pen__init){PEN_INIT_NORMAL, pen__param(model, "init")});
+    return pen__gather(plan, table, *input);
+}
+
+static int32_t add_history(const pen_model *model, two_tower *net)
+{
+    pen__plan *plan = net->net.plan;
+    net->watched_rows = pen__extent_child(plan, PEN_ROOT, "history");
+    net->watched = pen__input_index(plan, net->watched_rows, "watched");
+    int32_t table = pen__plan_table(plan, "history", model->n_items, pen__param_int(model, "factors"),
+                                    (pen__init){PEN_INIT_NORMAL, pen__param(model, "init")});
+    return pen__bag(plan, table, net->watched, PEN_POOL_MEAN, -1);
+}
+
+static void build(const pen_model *model, pen__net *base)
+{
+    two_tower *net = (two_tower *)base;
+    pen__plan *plan = base->plan;
+    int32_t vector[2], x[4], n;
+    net->watched_rows = net->watched = net->id[USER] = net->id[ITEM] = net->shift = -1;
+    net->most = pen__param_int(model, "max_length"), net->leave_out = pen__param(model, "id_dropout");
+    net->item = pen__input_index(plan, PEN_ROOT, "item");
+    for (int side = USER; side <= ITEM; side++) {
+        pen__features counts;
+        pen__feature_choice choice = choice_of(model, side);
+        pen__init init = {PEN_INIT_NORMAL, pen__param(model, "init")};
+        n = 0;
+        if (pen__param_int(model, side == USER ? "user_id" : "item_id"))
+            x[n++] = add_id(model, plan, side, &net->id[side]);
+        if (side == USER && pen__param_int(model, "history")) x[n++] = add_history(model, net);
+        if (!pen__features_count(model, plan, &choice, &counts)) return;
+        n += pen__features_inputs(plan, side, &counts, pen__param_int(model, "factors"), init, &net->in[side], x + n);
+        vector[side] = tower(model, plan, side == USER ? "user" : "item", x, n);
+    }
+    base->user = vector[USER], net->item_vector = vector[ITEM];
+    int32_t shift = pen__param_int(model, "logq") ? pen__input_real(plan, PEN_ROOT, 1, "shift") : -1;
+    net->shift = shift < 0 ? -1 : plan->node[shift].input;
+    pen__loss_in_batch(plan, base->user, net->item_vector, net->item, shift, pen__param(model, "temperature"), false);
+}
+
+/* ---- examples: events with what was before them ------------------------------------------------------------------ */
+
+static const pen__rows *events_of(const two_tower *net, const pen__train *train)
+{
+    return net->liked.begin ? &net->liked : &train->history;
+}
+
+static int64_t examples(const pen_model *model, const pen__train *train)
+{
+    const pen__rows *events = events_of(model->state, train);
+    return events->begin[events->n_rows];
+}
+
+static pen_status ready(pen_model *model, const pen__train *train, pen_error *error)
+{
+    two_tower *net = model->state;
+    if (net->less_popular) return PEN_OK;
+    PEN_TRY(pen__rows_liked(model->ctx, &train->history, &net->liked, error));
+    PEN_TRY(PEN_NEW_ZERO(model->ctx, net->less_popular, train->n_items));
+    const pen__rows *events = events_of(net, train);
+    int64_t n = events->begin[events->n_rows];
+    for (int64_t e = 0; e < n; e++) net->less_popular[events->column[e]]++;
+    for (int32_t i = 0; i < train->n_items; i++)
+        if (net->less_popular[i] > 0) net->less_popular[i] = (float)-log((double)net->less_popular[i] / (double)n);
+    return PEN_OK;
+}
+
+/* The event of an example: its user and its place. */
+static int64_t event_of(const pen__example *example, int32_t *user)
+{
+    const pen__rows *events = events_of(example->model->state, example->train);
+    *user = (int32_t)pen__segment_of(events->begin, events->n_rows, example->number);
+    return example->number;
+}
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* Left out in training, so that who or what lacks it is answered well: which = 0 the user's id, 1 its features, 2 the
+ * item's id. */
+static bool left_out(const pen__example *example, int which)
+{
+    pen__rng rng = example->rng;
+    double chance = 1;
+    for (int k = 0; k <= which; k++) chance = pen__rng_uniform(&rng);
+    return chance < ((const two_tower *)example->model->state)->leave_out;
+}
+
+static void size(pen__example *example)
+{
+    const two_tower *net = example->model->state;
+    int64_t before;
+    int32_t user, item = -1;
+    if (example->user) {
+        before = example->user->n, user = example->user->number;
+    } else {
+        if (example->number < 0) return;
+        int64_t e = event_of(example, &user);
+        const pen__rows *events = events_of(net, example->train);
+        before = e - events->begin[user], item = events->column[e];
+        if (left_out(example, 1)) user = -1;
+    }
+    if (net->watched >= 0) example->rows[net->watched_rows] = least(before, net->most);
+    if (net->in[USER].word >= 0) example->rows[net->in[USER].extent] = pen__features_words(&net->features[USER], user);
+    if (net->in[ITEM].word >= 0) example->rows[net->in[ITEM].extent] = pen__features_words(&net->features[ITEM], item);
+}
+
+static void fill_history(pen__example *example, const int32_t *end)
+{
+    const two_tower *net = example->model->state;
+    if (net->watched < 0) return;
+    int64_t n = example->rows[net->watched_rows];
+    if (n) memcpy(example->index[net->watched], end - n, (size_t)n * sizeof *end); /* an empty history may be NULL */
+}
+
+/* An item as its tower sees it. */
+static void size_item(pen__example *example)
+{
+    const two_tower *net = example->model->state;
+    if (net->in[ITEM].word >= 0)
+        example->rows[net->in[ITEM].extent] = pen__features_words(&net->features[ITEM], example->number);
+}
+
+static void fill_item(pen__example *example)
+{
+    const two_tower *net = example->model->state;
+    if (net->id[ITEM] >= 0) *example->index[net->id[ITEM]] = (int32_t)example->number;
+    pen__features_fill(&net->features[ITEM], &net->in[ITEM], example->number, example);
+}
+
+static void fill_asked(pen__example *example)
+{
+    const two_tower *net = example->model->state;
+    const pen__user *user = example->user;
+    if (net->id[USER] >= 0) *example->index[net->id[USER]] = user->number;
+    fill_history(example, user->item + user->n);
+    pen__features_fill(&net->features[USER], &net->in[USER], user->number, example);
+}
+
+static void fill(pen__example *example)
+{
+    const two_tower *net = example->model->state;
+    int32_t user;
+    if (example->user) {
+        fill_asked(example);
+        return;
+    }
+    if (example->number < 0) return;
+    const pen__rows *events = events_of(net, example->train);
+    int64_t e = event_of(example, &user);
+    int32_t item = events->column[e];
+    *example->index[net->item] = item;
+    if (net->id[USER] >= 0) *example->index[net->id[USER]] = left_out(example, 0) ? -1 : user;
+    fill_history(example, events->column + e);
+    pen__features_fill(&net->features[USER], &net->in[USER], left_out(example, 1) ? -1 : user, example);
+    if (net->id[ITEM] >= 0) *example->index[net->id[ITEM]] = left_out(example, 2) ? -1 : item;
+    pen__features_fill(&net->features[ITEM], &net->in[ITEM], item, example);
+    if (net->shift >= 0) *example->real[net->shift] = net->less_popular[item];
+}
+
+static void bounds(const pen_model *model, int64_t *bound)
+{
+    const two_tower *net = model->state;
+    if (net->watched >= 0) bound[net->watched_rows] = pen__param_int(model, "max_length");
+    if (net->in[USER].word >= 0) bound[net->in[USER].extent] = pen__features_most(&net->features[USER], 1);
+}
+
+/* ---- slots ------------------------------------------------------------------------------------------------------- */
+
+/* What has no event is known by its features alone: its id's row is, and stays, zero. */
+static void forget_untaught(pen_model *model, const char *table, const pen__rows *events)
+{
+    pen__state_tensor *tensor = pen__model_tensor(model, table);
+    for (int64_t r = 0; tensor && r < events->n_rows; r++)
+        if (events->begin[r] == events->begin[r + 1])
+            memset((float *)tensor->data + r * tensor->dim[1], 0, (size_t)tensor->dim[1] * sizeof(float));
+}
+
+static pen_status begin(pen_model *model, const pen__train *train, pen_error *error)
+{
+    const pen__feature_choice user = choice_of(model, USER), item = choice_of(model, ITEM);
+    PEN_TRY(pen__features_add(model, train, &user, PEN_ROLE_PARAM, error));
+    PEN_TRY(pen__features_add(model, train, &item, PEN_ROLE_OPTIMISER, error)); /* they are folded into the vectors */
+    PEN_TRY(pen__net_begin(model, train, error));
+    forget_untaught(model, "user", &train->by_user);
+    forget_untaught(model, "item", &train->by_item);
+    return pen__model_add(model, "vectors", PEN_F32, PEN_ROLE_PARAM, model->n_items, pen__param_int(model, "factors"),
+                          0, NULL, error);
+}
+
+static pen_status epoch(pen_model *model, const pen__train *train, int32_t number, double *loss, pen_error *error)
+{
+    const two_tower *net = model->state;
+    PEN_TRY(pen__net_epoch(model, train, number, loss, error));
+    return pen__net_see(model, net->item_vector, model->n_items, size_item, fill_item, net->vectors, error);
+}
+
+static pen_status bind(pen_model *model, pen_error *error)
+{
+    two_tower *net = model->state;
+    PEN_TRY(pen__features_bind(model, USER, model->n_users, true, &net->features[USER], error));
+    PEN_TRY(pen__features_bind(model, ITEM, model->n_items, false, &net->features[ITEM], error));
+    PEN_TRY(pen__net_bind(model, error));
+    return pen__model_get(model, "vectors", PEN_F32, model->n_items, pen__param_int(model, "factors"), 0, NULL,
+                          &net->vectors, error);
+}
+
+static void unbind(pen_model *model)
+{
+    two_tower *net = model->state;
+    pen__rows_free(model->ctx, &net->liked);
+    pen__free(model->ctx, net->less_popular);
+    pen__net_unbind(model);
+}
+
+static void factors(const pen_model *model, pen__factors *out)
+{
+    const two_tower *net = model->state;
+    *out = (pen__factors){.d = net->net.plan->node[net->item_vector].width, .item = net->vectors};
+}
+
+static void reach(const pen__params *params, bool *users, bool *items);
+
+static const pen_param params[] = {
+    PEN_NET_FACTORS("64", "length of the vectors"),
+    {.name = "layers",
+     .type = PEN_PARAM_INT,
+     .standard = "1",
+     .low = 0,
+     .high = 6,
+     .doc = "hidden layers of each tower; the vector comes behind them"},
+    {.name = "hidden",
+     .type = PEN_PARAM_INT,
+     .standard = "128",
+     .low = 1,
+     .high = 4096,
+     .log_scale = 1,
+     .doc = "width of a tower's first layer; each is half as wide as the one before it"},
+    {.name = "user_id",
+     .type = PEN_PARAM_BOOL,
+     .standard = "0",
+     .low = 0,
+     .high = 1,
+     .doc = "users have a vector of their own"},
+    {.name = "item_id",
+     .type = PEN_PARAM_BOOL,
+     .standard = "1",
+     .low = 0,
+     .high = 1,
+     .doc = "items have a vector of their own"},
+    {.name = "history",
+     .type = PEN_PARAM_BOOL,
+     .standard = "1",
+     .low = 0,
+     .high = 1,
+     .doc = "a user is also the mean of what came before"},
+    {.name = "max_length",
+     .type = PEN_PARAM_INT,
+     .standard = "50",
+     .low = 1,
+     .high = 100000,
+     .log_scale = 1,
+     .doc = "events of a history that are averaged, its latest, at most"},
+    {.name = "user_features",
+     .type = PEN_PARAM_TEXT,
+     .standard = "all",
+     .doc = "columns of the user table: all (but texts), none, or names by commas"},
+    {.name = "item_features", .type = PEN_PARAM_TEXT, .standard = "all", .doc = "columns of the item table, likewise"},
+    {.name = "cold",
+     .type = PEN_PARAM_BOOL,
+     .standard = "1",
+     .low = 0,
+     .high = 1,
+     .doc = "users and items that only stand in the tables are known by their features"},
+    {.name = "id_dropout",
+     .type = PEN_PARAM_REAL,
+     .standard = "0.1",
+     .low = 0,
+     .high = 0.95,
+     .doc = "share of examples in which a user's id, a user's features, an item's id are left out (each by itself)"},
+    {.name = "normalize", .type = PEN_PARAM_BOOL, .standard = "1", .low = 0, .high = 1, .doc = "vectors have length 1"},
+    {.name = "temperature",
+     .type = PEN_PARAM_REAL,
+     .standard = "0.2",
+     .low = 0.001,
+     .high = 10,
+     .log_scale = 1,
+     .doc = "scores are divided by it in the softmax"},
+    {.name = "logq",
+     .type = PEN_PARAM_BOOL,
+     .standard = "1",
+     .low = 0,
+     .high = 1,
+     .doc = "corrects for popular items being negatives more often"},
+    PEN_NET_DROPOUT("0", "share of hidden numbers left out in training"),
+    PEN_NET_INIT("0.1", "standard deviation of the embeddings' first values"),
+    PEN_NET_PARAMS("100", "10", "512", "events", "0.001", "adam", "0"),
+};
+
+static const pen__net_class net = {
+    .build = build, .examples = examples, .ready = ready, .size = size, .fill = fill, .bounds = bounds};
+
+const pen__model_class pen__two_tower_class = {
+    .name = "two-tower",
+    .family = "embedding",
+    .summary = "what is known of users and of items, each through a network; softmax within the batch",
+    .formula =
+        "u = tower(id, mean of the history, features),  v = tower(id, features),  score(u, i) = <u, v_i>\n"
+        "minimise the mean over events of -log softmax(<u, v_j> / temperature - log Q_j over the batch's items j)",
+    .paper = "Yi et al.: Sampling-bias-corrected neural modeling for large corpus item recommendations (RecSys 2019)",
+    .tasks = 1u << PEN_TASK_RANK,
+    .params = params,
+    .n_params = sizeof params / sizeof *params,
+    .state_size = sizeof(two_tower),
+    .reach = reach,
+    .net = &net,
+    .begin = begin,
+    .epoch = epoch,
+    .bind = bind,
+    .unbind = unbind,
+    .scratch = pen__net_scratch,
+    .factors = factors,
+    .user_vector = pen__net_user_vector,
+};
+
+static void reach(const pen__params *given, bool *users, bool *items)
+{
+    const pen__model_class *class = &pen__two_tower_class;
+    bool cold = pen__params_get(class, given, "cold") != 0;
+    *users = cold && strcmp(pen__params_text(class, given, "user_features"), "none");
+    *items = cold && strcmp(pen__params_text(class, given, "item_features"), "none");
+}
