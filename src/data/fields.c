@@ -29,13 +29,13 @@ static const char *closing_quote(const char *open, const char *end, const char *
     return NULL;
 }
 
+/* The delimiter or line end from `at` on, byte by byte: to look for the line's end first would be quadratic in a line
+ * of many cells. */
 static const char *find_delimiter(const char *at, const char *end, const char *delimiter, size_t n)
 {
-    const char *line = memchr(at, '\n', (size_t)(end - at));
-    const char *stop = line ? line : end;
-    for (; (at = memchr(at, delimiter[0], (size_t)(stop - at))); at++)
-        if ((size_t)(stop - at) >= n && !memcmp(at, delimiter, n)) return at;
-    return stop;
+    for (; at < end && *at != '\n'; at++)
+        if (*at == delimiter[0] && (size_t)(end - at) >= n && !memcmp(at, delimiter, n)) break;
+    return at;
 }
 
 const char *pen__field_next(const char *at, const char *end, const char *delimiter, size_t n, pen__field *field)
