@@ -295,6 +295,122 @@ static void users_and_items_without_events(void **state)
     unlink(path);
 }
 
+/* What the user's table says moves the answer of youtube-dnn where there is no history, and so does what the items were
+ * that were watched; without tables, or without their columns, the model is what it was. */
+static void tables_of_youtube(void **state)
+{
+    (void)state;
+    pen_context *ctx = context(2);
+    pen_dataset *d = read_data(ctx, true), *bare = read_data(ctx, false);
+    const char *searched[] = {"epochs=30",          "patience=0",
+                              "factors=8",          "hidden=16",
+                              "batch_size=256",     "learning_rate=0.01",
+                              "negatives=10",       "user_features=searched",
+                              "item_features=none", NULL};
+    pen_error error = {0};
+    pen_model *m = must_train(d, "youtube-dnn", searched);
+    assert_non_null(pen__model_tensor(m, "user.word"));
+    assert_null(pen__model_tensor(m, "item.word"));
+    for (int32_t u = 0; u < m->n_users; u++) {
+        pen__user user = {.number = u}; /* as if the history had been left out */
+        int taste = number_of(&m->catalogue->users, u) % 2;
+        double sum[2] = {0, 0};
+        for (int32_t i = 0; i < m->n_items; i++) {
+            float score;
+            assert_int_equal(pen__score_one(m, &user, i, &score, &error), PEN_OK);
+            sum[number_of(&m->catalogue->items, i) % 2] += (double)score;
+        }
+        assert_true(sum[taste] > sum[1 - taste]);
+    }
+    pen_model_destroy(m);
+    const char *genres[] = {"epochs=30",          "patience=0",   "factors=8",          "hidden=16", "batch_size=256",
+                            "learning_rate=0.01", "negatives=10", "user_features=none", "age=yes",   NULL};
+    m = must_train(d, "youtube-dnn", genres);
+    pen__features item = features_of(m, PEN_SIDE_ITEM);
+    assert_int_equal(item.n_words, 4); /* kinds and tags */
+    assert_int_equal(item.n_numbers, 0);
+    pen__state_tensor *history = pen__model_tensor(m, "history"); /* what is left are kinds */
+    memset(history->data, 0, pen__state_bytes(history));
+    int right = 0;
+    for (int32_t u = 0; u < m->n_users; u++) {
+        pen__user user = pen__catalogue_user(m->catalogue, u);
+        double sum[2] = {0, 0};
+        for (int32_t i = 0; i < m->n_items; i++) {
+            float score;
+            assert_int_equal(pen__score_one(m, &user, i, &score, &error), PEN_OK);
+            sum[number_of(&m->catalogue->items, i) % 2] += (double)score;
+        }
+        int taste = number_of(&m->catalogue->users, u) % 2;
+        right += sum[taste] > sum[1 - taste];
+    }
+    assert_true(right > m->n_users * 9 / 10);
+    pen_model_destroy(m);
+    const char *plain[] = {"epochs=2", "factors=8", NULL};
+    const char *none[] = {"epochs=2", "factors=8", "user_features=none", "item_features=none", NULL};
+    pen_model *a = must_train(bare, "youtube-dnn", plain), *b = must_train(d, "youtube-dnn", none);
+    assert_int_equal(a->n_tensors, b->n_tensors);
+    assert_int_equal(a->n_items, N_ITEMS);
+    assert_null(pen__model_tensor(a, "item.features.counts"));
+    for (int32_t i = 0; i < a->n_tensors; i++) {
+        assert_string_equal(a->tensor[i].name, b->tensor[i].name);
+        assert_memory_equal(a->tensor[i].data, b->tensor[i].data, pen__state_bytes(&a->tensor[i]));
+    }
+    pen_model_destroy(a), pen_model_destroy(b);
+    pen_dataset_destroy(d), pen_dataset_destroy(bare);
+    pen_context_destroy(ctx);
+}
+
+/* The age of an example needs times, and learns what is new. */
+static void ages_of_examples(void **state)
+{
+    (void)state;
+    char path[80];
+    snprintf(path, sizeof path, "%s.old", log_path);
+    for (int times = 0; times < 2; times++) {
+        FILE *f = fopen(path, "w");
+        assert_non_null(f);
+        fprintf(f, times ? "user\titem\ttime\n" : "user\titem\n");
+        for (int u = 0; u < N_USERS; u++)
+            for (int k = 0; k < 12; k++) { /* the first half of the time has other items than the second */
+                int late = k >= 6, i = (int)(pen__rand64(9, 2, (uint64_t)(u * 12 + k)) % 20) + late * 20;
+                fprintf(f, times ? "u%d\ti%d\t%d\n" : "u%d\ti%d\n", u, i, 1000 + 1000 * k + u);
+            }
+        fclose(f);
+        pen_context *ctx = context(1);
+        pen_read_options o = PEN_READ_OPTIONS_INIT;
+        pen_dataset *d;
+        pen_error error = {0};
+        const char *paths[] = {path},
+                   *params[] = {"age=yes",        "epochs=40",    "patience=0",         "factors=8", "hidden=16",
+                                "batch_size=128", "negatives=20", "learning_rate=0.01", NULL};
+        if (pen_dataset_read(ctx, paths, 1, &o, &d, &error) != PEN_OK) fail_msg("%s", error.message);
+        if (!times) {
+            assert_null(train(d, "youtube-dnn", params, &error));
+            assert_int_equal(error.code, PEN_E_INPUT);
+            assert_non_null(strstr(error.message, "the age of an example needs times"));
+        } else {
+            double sum[2][2] = {{0}};
+            for (int aged = 0; aged < 2; aged++) {
+                pen_model *m = must_train(d, "youtube-dnn", params + !aged);
+                for (int32_t u = 0; u < m->n_users; u++) {
+                    pen__user user = pen__catalogue_user(m->catalogue, u);
+                    for (int32_t i = 0; i < m->n_items; i++) {
+                        float score;
+                        assert_int_equal(pen__score_one(m, &user, i, &score, &error), PEN_OK);
+                        sum[aged][number_of(&m->catalogue->items, i) >= 20] += (double)score / m->n_users;
+                    }
+                }
+                pen_model_destroy(m);
+            }
+            assert_true(sum[1][1] > sum[1][0]);                             /* now it is the new ones' time */
+            assert_true(sum[1][1] - sum[1][0] > sum[0][1] - sum[0][0] + 1); /* more so than without the age */
+        }
+        pen_dataset_destroy(d);
+        pen_context_destroy(ctx);
+    }
+    unlink(path);
+}
+
 /* What a filter dropped does not come back by its table's row; what is only tested does. */
 static void filters_hold(void **state)
 {
@@ -342,6 +458,8 @@ int main(void)
         cmocka_unit_test(columns_become_features),
         cmocka_unit_test(unknown_columns_are_refused),
         cmocka_unit_test(users_and_items_without_events),
+        cmocka_unit_test(tables_of_youtube),
+        cmocka_unit_test(ages_of_examples),
         cmocka_unit_test(filters_hold),
     };
     write_data();

@@ -1,23 +1,63 @@
-/* youtube-dnn: candidate generation. What a user watched, as the mean of the items' vectors, passes a tower; softmax
- * over sampled items.
+/* youtube-dnn: candidate generation. What a user watched, as the mean of the items' vectors, passes a tower, beside
+ * what the watched items are (genres), what the user table says (demographics, words of searches) and how old the
+ * example is; softmax over sampled items.
  *
- * There are no users' parameters: every user, known or new, is answered by the history, and by inner products. An
- * example is a user with up to `positives` of their events as targets: the bag and the tower are computed once for all
- * of them. Negatives are drawn once a batch and shared. Cost: O(events / positives history d + events negatives d) an
- * epoch.
+ * No user has a vector of their own: every user, known or new, is answered by the history, and by inner products. An
+ * example is a user with up to `positives` of their events as targets: the bags and the tower are computed once for all
+ * of them (with `age` the tower once a target). Negatives are drawn once a batch and shared. Cost: O(events / positives
+ * history d + events negatives d) an epoch.
  *
  * Covington, Adams, Sargin: "Deep neural networks for YouTube recommendations" (RecSys 2016). */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "train/net.h"
+#include "train/net_features.h"
+
+enum { USER = PEN_SIDE_USER, ITEM = PEN_SIDE_ITEM };
+
+/* Training's times, in milliseconds. */
+typedef struct ages {
+    int64_t first, last, mean;
+} ages;
 
 typedef struct youtube_dnn {
     pen__net net;
     int32_t bag, watched, targets, target, shared, negative; /* extents and their index inputs */
+    int32_t age;                                             /* real input of the targets, or -1 */
+    double leave_out;                                        /* feature_dropout */
+    pen__feature_inputs in[2];
+    pen__features features[2]; /* of the user; of the items that were watched */
+    /* while training: */
     int64_t *user; /* (n_users + 1): the first example of each user; made by the first epoch */
+    ages times;
 } youtube_dnn;
+
+static pen__feature_choice choice_of(const pen_model *model, int side)
+{
+    return (pen__feature_choice){side, pen__param_text(model, side == USER ? "user_features" : "item_features"),
+                                 side == ITEM};
+}
+
+/* What the tower begins with: nodes of the root (the age: of the targets) into x; how many. */
+static int32_t inputs(const pen_model *model, youtube_dnn *net, int32_t history, int32_t *x)
+{
+    pen__plan *plan = net->net.plan;
+    pen__init init = {PEN_INIT_NORMAL, pen__param(model, "init")};
+    int32_t n = 0;
+    net->age = -1, net->leave_out = pen__param(model, "feature_dropout");
+    x[n++] = pen__bag(plan, history, net->watched, PEN_POOL_MEAN, -1);
+    for (int side = USER; side <= ITEM; side++) {
+        pen__features counts;
+        pen__feature_choice choice = choice_of(model, side);
+        if (!pen__features_count(model, plan, &choice, &counts)) return 0;
+        n += pen__features_inputs(plan, side, &counts, pen__param_int(model, "factors"), init, &net->in[side], x + n);
+    }
+    if (!pen__param_int(model, "age")) return n;
+    int32_t age = x[n++] = pen__input_real(plan, net->targets, 1, "age");
+    net->age = age < 0 ? -1 : plan->node[age].input;
+    return n;
+}
 
 static void build(const pen_model *model, pen__net *base)
 {
@@ -35,14 +75,15 @@ static void build(const pen_model *model, pen__net *base)
     base->item_table = pen__plan_table(plan, "item", model->n_items, d, init);
     int32_t history =
         pen__param_int(model, "share") ? base->item_table : pen__plan_table(plan, "history", model->n_items, d, init);
-    int32_t x = pen__bag(plan, history, net->watched, PEN_POOL_MEAN, -1);
-    for (int32_t l = 0; l < layers; l++) {
+    int32_t x[6], n = inputs(model, net, history, x), widest = n;
+    if (!n) return;
+    for (int32_t l = 0; l < layers; l++, n = 1) {
         int32_t width = pen__param_int(model, "hidden") >> l > 0 ? pen__param_int(model, "hidden") >> l : 1;
         snprintf(name, sizeof name, "tower%d", l);
-        x = pen__dropped(plan, pen__linear(plan, name, &x, 1, width, PEN_ACT_RELU), pen__param(model, "dropout"));
+        x[0] = pen__dropped(plan, pen__linear(plan, name, x, n, width, PEN_ACT_RELU), pen__param(model, "dropout"));
     }
-    base->user = layers ? pen__linear(plan, "tower", &x, 1, d, PEN_ACT_NONE) : x;
-    int32_t h = pen__spread(plan, base->user, net->targets);
+    base->user = layers || widest > 1 ? pen__linear(plan, "tower", x, n, d, PEN_ACT_NONE) : x[0];
+    int32_t h = net->age >= 0 ? base->user : pen__spread(plan, base->user, net->targets);
     pen__sampled how = {.kind = PEN_CONTRAST_SOFTMAX,
                         .target = net->target,
                         .negatives = net->negative,
@@ -50,6 +91,35 @@ static void build(const pen_model *model, pen__net *base)
                         .negative_shift = -1};
     pen__loss_sampled(plan, h, pen__gather(plan, base->item_table, net->target),
                       pen__gather(plan, base->item_table, net->negative), &how);
+}
+
+/* ---- the age of an example --------------------------------------------------------------------------------------- */
+
+static pen_status find_ages(const pen__train *train, ages *out, pen_error *error)
+{
+    double sum = 0;
+    int64_t n = 0;
+    PEN_CHECK(train->by_user.time, PEN_E_INPUT,
+              "youtube-dnn: the age of an example needs times, and the log has none (age=no, or --time-column)");
+    *out = (ages){.first = INT64_MAX, .last = INT64_MIN};
+    for (int64_t e = 0; e < train->n_events; e++) {
+        int64_t time = train->by_user.time[e];
+        if (time == PEN_TIME_MISSING) continue;
+        if (time < out->first) out->first = time;
+        if (time > out->last) out->last = time;
+        sum += (double)time, n++;
+    }
+    PEN_CHECK(n > 0, PEN_E_INPUT, "youtube-dnn: the age of an example needs times, and all are missing (age=no)");
+    out->mean = (int64_t)(sum / (double)n);
+    return PEN_OK;
+}
+
+/* From 0, the end of training, to 1, its beginning. */
+static float age_of(const ages *a, int64_t time)
+{
+    double span = (double)a->last - (double)a->first;
+    if (time == PEN_TIME_MISSING) time = a->mean;
+    return span > 0 ? (float)(((double)a->last - (double)time) / span) : 0;
 }
 
 /* ---- examples: chunks of a user's events ------------------------------------------------------------------------- */
@@ -82,6 +152,7 @@ static pen_status ready(pen_model *model, const pen__train *train, pen_error *er
 {
     youtube_dnn *net = model->state;
     if (net->user) return PEN_OK;
+    if (net->age >= 0) PEN_TRY(find_ages(train, &net->times, error));
     PEN_TRY(PEN_NEW(model->ctx, net->user, train->n_users + 1));
     net->user[0] = 0;
     for (int32_t u = 0; u < train->n_users; u++) net->user[u + 1] = net->user[u] + chunks(model, train, u);
@@ -90,19 +161,67 @@ static pen_status ready(pen_model *model, const pen__train *train, pen_error *er
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
+/* Where the part of a user's `events` that is averaged begins: n of them in a row, drawn anew in each epoch. */
+static int64_t window(const pen__example *example, int64_t events, int64_t n)
+{
+    pen__rng rng = example->rng;
+    return events > n ? (int64_t)pen__rng_below(&rng, (uint64_t)(events - n + 1)) : 0;
+}
+
+/* Whether the user's features are left out in training, so that who lacks them is answered well. */
+static bool left_out(const pen__example *example)
+{
+    const youtube_dnn *net = example->model->state;
+    pen__rng rng = example->rng;
+    (void)pen__rng_next(&rng); /* the window's */
+    return pen__rng_uniform(&rng) < net->leave_out;
+}
+
+/* Words of n watched items. */
+static int64_t words_of(const youtube_dnn *net, const int32_t *item, int64_t n)
+{
+    int64_t words = 0;
+    for (int64_t k = 0; k < n; k++) words += pen__features_words(&net->features[ITEM], item[k]);
+    return words;
+}
+
 static void size(pen__example *example)
 {
     const youtube_dnn *net = example->model->state;
-    int64_t most = pen__param_int(example->model, "max_length");
+    int64_t most = pen__param_int(example->model, "max_length"), n;
+    int32_t user;
+    const int32_t *item;
     example->rows[net->shared] = example->user ? 0 : pen__param_int(example->model, "negatives");
     if (example->user) {
-        example->rows[net->bag] = least(example->user->n, most);
-    } else if (example->number >= 0) {
-        int32_t user = (int32_t)pen__segment_of(net->user, example->train->n_users, example->number);
-        int64_t n = events_of(example->train, user), all = net->user[user + 1] - net->user[user],
+        user = example->user->number, n = least(example->user->n, most);
+        item = example->user->item + example->user->n - n;
+        example->rows[net->targets] = net->age >= 0;
+    } else {
+        if (example->number < 0) return;
+        const pen__train *train = example->train;
+        user = (int32_t)pen__segment_of(net->user, train->n_users, example->number);
+        int64_t events = events_of(train, user), all = net->user[user + 1] - net->user[user],
                 chunk = example->number - net->user[user];
-        example->rows[net->bag] = least(n, most);
-        example->rows[net->targets] = (n - chunk + all - 1) / all; /* events chunk, chunk + all, ... */
+        n = least(events, most);
+        item = train->by_user.column + train->by_user.begin[user] + window(example, events, n);
+        example->rows[net->targets] = (events - chunk + all - 1) / all; /* events chunk, chunk + all, ... */
+        if (left_out(example)) user = -1; /* from here on it stands for its features alone */
+    }
+    example->rows[net->bag] = n;
+    if (net->in[USER].word >= 0) example->rows[net->in[USER].extent] = pen__features_words(&net->features[USER], user);
+    if (net->in[ITEM].word >= 0) example->rows[net->in[ITEM].extent] = words_of(net, item, n);
+}
+
+/* What was watched, and who did: n items. */
+static void fill_root(pen__example *example, int32_t user, const int32_t *item, int64_t n)
+{
+    const youtube_dnn *net = example->model->state;
+    if (n) memcpy(example->index[net->watched], item, (size_t)n * sizeof *item); /* an empty history may be NULL */
+    pen__features_fill(&net->features[USER], &net->in[USER], user, example);
+    if (net->in[ITEM].word < 0) return;
+    for (int64_t k = 0, at = 0; k < n; k++) {
+        pen__features_fill_words(&net->features[ITEM], &net->in[ITEM], item[k], 1 / (float)n, at, example);
+        at += pen__features_words(&net->features[ITEM], item[k]);
     }
 }
 
@@ -111,9 +230,9 @@ static void fill(pen__example *example)
     const youtube_dnn *net = example->model->state;
     int64_t n = example->rows[net->bag];
     if (example->user) {
-        if (n) /* an empty history may be NULL */
-            memcpy(example->index[net->watched], example->user->item + example->user->n - n,
-                   (size_t)n * sizeof(int32_t));
+        const pen__user *asked = example->user;
+        fill_root(example, asked->number, asked->item + asked->n - n, n);
+        if (net->age >= 0) *example->real[net->age] = 0; /* now */
         return;
     }
     if (example->number < 0) {
@@ -125,20 +244,45 @@ static void fill(pen__example *example)
     const pen__train *train = example->train;
     int32_t user = (int32_t)pen__segment_of(net->user, train->n_users, example->number);
     int64_t all = net->user[user + 1] - net->user[user], chunk = example->number - net->user[user],
-            events = events_of(train, user);
-    const int32_t *item = train->by_user.column + train->by_user.begin[user];
-    int64_t from = events > n ? (int64_t)pen__rng_below(&example->rng, (uint64_t)(events - n + 1)) : 0;
-    memcpy(example->index[net->watched], item + from, (size_t)n * sizeof *item);
+            events = events_of(train, user), first = train->by_user.begin[user];
+    const int32_t *item = train->by_user.column + first;
+    fill_root(example, left_out(example) ? -1 : user, item + window(example, events, n), n);
     /* which events meet in an example is dealt anew in each epoch: turned by a step of its own */
     uint64_t turn =
         pen__rand64(example->model->seed, PEN_STREAM_MODEL + 7, (uint64_t)example->epoch << 32 | (uint64_t)user);
-    for (int64_t k = 0; k < example->rows[net->targets]; k++)
-        example->index[net->target][k] = item[(chunk + k * all + (int64_t)(turn % (uint64_t)events)) % events];
+    for (int64_t k = 0; k < example->rows[net->targets]; k++) {
+        int64_t e = (chunk + k * all + (int64_t)(turn % (uint64_t)events)) % events;
+        example->index[net->target][k] = item[e];
+        if (net->age >= 0) example->real[net->age][k] = age_of(&net->times, train->by_user.time[first + e]);
+    }
 }
 
 static void bounds(const pen_model *model, int64_t *bound)
 {
-    bound[((const youtube_dnn *)model->state)->bag] = pen__param_int(model, "max_length");
+    const youtube_dnn *net = model->state;
+    int64_t most = pen__param_int(model, "max_length");
+    bound[net->bag] = most;
+    bound[net->targets] = net->age >= 0;
+    if (net->in[USER].word >= 0) bound[net->in[USER].extent] = pen__features_most(&net->features[USER], 1);
+    if (net->in[ITEM].word >= 0) bound[net->in[ITEM].extent] = most * pen__features_most(&net->features[ITEM], 1);
+}
+
+/* ---- slots ------------------------------------------------------------------------------------------------------- */
+
+static pen_status begin(pen_model *model, const pen__train *train, pen_error *error)
+{
+    const pen__feature_choice user = choice_of(model, USER), item = choice_of(model, ITEM);
+    PEN_TRY(pen__features_add(model, train, &user, PEN_ROLE_PARAM, error));
+    PEN_TRY(pen__features_add(model, train, &item, PEN_ROLE_PARAM, error));
+    return pen__net_begin(model, train, error);
+}
+
+static pen_status bind(pen_model *model, pen_error *error)
+{
+    youtube_dnn *net = model->state;
+    PEN_TRY(pen__features_bind(model, USER, model->n_users, true, &net->features[USER], error));
+    PEN_TRY(pen__features_bind(model, ITEM, model->n_items, true, &net->features[ITEM], error));
+    return pen__net_bind(model, error);
 }
 
 static void unbind(pen_model *model)
@@ -169,6 +313,27 @@ static const pen_param params[] = {
      .low = 0,
      .high = 1,
      .doc = "history and targets share one table"},
+    {.name = "user_features",
+     .type = PEN_PARAM_TEXT,
+     .standard = "all",
+     .doc =
+         "columns of the user table beside the history: all (but texts), none, or names by commas (searches: a text)"},
+    {.name = "item_features",
+     .type = PEN_PARAM_TEXT,
+     .standard = "all",
+     .doc = "columns of the item table whose words in the watched items are averaged (genres), likewise"},
+    {.name = "feature_dropout",
+     .type = PEN_PARAM_REAL,
+     .standard = "0.1",
+     .low = 0,
+     .high = 0.95,
+     .doc = "share of examples in which a user's features are left out, so that who lacks them is answered well"},
+    {.name = "age",
+     .type = PEN_PARAM_BOOL,
+     .standard = "0",
+     .low = 0,
+     .high = 1,
+     .doc = "how long before the end of training an event was goes into the tower; an answer is of now"},
     {.name = "max_length",
      .type = PEN_PARAM_INT,
      .standard = "500",
@@ -202,7 +367,7 @@ const pen__model_class pen__youtube_dnn_class = {
     .name = "youtube-dnn",
     .family = "embedding",
     .summary = "the mean of what was watched through a tower; sampled softmax",
-    .formula = "u = tower(mean of e'_j over the history),  score(u, i) = <u, e_i>\n"
+    .formula = "u = tower(mean of e'_j over the history, features, age),  score(u, i) = <u, e_i>\n"
                "minimise the mean over events of -log softmax(target) against drawn items",
     .paper = "Covington, Adams, Sargin: Deep neural networks for YouTube recommendations (RecSys 2016)",
     .tasks = 1u << PEN_TASK_RANK,
@@ -210,7 +375,11 @@ const pen__model_class pen__youtube_dnn_class = {
     .n_params = sizeof params / sizeof *params,
     .state_size = sizeof(youtube_dnn),
     .net = &net,
-    PEN_NET_SLOTS,
-    PEN_NET_VECTORS,
+    .begin = begin,
+    .epoch = pen__net_epoch,
+    .bind = bind,
     .unbind = unbind,
+    .scratch = pen__net_scratch,
+    .factors = pen__net_factors,
+    .user_vector = pen__net_user_vector,
 };
