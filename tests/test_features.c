@@ -437,6 +437,7 @@ static void filters_hold(void **state)
     assert_int_equal(pen__train_widen(&t, &log, false, true, &error), PEN_OK);
     assert_int_equal(t.n_items, before + 1 + NEW_ITEMS);
     assert_int_equal(t.n_users, N_USERS);
+    assert_int_equal(pen__train_taught_items(&t), before);
     assert_true(t.hash != hash);
     assert_true(t.item_number[log.item[0]] >= before);
     for (int32_t i = before; i < t.n_items; i++) {

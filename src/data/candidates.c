@@ -25,7 +25,8 @@ typedef struct sampling {
 
 enum { CASES_A_SHARD = 64 };
 
-/* Marks what must not be drawn with `mark`; returns how many items that are. */
+/* Marks what must not be drawn with `mark`; returns how many items that are, of those that could be drawn: the items
+ * that have events, whatever a model knows beside. */
 static int64_t mark_excluded(const sampling *s, int64_t k, uint8_t *taken, uint8_t mark)
 {
     int64_t n = 0;
@@ -34,7 +35,7 @@ static int64_t mark_excluded(const sampling *s, int64_t k, uint8_t *taken, uint8
         for (int64_t at = rows[r]->begin[k]; at < rows[r]->begin[k + 1]; at++) {
             int32_t item = rows[r]->column[at];
             if (item < 0) continue;
-            n += taken[item] != mark;
+            n += taken[item] != mark && item < pen__train_taught_items(s->train);
             taken[item] = mark;
         }
     if (!s->all) return n;
@@ -42,7 +43,7 @@ static int64_t mark_excluded(const sampling *s, int64_t k, uint8_t *taken, uint8
     for (int64_t at = s->all->begin[u]; at < s->all->begin[u + 1]; at++) {
         int32_t item = s->train->item_number[s->log->item[s->all->index[at]]];
         if (item < 0) continue;
-        n += taken[item] != mark;
+        n += taken[item] != mark && item < pen__train_taught_items(s->train);
         taken[item] = mark;
     }
     return n;
@@ -54,7 +55,7 @@ static pen_status count_shard(void *arg, int64_t shard, int worker, pen_error *e
     const sampling *s = arg;
     int64_t end = (shard + 1) * CASES_A_SHARD < s->cases->n ? (shard + 1) * CASES_A_SHARD : s->cases->n;
     for (int64_t k = shard * CASES_A_SHARD; k < end; k++) {
-        int64_t left = s->train->n_items - mark_excluded(s, k, s->taken[worker], 1);
+        int64_t left = pen__train_taught_items(s->train) - mark_excluded(s, k, s->taken[worker], 1);
         s->drawn[k] = left < s->n ? left : s->n;
         mark_excluded(s, k, s->taken[worker], 0);
     }
@@ -72,7 +73,7 @@ static int64_t draw_by_rejection(const sampling *s, pen__rng *rng, uint8_t *take
     int64_t got = 0;
     for (int64_t tries = 0; got < n && tries < 16 * n + 256; tries++) {
         int32_t item = s->kind == PEN_CANDIDATES_UNIFORM
-                           ? (int32_t)pen__rng_below(rng, (uint64_t)s->train->n_items)
+                           ? (int32_t)pen__rng_below(rng, (uint64_t)pen__train_taught_items(s->train))
                            : s->train->by_user.column[pen__rng_below(rng, (uint64_t)s->train->n_events)];
         if (taken[item]) continue;
         taken[item] = 1;
@@ -87,8 +88,8 @@ static pen_status draw_by_keys(const sampling *s, pen__rng *rng, uint8_t *taken,
 {
     pen__keyed *keyed = NULL;
     int64_t free_items = 0;
-    PEN_TRY(PEN_NEW(s->log->ctx, keyed, s->train->n_items));
-    for (int32_t item = 0; item < s->train->n_items; item++) {
+    PEN_TRY(PEN_NEW(s->log->ctx, keyed, pen__train_taught_items(s->train)));
+    for (int32_t item = 0; item < pen__train_taught_items(s->train); item++) {
         double uniform = ((double)(pen__rng_next(rng) >> 11) + 0.5) * 0x1p-53;
         if (taken[item]) continue;
         double rate = s->kind == PEN_CANDIDATES_UNIFORM ? 1 : (double)popularity(s, item),
@@ -111,7 +112,7 @@ static pen_status sample_case(const sampling *s, int64_t k, uint8_t *taken, pen_
         if (target->column[at] >= 0) *out++ = target->column[at];
     mark_excluded(s, k, taken, 1);
     int64_t got = 0;
-    if (s->drawn[k] <= s->train->n_items / 4) got = draw_by_rejection(s, &rng, taken, out, s->drawn[k]);
+    if (s->drawn[k] <= pen__train_taught_items(s->train) / 4) got = draw_by_rejection(s, &rng, taken, out, s->drawn[k]);
     pen_status status = got < s->drawn[k] ? draw_by_keys(s, &rng, taken, out + got, s->drawn[k] - got, error) : PEN_OK;
     for (int64_t i = 0; i < got; i++) taken[out[i]] = 0;
     mark_excluded(s, k, taken, 0);

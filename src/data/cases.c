@@ -79,7 +79,8 @@ static void walk_targets(stroll *w)
         }
         int32_t item = c->train->item_number[c->item[at]];
         w->counts.unknown += item < 0;
-        if (item < 0 && c->protocol->drop_unknown_items) continue;
+        bool taught = item >= 0 && item < pen__train_taught_items(c->train);
+        if (!taught && c->protocol->drop_unknown_items) continue;
         if (rank && w->asked[c->item[at]] == w->user + 1) continue; /* asked for once */
         w->asked[c->item[at]] = w->user + 1;
         if (w->case_number >= 0) {

@@ -119,10 +119,11 @@ typedef struct pen__train {
     pen_context *ctx;
     const pen_dataset *data; /* borrowed */
     int32_t n_users, n_items;
-    int64_t n_events;                   /* entries of by_user */
-    int32_t *data_user, *data_item;     /* the data set's number of each */
-    int32_t *user_number, *item_number; /* data set's number -> training's, or -1 */
-    pen__rows by_user, by_item;         /* by_item.column are users */
+    int32_t n_beside_users, n_beside_items; /* the last so many of them only tables have: pen__train_widen */
+    int64_t n_events;                       /* entries of by_user */
+    int32_t *data_user, *data_item;         /* the data set's number of each */
+    int32_t *user_number, *item_number;     /* data set's number -> training's, or -1 */
+    pen__rows by_user, by_item;             /* by_item.column are users */
     /* by user, in order of time: everything that counts as seen (non-positives too, with the value 0) */
     pen__rows history;
     int32_t task;
@@ -140,6 +141,17 @@ pen_status pen__train_build(const pen__log *log, const pen__parts *parts, unsign
  * their table, for models that know them by it: those without any event, and those whose events are in other parts of
  * `log`; not those that a filter has dropped. Once, before the model is made. */
 pen_status pen__train_widen(pen__train *train, const pen__log *log, bool users, bool items, pen_error *error);
+
+/* Numbers below these have events of training: what a protocol says of items that training lacks (dropped targets,
+ * sampled candidates, groups) means the same for every model. */
+static inline int32_t pen__train_taught_users(const pen__train *train)
+{
+    return train->n_users - train->n_beside_users;
+}
+static inline int32_t pen__train_taught_items(const pen__train *train)
+{
+    return train->n_items - train->n_beside_items;
+}
 void pen__train_free(pen__train *train);
 
 /* ---- whom to test ------------------------------------------------------------------------------------------------ */

@@ -357,7 +357,8 @@ pen_status pen__train_widen(pen__train *t, const pen__log *log, bool users, bool
     if (items)
         PEN_TRY(number_rest(t->ctx, &d->item_table, d->item, d->n_events, log->item, log->n, t->item_number,
                             &t->data_item, &t->n_items, error));
-    if (t->n_users == n_users && t->n_items == n_items) return PEN_OK;
+    t->n_beside_users = t->n_users - n_users, t->n_beside_items = t->n_items - n_items;
+    if (!t->n_beside_users && !t->n_beside_items) return PEN_OK;
     PEN_TRY(add_empty_rows(t->ctx, &t->by_user, t->n_users, error));
     PEN_TRY(add_empty_rows(t->ctx, &t->history, t->n_users, error));
     PEN_TRY(add_empty_rows(t->ctx, &t->by_item, t->n_items, error));

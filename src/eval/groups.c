@@ -134,12 +134,14 @@ static pen_status put_activity(const pen__scores *scores, const pen__cases *case
     return put_case_groups(scores, &g, out, error);
 }
 
-static pen_status put_cold(const pen__scores *scores, const pen__cases *cases, int8_t *of, pen__text *out,
-                           pen_error *error)
+static pen_status put_cold(const pen__scores *scores, const pen__cases *cases, const pen__train *train, int8_t *of,
+                           pen__text *out, pen_error *error)
 {
     grouping g = {.name = {"known", "folded-in", "unknown"}, .n = 3, .of = of, .n_of = cases->n};
     for (int64_t c = 0; c < cases->n; c++)
-        of[c] = (int8_t)(cases->user[c] >= 0 ? 0 : history_length(cases, c) > 0 ? 1 : 2);
+        of[c] = (int8_t)(cases->user[c] >= 0 && (!train || cases->user[c] < pen__train_taught_users(train)) ? 0
+                         : history_length(cases, c) > 0                                                     ? 1
+                                                                                                            : 2);
     return put_case_groups(scores, &g, out, error);
 }
 
@@ -239,7 +241,10 @@ static pen_status put_popularity(const pen__scores *scores, const pen__cases *ca
     for (int64_t t = 0; t < n; t++) {
         int32_t item = cases->target.column[t];
         int64_t count = item < 0 ? 0 : train->by_item.begin[item + 1] - train->by_item.begin[item];
-        of[t] = (int8_t)(item < 0 ? 3 : count >= cut[0] ? 0 : count >= cut[1] ? 1 : 2);
+        of[t] = (int8_t)(item < 0 || item >= pen__train_taught_items(train) ? 3
+                         : count >= cut[0]                                  ? 0
+                         : count >= cut[1]                                  ? 1
+                                                                            : 2);
         if (count < g.from[of[t]]) g.from[of[t]] = count;
         if (count > g.to[of[t]]) g.to[of[t]] = count;
     }
@@ -264,7 +269,7 @@ static pen_status put_one(const pen__scores *scores, const pen__cases *cases, co
     pen__text_printf(out, "\"%s\": [", names[which]);
     if (which == 0) PEN_TRY(put_activity(scores, cases, of, out, error));
     if (which == 1) PEN_TRY(put_popularity(scores, cases, train, of, out, error));
-    if (which == 2) PEN_TRY(put_cold(scores, cases, of, out, error));
+    if (which == 2) PEN_TRY(put_cold(scores, cases, train, of, out, error));
     pen__text_puts(out, "]");
     return PEN_OK;
 }

@@ -67,4 +67,13 @@ hit() { "$PENCHANT" evaluate late.csv --items items.csv --users users.csv -m "$1
 new=$(hit two-tower) old=$(hit youtube-dnn)
 awk -v new="$new" -v old="$old" 'BEGIN { exit !(new > 0.5 && old < 0.1) }' || # a few old items are tested too
     fail "two-tower finds $new of the new items, and youtube-dnn, which cannot know them, $old"
+# Dropped targets, drawn candidates and groups are the same for who knows the new items and who does not.
+both() { "$PENCHANT" compare late.csv --items items.csv --users users.csv -m two-tower,popular -p two-tower.epochs=2 --split time:0.9 \
+    --refit no --metrics hit@3 "$@" --format json -q >both.json; }
+for way in "--unknown-items drop" "--candidates uniform:5"; do
+    both $way || fail "compare $way"
+    [ "$(grep -o '"n": [0-9]*' both.json | sort -u | wc -l)" = 1 ] || fail "not the same cases with $way: $(cat both.json)"
+done
+both --groups popularity,cold || fail "compare --groups"
+[ "$(grep -o '"group": "new", "from": 0, "to": 0, "n": 40' both.json | wc -l)" = 2 ] || fail "the new items' groups differ: $(cat both.json)"
 echo "features: ok"
