@@ -44,6 +44,7 @@ typedef struct call {
     /* models */
     const char *model;
     list params;
+    list pretrain;
     bool resume, no_history, no_checkpoint;
     double checkpoint_seconds;
 

@@ -1,5 +1,6 @@
 /* penchant train: fits a model on a log and writes it. A checkpoint stands beside the file while the work is under
  * way. */
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,13 +27,23 @@ static int finish(const call *c, pen_model *model, const char *checkpoint, pen_s
     return EXIT_DONE;
 }
 
-static int train(const call *c, pen_context *ctx, const params_list *params)
+/* The models of --pretrain, in their order; to be closed in any case. */
+static int open_pretrained(const call *c, pen_context *ctx, pen_model **models)
+{
+    pen_error error = {0};
+    for (size_t i = 0; i < c->pretrain.n; i++)
+        if (pen_model_open(ctx, c->pretrain.at[i], &models[i], &error) != PEN_OK) return fail(&error);
+    return EXIT_DONE;
+}
+
+static int train_from(const call *c, pen_context *ctx, const params_list *params, pen_model **pretrained)
 {
     pen_dataset *log = NULL;
     pen_model *model = NULL;
     pen_error error = {0};
     char checkpoint[4096];
-    int status = load(c, ctx, c->args.at, c->args.n, &log);
+    int status = open_pretrained(c, ctx, pretrained);
+    if (status == EXIT_DONE) status = load(c, ctx, c->args.at, c->args.n, &log);
     if (status != EXIT_DONE) return status;
     pen_train_options o = PEN_TRAIN_OPTIONS_INIT;
     o.model = c->model;
@@ -41,6 +52,8 @@ static int train(const call *c, pen_context *ctx, const params_list *params)
     o.checkpoint_seconds = c->checkpoint_seconds;
     o.resume = c->resume;
     o.no_history = c->no_history;
+    o.pretrained = (const pen_model *const *)pretrained;
+    o.n_pretrained = c->pretrain.n;
     if (!c->no_checkpoint && (size_t)snprintf(checkpoint, sizeof checkpoint, "%s.ckpt", c->output) < sizeof checkpoint)
         o.checkpoint = checkpoint;
     if (c->resume && o.checkpoint && access(o.checkpoint, F_OK)) say(c, "there is no %s: starting anew", o.checkpoint);
@@ -48,6 +61,16 @@ static int train(const call *c, pen_context *ctx, const params_list *params)
     status = finish(c, model, o.checkpoint, result, &error);
     pen_model_destroy(model);
     pen_dataset_destroy(log);
+    return status;
+}
+
+static int train(const call *c, pen_context *ctx, const params_list *params)
+{
+    pen_model **pretrained = calloc(c->pretrain.n + 1, sizeof *pretrained);
+    if (!pretrained) return usage(c, "out of memory");
+    int status = train_from(c, ctx, params, pretrained);
+    for (size_t i = 0; i < c->pretrain.n; i++) pen_model_destroy(pretrained[i]);
+    free(pretrained);
     return status;
 }
 
@@ -74,7 +97,8 @@ const command train_command = {
             "ends with the\n"
             "best so far saved; --resume goes on to the same bits as an unbroken run.\n\n"
             "  penchant train log.pds -m ials -o model.pen\n"
-            "  penchant train ratings.csv -m biased-mf --task rate -p factors=100 -o model.pen",
+            "  penchant train ratings.csv -m biased-mf --task rate -p factors=100 -o model.pen\n"
+            "  penchant train log.pds -m neumf --pretrain gmf.pen --pretrain mlp.pen -p optimizer=sgd -o neumf.pen",
     .groups = FOR_DATA | FOR_SPLIT | FOR_MODEL | FOR_TRAIN | FOR_OUTPUT | FOR_MEASURE,
     .least = 1,
     .most = -1,

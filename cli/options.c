@@ -124,6 +124,8 @@ const option options[] = {
      .kind = OPTION_LIST,
      .groups = FOR_MODEL,
      .offset = AT(params)},
+    LIST("--pretrain", "FILE.pen", pretrain, FOR_TRAIN,
+         "start from a saved model's weights (repeatable): neumf from a gmf and an mlp"),
     FLAG("--resume", resume, FOR_TRAIN, "go on from FILE.pen.ckpt, to the same bits as an unbroken run"),
     REAL("--checkpoint-seconds", "S", checkpoint_seconds, FOR_TRAIN, 0, 1e9,
          "at least so long between two checkpoints (30)"),
@@ -378,4 +380,5 @@ void call_free(call *c)
     free(c->contexts.at);
     free(c->folds.at);
     free(c->params.at);
+    free(c->pretrain.at);
 }

@@ -60,11 +60,15 @@ typedef struct pen_train_options {
     double checkpoint_seconds; /* at least so long between two; default 30; 0: after each epoch */
     int32_t resume;            /* 1: go on from the checkpoint where there is one */
     int32_t no_history;        /* 1: the model does not keep what users have seen */
+    /* Trained models whose weights the new one starts from, n_pretrained of them, borrowed for the call: neumf takes a
+     * gmf and an mlp. Users and items are matched by their ids; what those models lack begins at random. NULL: none. */
+    const pen_model *const *pretrained;
+    size_t n_pretrained;
 } pen_train_options;
 
-#define PEN_TRAIN_OPTIONS_INIT                                   \
-    {                                                            \
-        sizeof(pen_train_options), NULL, NULL, 0, NULL, 30, 0, 0 \
+#define PEN_TRAIN_OPTIONS_INIT                                            \
+    {                                                                     \
+        sizeof(pen_train_options), NULL, NULL, 0, NULL, 30, 0, 0, NULL, 0 \
     }
 
 /* Trains on all of the log: epochs chosen on a validation part, then fitted again on everything (protocol->refit). When

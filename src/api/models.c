@@ -53,9 +53,9 @@ static const char *training_split(const pen_dataset *log, const pen_protocol *pr
     return log->time ? "ratio-time:0.9,0.1,0" : "ratio:0.9,0.1,0";
 }
 
-static pen_status describe(pen_model *model, const pen_dataset *log, const pen_protocol *protocol,
-                           const pen__log *events, const pen__train *train, const pen__fit_report *report,
-                           pen_error *error)
+static pen_status describe(pen_model *model, const pen__entrant *entrant, const pen_dataset *log,
+                           const pen_protocol *protocol, const pen__log *events, const pen__train *train,
+                           const pen__fit_report *report, pen_error *error)
 {
     pen__text about = {.ctx = model->ctx};
     pen__text_printf(&about, "{\"model\": \"%s\", \"params\": ", model->class->name);
@@ -72,6 +72,9 @@ static pen_status describe(pen_model *model, const pen_dataset *log, const pen_p
     if (report->best_metric == report->best_metric)
         pen__text_printf(&about, ", \"validation\": %.6g", report->best_metric);
     if (report->cancelled) pen__text_puts(&about, ", \"interrupted\": true");
+    for (size_t i = 0; i < entrant->n_pretrained; i++)
+        pen__text_printf(&about, "%s\"%s\"%s", i ? ", " : ", \"pretrained\": [", entrant->pretrained[i]->class->name,
+                         i + 1 < entrant->n_pretrained ? "" : "]");
     pen__text_puts(&about, "}");
     if (about.failed) {
         pen__text_free(&about);
@@ -83,22 +86,34 @@ static pen_status describe(pen_model *model, const pen_dataset *log, const pen_p
 }
 
 /* What a model needs once training's data is gone: its catalogue and its description. */
-static pen_status complete(pen_model *model, const pen_dataset *log, const pen_protocol *protocol,
-                           const pen__log *events, const pen__train *train, const pen__fit_report *report,
-                           int with_history, pen_error *error)
+static pen_status complete(pen_model *model, const pen__entrant *entrant, const pen_dataset *log,
+                           const pen_protocol *protocol, const pen__log *events, const pen__train *train,
+                           const pen__fit_report *report, int with_history, pen_error *error)
 {
     PEN_TRY(pen__catalogue_build(train, with_history, &model->catalogue, error));
-    PEN_TRY(describe(model, log, protocol, events, train, report, error));
+    PEN_TRY(describe(model, entrant, log, protocol, events, train, report, error));
     model->train = NULL;
     return PEN_OK;
 }
 
-pen_status pen_model_train(const pen_dataset *log, const pen_protocol *given, const pen_train_options *o,
+/* The caller's options, defaults behind what an older caller's struct has. */
+static pen_status take_options(const pen_train_options *given, pen_train_options *o, pen_error *error)
+{
+    static const pen_train_options defaults = PEN_TRAIN_OPTIONS_INIT;
+    PEN_CHECK(given->struct_size >= sizeof given->struct_size && given->struct_size <= sizeof *o, PEN_E_ARGUMENT,
+              "pen_train_options.struct_size is %zu; this library knows up to %zu", given->struct_size, sizeof *o);
+    *o = defaults;
+    memcpy(o, given, given->struct_size);
+    return PEN_OK;
+}
+
+pen_status pen_model_train(const pen_dataset *log, const pen_protocol *given, const pen_train_options *options,
                            pen_model **model, pen_error *error)
 {
-    PEN_CHECK(log && given && o && model, PEN_E_ARGUMENT, "pen_model_train: an argument is NULL");
+    PEN_CHECK(log && given && options && model, PEN_E_ARGUMENT, "pen_model_train: an argument is NULL");
     pen_context *ctx = log->ctx;
     pen_protocol protocol = *given;
+    pen_train_options o;
     pen__entrant entrant;
     pen__log events = {0};
     pen__parts parts = {0};
@@ -108,15 +123,18 @@ pen_status pen_model_train(const pen_dataset *log, const pen_protocol *given, co
     pen__cancel_clear(ctx);
     if (!protocol.task) protocol.task = PEN_TASK_RANK;
     if (!protocol.split) protocol.split = training_split(log, &protocol);
-    pen__keeping keeping = {o->checkpoint, o->checkpoint_seconds, o->resume};
-    PEN_TRY(pen__entrant_parse(o->model, protocol.task, o->params, o->n_params, 0, &entrant, error));
+    PEN_TRY(take_options(options, &o, error));
+    pen__keeping keeping = {o.checkpoint, o.checkpoint_seconds, o.resume};
+    PEN_TRY(pen__entrant_parse(o.model, protocol.task, o.params, o.n_params, 0, &entrant, error));
+    PEN_TRY(pen__entrant_pretrain(&entrant, o.pretrained, o.n_pretrained, error));
     pen_status status = pen__log_build(log, &protocol, &events, error);
     if (status == PEN_OK) status = pen__split(&events, &protocol, protocol.seed, 0, &parts, error);
     if (status == PEN_OK)
         status = pen__fit_on_parts(ctx, &entrant, &events, &parts, &protocol, protocol.seed, &keeping, model, &train,
                                    &report, error);
     if (*model) {
-        pen_status finished = complete(*model, log, &protocol, &events, &train, &report, !o->no_history, error);
+        pen_status finished =
+            complete(*model, &entrant, log, &protocol, &events, &train, &report, !o.no_history, error);
         if (finished != PEN_OK) {
             pen__model_free(*model);
             *model = NULL;

@@ -75,6 +75,7 @@ struct pen_model {
     double mean;       /* of training's values */
     float least, most; /* range of training's values: rates are clipped to it */
     uint64_t seed;
+    uint64_t pretrained; /* a hash of the weights that it started from (pen__pretrained_key); 0: its own */
     int32_t n_tensors;
     pen__state_tensor *tensor;
     void *state; /* class->state_size bytes, zeroed before bind */
@@ -113,6 +114,11 @@ struct pen__model_class {
     pen_status (*fit)(pen_model *model, const pen__train *train, pen_error *error);
     pen_status (*begin)(pen_model *model, const pen__train *train, pen_error *error);
     pen_status (*epoch)(pen_model *model, const pen__train *train, int32_t epoch, double *loss, pen_error *error);
+
+    /* Takes weights of trained models over, in place of its own first values: called after begin, once; `train` is what
+     * the model is about to learn from. PEN_E_ARGUMENT where they do not fit. NULL: it starts from nothing else. */
+    pen_status (*pretrain)(pen_model *model, const pen__train *train, const pen_model *const *from, size_t n_from,
+                           pen_error *error);
 
     /* Of a model on the neural engine (train/net.h), whose slots are the pen__net_ functions; NULL: not one. */
     const struct pen__net_class *net;

@@ -79,10 +79,14 @@ static void put_before(pen__container_writer *w, const pen_model *before)
     }
 }
 
-/* What must be the same for a fit to go on: model, parameters, seed. */
+/* What must be the same for a fit to go on: model, parameters, seed, what it started from. */
 static void identity(const pen_model *model, pen__text *out)
 {
     pen__text_printf(out, "%s, seed %llu, ", model->class->name, (unsigned long long)model->seed);
+    if (model->pretrained)
+        pen__text_printf(out, "pretrained by %016llx, ", (unsigned long long)model->pretrained);
+    else if (model->class->pretrain)
+        pen__text_puts(out, "not pretrained, ");
     pen__params_json(model->class, &model->params, out);
 }
 
@@ -155,7 +159,7 @@ static pen_status check_identity(const pen__container *c, const pen_model *model
                    *ours = here + differing(here, there ? there : "");
         status = pen__fail(error, PEN_E_ARGUMENT,
                            "'%s' is a checkpoint of another run: it has %.*s, this one %.*s. Call with the same model, "
-                           "parameters and seed, or without --resume",
+                           "parameters, seed and --pretrain, or without --resume",
                            path, (int)strcspn(theirs, ",}{"), theirs, (int)strcspn(ours, ",}{"), ours);
     }
     pen__text_free(&who);

@@ -9,12 +9,17 @@
 typedef struct pen__entrant {
     const pen__model_class *class;
     pen__params params;
+    const pen_model *const *pretrained; /* what it starts from, n_pretrained of them, borrowed */
+    size_t n_pretrained;
 } pen__entrant;
 
 /* Class and parameters from names: assignments are "name=value" or "model.name=value" (other models' are passed over
  * when `shared`, else refused). model NULL: the task's default. An unknown model is answered with the nearest. */
 pen_status pen__entrant_parse(const char *model, int32_t task, const char *const *assignments, size_t n, int shared,
                               pen__entrant *out, pen_error *error);
+
+/* Lets the entrant start from trained models; PEN_E_ARGUMENT where its class starts from nothing else. */
+pen_status pen__entrant_pretrain(pen__entrant *entrant, const pen_model *const *from, size_t n, pen_error *error);
 
 /* A log and where its given test events begin (pen__split): what an experiment reads. */
 typedef struct pen__material {

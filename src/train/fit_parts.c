@@ -1,6 +1,7 @@
 /* Fitting on the parts of a split: validation chooses the number of epochs, and the model is fitted again on training
  * and validation with that number (refit). A model without epochs has nothing to choose: it is fitted once, on both. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/progress.h"
@@ -82,6 +83,22 @@ pen_status pen__entrant_parse(const char *model, int32_t task, const char *const
     return PEN_OK;
 }
 
+pen_status pen__entrant_pretrain(pen__entrant *entrant, const pen_model *const *from, size_t n, pen_error *error)
+{
+    const pen__model_class *const *all;
+    size_t n_classes = pen__model_classes(&all);
+    if (!n) return PEN_OK;
+    for (size_t i = 0; i < n; i++) PEN_CHECK(from && from[i], PEN_E_ARGUMENT, "pretrained model %zu is NULL", i + 1);
+    entrant->pretrained = from, entrant->n_pretrained = n;
+    if (entrant->class->pretrain) return PEN_OK;
+    char names[200] = "";
+    for (size_t c = 0; c < n_classes; c++)
+        if (all[c]->pretrain)
+            snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", *names ? ", " : "", all[c]->name);
+    return pen__fail(error, PEN_E_ARGUMENT, "%s starts from no other model (--pretrain); these do: %s",
+                     entrant->class->name, names);
+}
+
 static int64_t count_part(const pen__parts *parts, int part)
 {
     int64_t n = 0;
@@ -116,6 +133,7 @@ static pen_status peek_refit(pen_context *ctx, const pen__entrant *entrant, uint
     *refitting = 0;
     if (!keeping->checkpoint || !keeping->resume) return PEN_OK;
     PEN_TRY(pen__model_new(ctx, entrant->class, &entrant->params, NULL, seed, &probe, error));
+    probe->pretrained = pen__pretrained_key(entrant->pretrained, entrant->n_pretrained);
     pen_status status = pen__checkpoint_peek(keeping->checkpoint, probe, 0, at, refitting, error);
     pen__model_free(probe);
     *refitting = *refitting && at->phase == 1;
@@ -169,6 +187,7 @@ static pen_status restore_before(pen_context *ctx, const pen__fit_options *o, ui
     int found;
     PEN_TRY_DONE(build_train(o->class, o->params, log, parts, TRAIN, protocol->task, train, error));
     PEN_TRY_DONE(pen__model_new(ctx, o->class, o->params, train, o->seed, model, error));
+    (*model)->pretrained = pen__pretrained_key(o->pretrained, o->n_pretrained);
     PEN_TRY_DONE(pen__checkpoint_peek(o->checkpoint, *model, refit_hash, &at, &found, error));
     PEN_TRY_DONE(o->class->begin(*model, train, error));
     PEN_TRY_DONE(pen__checkpoint_read_before(o->checkpoint, *model, error));
@@ -189,6 +208,8 @@ pen_status pen__fit_on_parts(pen_context *ctx, const pen__entrant *entrant, cons
     pen__fit_options o = {.class = entrant->class,
                           .params = &entrant->params,
                           .seed = seed,
+                          .pretrained = entrant->pretrained,
+                          .n_pretrained = entrant->n_pretrained,
                           .checkpoint = keeping->checkpoint,
                           .checkpoint_seconds = keeping->checkpoint_seconds,
                           .resume = keeping->resume};

@@ -120,6 +120,7 @@ static pen_status begin(run *r, pen_error *error)
     const pen__fit_options *o = r->o;
     double began = pen__now();
     PEN_TRY(o->class->begin(r->model, o->train, error));
+    if (o->n_pretrained) PEN_TRY(o->class->pretrain(r->model, o->train, o->pretrained, o->n_pretrained, error));
     r->fitting += pen__now() - began;
     if (o->checkpoint && o->resume) {
         int found;
@@ -134,6 +135,19 @@ static pen_status begin(run *r, pen_error *error)
     PEN_TRY(pen__model_bind(r->model, error));
     if (o->checkpoint) PEN_TRY(pen__snapshot_take(&r->last, r->model, ALL_ROLES, error));
     return PEN_OK;
+}
+
+uint64_t pen__pretrained_key(const pen_model *const *from, size_t n)
+{
+    uint64_t key = 0;
+    for (size_t m = 0; m < n; m++)
+        for (int32_t i = 0; i < from[m]->n_tensors; i++) {
+            const pen__state_tensor *tensor = &from[m]->tensor[i];
+            if (tensor->role != PEN_ROLE_PARAM) continue;
+            const uint64_t next[2] = {key, pen__hash(tensor->data, pen__state_bytes(tensor))};
+            key = pen__hash(next, sizeof next);
+        }
+    return key;
 }
 
 static pen_status fit_in_epochs(run *r, pen_error *error)
@@ -202,6 +216,7 @@ pen_status pen__fit(pen_context *ctx, const pen__fit_options *o, pen_model **mod
               "nothing to learn from: no training event is left after the filters and the split");
     PEN_TRY(say_memory(ctx, o, error));
     PEN_TRY(pen__model_new(ctx, o->class, o->params, o->train, o->seed, &r.model, error));
+    r.model->pretrained = pen__pretrained_key(o->pretrained, o->n_pretrained);
     pen_status status = o->class->fit ? fit_at_once(&r, error) : fit_in_epochs(&r, error);
     r.model->meter = NULL;
     report_to(&r, report, began, status);

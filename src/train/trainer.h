@@ -20,8 +20,10 @@ typedef struct pen__fit_options {
     /* in a refit: the epochs that the first phase chose, and what validation said of them */
     int32_t chosen;
     double chosen_metric;
-    const pen_model *before; /* in a refit: what the first phase ended with, kept in checkpoints; or NULL */
-    const char *checkpoint;  /* path or NULL */
+    const pen_model *before;            /* in a refit: what the first phase ended with, kept in checkpoints; or NULL */
+    const pen_model *const *pretrained; /* what the model starts from, n_pretrained of them */
+    size_t n_pretrained;
+    const char *checkpoint; /* path or NULL */
     double checkpoint_seconds;
     int32_t resume;
 } pen__fit_options;
@@ -35,6 +37,9 @@ typedef struct pen__fit_report {
     double fit_seconds; /* of the last phase's fitting alone: without validation, checkpoints and reports */
     int32_t cancelled;  /* 1: *model is the best so far */
 } pen__fit_report;
+
+/* Tells runs apart by what they start from: 0 where that is nothing. O(bytes of the weights). */
+uint64_t pen__pretrained_key(const pen_model *const *from, size_t n);
 
 /* Fits; on success (and on PEN_E_CANCELLED after at least one epoch) *model is bound and ready, else NULL. */
 pen_status pen__fit(pen_context *ctx, const pen__fit_options *options, pen_model **model, pen__fit_report *report,
