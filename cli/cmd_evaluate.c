@@ -6,6 +6,7 @@
 #include "log_notes.h"
 #include "param_list.h"
 #include "plot.h"
+#include "pretrained.h"
 
 /* What the datasets of one call are, to be freed together. */
 typedef struct bench {
@@ -98,16 +99,19 @@ static int measure(const call *c, pen_context *ctx, const params_list *params, c
     bench b = {0};
     pen_report *report = NULL;
     pen_error error = {0};
-    int status = open_bench(&b, c, ctx);
+    pretrained from;
+    int status = pretrained_open(c, ctx, &from);
+    if (status == EXIT_DONE) status = open_bench(&b, c, ctx);
     if (status == EXIT_DONE) {
-        if (pen_evaluate(ctx, b.material, b.n, &c->protocol, names, n_names, params->at, params->n, &report, &error) ==
-            PEN_OK)
+        if (pen_evaluate_pretrained(ctx, b.material, b.n, &c->protocol, names, n_names, params->at, params->n,
+                                    (const pen_model *const *)from.at, from.n, &report, &error) == PEN_OK)
             status = render_report(c, pen_report_json(report));
         else
             status = fail(&error);
     }
     if (status == EXIT_DONE && c->plot) status = plot_report(c, pen_report_json(report), c->plot);
     pen_report_destroy(report);
+    pretrained_close(&from);
     close_bench(&b);
     return status;
 }

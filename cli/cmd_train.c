@@ -1,11 +1,11 @@
 /* penchant train: fits a model on a log and writes it. A checkpoint stands beside the file while the work is under
  * way. */
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli.h"
 #include "param_list.h"
+#include "pretrained.h"
 
 static int finish(const call *c, pen_model *model, const char *checkpoint, pen_status status, const pen_error *error)
 {
@@ -27,23 +27,13 @@ static int finish(const call *c, pen_model *model, const char *checkpoint, pen_s
     return EXIT_DONE;
 }
 
-/* The models of --pretrain, in their order; to be closed in any case. */
-static int open_pretrained(const call *c, pen_context *ctx, pen_model **models)
-{
-    pen_error error = {0};
-    for (size_t i = 0; i < c->pretrain.n; i++)
-        if (pen_model_open(ctx, c->pretrain.at[i], &models[i], &error) != PEN_OK) return fail(&error);
-    return EXIT_DONE;
-}
-
-static int train_from(const call *c, pen_context *ctx, const params_list *params, pen_model **pretrained)
+static int train(const call *c, pen_context *ctx, const params_list *params, const pretrained *from)
 {
     pen_dataset *log = NULL;
     pen_model *model = NULL;
     pen_error error = {0};
     char checkpoint[4096];
-    int status = open_pretrained(c, ctx, pretrained);
-    if (status == EXIT_DONE) status = load(c, ctx, c->args.at, c->args.n, &log);
+    int status = load(c, ctx, c->args.at, c->args.n, &log);
     if (status != EXIT_DONE) return status;
     pen_train_options o = PEN_TRAIN_OPTIONS_INIT;
     o.model = c->model;
@@ -52,8 +42,8 @@ static int train_from(const call *c, pen_context *ctx, const params_list *params
     o.checkpoint_seconds = c->checkpoint_seconds;
     o.resume = c->resume;
     o.no_history = c->no_history;
-    o.pretrained = (const pen_model *const *)pretrained;
-    o.n_pretrained = c->pretrain.n;
+    o.pretrained = (const pen_model *const *)from->at;
+    o.n_pretrained = from->n;
     if (!c->no_checkpoint && (size_t)snprintf(checkpoint, sizeof checkpoint, "%s.ckpt", c->output) < sizeof checkpoint)
         o.checkpoint = checkpoint;
     if (c->resume && o.checkpoint && access(o.checkpoint, F_OK)) say(c, "there is no %s: starting anew", o.checkpoint);
@@ -61,16 +51,6 @@ static int train_from(const call *c, pen_context *ctx, const params_list *params
     status = finish(c, model, o.checkpoint, result, &error);
     pen_model_destroy(model);
     pen_dataset_destroy(log);
-    return status;
-}
-
-static int train(const call *c, pen_context *ctx, const params_list *params)
-{
-    pen_model **pretrained = calloc(c->pretrain.n + 1, sizeof *pretrained);
-    if (!pretrained) return usage(c, "out of memory");
-    int status = train_from(c, ctx, params, pretrained);
-    for (size_t i = 0; i < c->pretrain.n; i++) pen_model_destroy(pretrained[i]);
-    free(pretrained);
     return status;
 }
 
@@ -83,7 +63,10 @@ static int run(call *c)
     if (status == EXIT_DONE) status = params_read(c, &params);
     if (status == EXIT_DONE) status = open_context(c, &ctx);
     if (status != EXIT_DONE) return status;
-    status = train(c, ctx, &params);
+    pretrained from;
+    status = pretrained_open(c, ctx, &from);
+    if (status == EXIT_DONE) status = train(c, ctx, &params, &from);
+    pretrained_close(&from);
     pen_context_destroy(ctx);
     params_free(&params);
     return status;

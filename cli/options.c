@@ -124,7 +124,7 @@ const option options[] = {
      .kind = OPTION_LIST,
      .groups = FOR_MODEL,
      .offset = AT(params)},
-    LIST("--pretrain", "FILE.pen", pretrain, FOR_TRAIN,
+    LIST("--pretrain", "FILE.pen", pretrain, FOR_TRAIN | FOR_REPEAT,
          "start from a saved model's weights (repeatable): neumf from a gmf and an mlp"),
     FLAG("--resume", resume, FOR_TRAIN, "go on from FILE.pen.ckpt, to the same bits as an unbroken run"),
     REAL("--checkpoint-seconds", "S", checkpoint_seconds, FOR_TRAIN, 0, 1e9,

@@ -14,6 +14,7 @@
 #define PENCHANT_EVALUATE_H
 
 #include "penchant/dataset.h"
+#include "penchant/model.h"
 #include "penchant/protocol.h"
 
 #ifdef __cplusplus
@@ -33,6 +34,15 @@ typedef struct pen_report pen_report;
 PEN_API pen_status pen_evaluate(pen_context *ctx, const pen_material *material, size_t n_materials,
                                 const pen_protocol *protocol, const char *const *models, size_t n_models,
                                 const char *const *params, size_t n_params, pen_report **report, pen_error *error);
+
+/* The same, where models that can (neumf) start from trained ones, n_pretrained of them, borrowed for the call: see
+ * pen_train_options. PEN_E_ARGUMENT where one of those has seen an event that is tested, or keeps no history to tell:
+ * it must have been trained on the training part alone. */
+PEN_API pen_status pen_evaluate_pretrained(pen_context *ctx, const pen_material *material, size_t n_materials,
+                                           const pen_protocol *protocol, const char *const *models, size_t n_models,
+                                           const char *const *params, size_t n_params,
+                                           const pen_model *const *pretrained, size_t n_pretrained, pen_report **report,
+                                           pen_error *error);
 
 /* The same metrics for anybody's lists. `lists`: a data set whose events are user, item and (as value) a score; without
  * values their order is the rank. `test`: whom to test and what they took; `train` (NULL: none): the catalogue, and

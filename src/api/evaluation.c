@@ -65,9 +65,22 @@ static pen_status check_addressed(const pen__entrant *entrant, size_t n, const c
     return PEN_OK;
 }
 
+/* Models to start from are for those that can; where none can, the first says so. */
+static pen_status hand_out(pen__entrant *entrant, size_t n, const pen_model *const *pretrained, size_t n_pretrained,
+                           pen_error *error)
+{
+    size_t able = 0;
+    for (size_t m = 0; m < n; m++)
+        if (entrant[m].class->pretrain) {
+            PEN_TRY(pen__entrant_pretrain(&entrant[m], pretrained, n_pretrained, error));
+            able++;
+        }
+    return able ? PEN_OK : pen__entrant_pretrain(&entrant[0], pretrained, n_pretrained, error);
+}
+
 static pen_status run(pen_context *ctx, const pen__material *material, size_t n_materials, const pen_protocol *given,
                       const char *const *models, size_t n_models, const char *const *params, size_t n_params,
-                      pen__text *out, pen_error *error)
+                      const pen_model *const *pretrained, size_t n_pretrained, pen__text *out, pen_error *error)
 {
     pen_protocol protocol = *given;
     pen__entrant *entrant;
@@ -79,6 +92,7 @@ static pen_status run(pen_context *ctx, const pen__material *material, size_t n_
     for (size_t m = 0; m < n_models && status == PEN_OK; m++)
         status = pen__entrant_parse(models ? models[m] : NULL, protocol.task, params, n_params, n_models > 1,
                                     &entrant[m], error);
+    if (status == PEN_OK) status = hand_out(entrant, n_models, pretrained, n_pretrained, error);
     if (status == PEN_OK) status = check_addressed(entrant, n_models, params, n_params, error);
     if (status == PEN_OK)
         status =
@@ -100,6 +114,15 @@ pen_status pen_evaluate(pen_context *ctx, const pen_material *material, size_t n
                         const pen_protocol *protocol, const char *const *models, size_t n_models,
                         const char *const *params, size_t n_params, pen_report **report, pen_error *error)
 {
+    return pen_evaluate_pretrained(ctx, material, n_materials, protocol, models, n_models, params, n_params, NULL, 0,
+                                   report, error);
+}
+
+pen_status pen_evaluate_pretrained(pen_context *ctx, const pen_material *material, size_t n_materials,
+                                   const pen_protocol *protocol, const char *const *models, size_t n_models,
+                                   const char *const *params, size_t n_params, const pen_model *const *pretrained,
+                                   size_t n_pretrained, pen_report **report, pen_error *error)
+{
     PEN_CHECK(ctx && material && n_materials && n_materials < INT32_MAX && protocol && report, PEN_E_ARGUMENT,
               "pen_evaluate: an argument is missing");
     PEN_TRY(check_bootstrap(protocol, error));
@@ -116,7 +139,8 @@ pen_status pen_evaluate(pen_context *ctx, const pen_material *material, size_t n
     PEN_TRY_DONE(PEN_NEW_ZERO(ctx, joined, n_materials));
     for (size_t i = 0; i < n_materials; i++)
         PEN_TRY_DONE(pen__material_join(&material[i], &inner[i], &joined[i], error));
-    PEN_TRY_DONE(run(ctx, inner, n_materials, protocol, models, n_models, params, n_params, &(*report)->text, error));
+    PEN_TRY_DONE(run(ctx, inner, n_materials, protocol, models, n_models, params, n_params, pretrained, n_pretrained,
+                     &(*report)->text, error));
 done:
     for (size_t i = 0; joined && i < n_materials; i++) pen_dataset_destroy(joined[i]);
     pen__free(ctx, joined);

@@ -10,6 +10,7 @@
 
 #include "base/progress.h"
 #include "base/thread.h"
+#include "train/seen_test.h"
 
 enum { TRAIN = 1 << PEN_PART_TRAIN, VALID = 1 << PEN_PART_VALID | 1 << PEN_PART_VALID_HISTORY, MAX_RUNS = 1000 };
 
@@ -61,6 +62,8 @@ static pen_status run_entrant(experiment *lab, int32_t e, const pen__log *log, c
     PEN_CHECK_DONE(cases.n > 0, PEN_E_INPUT, "the split leaves no test event to measure; see what was left: %s",
                    cases.notes ? cases.notes : "");
     keep_notes(&lab->cases, cases.notes);
+    for (size_t i = 0; i < lab->entrant[e].n_pretrained; i++)
+        PEN_TRY_DONE(pen__seen_test(lab->entrant[e].pretrained[i], &cases, &train, error));
     PEN_TRY_DONE(pen__evaluate(model, &cases, &train, lab->metric, lab->n_metrics, p->task,
                                lab->n_runs == 1 ? p->bootstrap : 0, seed, &r->scores[lab->n_runs - 1], error));
     const pen__scores *scores = &r->scores[lab->n_runs - 1];
@@ -197,6 +200,9 @@ static void put_result(const experiment *lab, int32_t e, pen__text *out)
     const pen__entrant *entrant = &lab->entrant[e];
     pen__text_printf(out, "%s{\"model\": \"%s\", \"params\": ", e ? ", " : "", entrant->class->name);
     pen__params_json(entrant->class, &entrant->params, out);
+    for (size_t i = 0; i < entrant->n_pretrained; i++)
+        pen__text_printf(out, "%s\"%s\"%s", i ? ", " : ", \"pretrained\": [", entrant->pretrained[i]->class->name,
+                         i + 1 < entrant->n_pretrained ? "" : "]");
     if (r->skipped[0]) {
         pen__text_puts(out, ", \"skipped\": ");
         pen__text_json(out, r->skipped, strlen(r->skipped));

@@ -45,6 +45,24 @@ refused 2 "they must be the same (-p layers=3)" "$PENCHANT" "${start[@]}" --pret
 refused 2 "ials starts from no other model" "$PENCHANT" train log.pds -m ials --pretrain gmf.pen -o no.pen
 refused 1 "none.pen" "$PENCHANT" "${start[@]}" --pretrain none.pen --pretrain mlp.pen -o no.pen
 refused 1 "log.pds" "$PENCHANT" "${start[@]}" --pretrain log.pds --pretrain mlp.pen -o no.pen
-refused 2 "it is for other verbs" "$PENCHANT" evaluate log.pds -m neumf --pretrain gmf.pen
+
+# Measured: from models of the training part alone. Those of the whole log have seen the test.
+"$PENCHANT" split log.csv --split ratio:0.8 -o parts -q 2>parts.words || { cat parts.words; fail "split"; }
+ls parts >parts.list
+train=parts/$(grep -m1 train parts.list) test=parts/$(grep -m1 test parts.list)
+"$PENCHANT" train "$train" -m gmf "${small[@]}" -p epochs=40 -o part-gmf.pen
+"$PENCHANT" train "$train" -m mlp "${small[@]}" -p epochs=40 -o part-mlp.pen
+measure() { "$PENCHANT" compare "$train" --test "$test" -m neumf,popular -p neumf.factors=4 -p epochs=1 -p neumf.optimizer=sgd \
+    -p neumf.learning_rate=0.001 --refit no --metrics ndcg@10 --bootstrap 0 --format json -q "$@"; }
+measure --pretrain part-gmf.pen --pretrain part-mlp.pen >with.json
+measure >without.json
+first() { sed 's/.*"model": "neumf"[^}]*}, *\("pretrained": [^]]*\], \)*"metrics": {"ndcg@10": {"mean": \([0-9.]*\).*/\2/' "$1"; }
+awk -v with="$(first with.json)" -v without="$(first without.json)" 'BEGIN { exit !(with > without + 0.05) }' ||
+    fail "ndcg@10: $(first with.json) with, $(first without.json) without"
+grep -q '"pretrained": \["gmf", "mlp"\]' with.json || fail "the report does not tell"
+refused 2 "tested events; train it on the training part alone" measure --pretrain gmf.pen --pretrain part-mlp.pen
+"$PENCHANT" train "$train" -m gmf "${small[@]}" -p epochs=1 --no-history -o blind.pen
+refused 2 "cannot be told whether it has seen the test" measure --pretrain blind.pen --pretrain part-mlp.pen
+refused 2 "popular starts from no other model" "$PENCHANT" evaluate log.pds -m popular --pretrain gmf.pen
 [ ! -e no.pen ] || fail "a model was written"
 echo "pretrain: ok"
