@@ -37,6 +37,7 @@ make bpr-dns log bpr -p factors=3 -p epochs=2 -p sampler=dns -p biases=no
 make session-knn titled session-knn -p k=3 -p sample=4 -p time_decay=1
 make session-knn-idf log session-knn -p k=3 -p idf=1 -p distance_decay=0
 make two-tower-tables tables two-tower -p factors=3 -p hidden=4 -p epochs=2 -p user_id=yes -p item_features=genre,year,title
+make youtube-dnn-popularity log youtube-dnn -p factors=3 -p hidden=4 -p epochs=2 -p sampler=popularity
 make youtube-dnn-tables tables youtube-dnn -p factors=3 -p hidden=4 -p epochs=2 -p max_length=8 -p age=yes
 "$penchant" models | tail -n +2 | while read -r _ model tasks _; do # small ones of all others
     params=()

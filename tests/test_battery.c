@@ -1,7 +1,7 @@
 /* One battery for every model of the registry. A new model gets all of it for its row in `row`; a model without a row
  * fails.
  *
- * PENCHANT_ROWS=sasrec in the environment takes the rows of that model alone.
+ * PENCHANT_ROWS=sasrec in the environment takes the rows of that model alone, PENCHANT_TEST=loss_falls that test.
  *
  * Known answers come from a checkerboard: users and items of two kinds, everybody likes one's own kind. */
 #include <malloc.h>
@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "base/random.h"
+#include "id_number.h"
 #include "penchant/penchant.h"
 #include "rank/catalogue.h"
 #include "rank/rank.h"
@@ -223,12 +224,12 @@ static void finds_the_kinds(void **state)
         int n_own = 0, n_other = 0, right = 0;
         for (int32_t u = 0; u < model->n_users; u++) {
             pen__user user = known(model, u);
-            int kind = atoi(pen__strings_at(&model->catalogue->users, u).text + 1) % 2;
+            int kind = id_number(&model->catalogue->users, u) % 2;
             double mean[2] = {0, 0};
             int n[2] = {0, 0};
             scores_of(model, &user, score);
             for (int32_t i = 0; i < model->n_items; i++) {
-                int k = atoi(pen__strings_at(&model->catalogue->items, i).text + 1) % 2 == kind;
+                int k = id_number(&model->catalogue->items, i) % 2 == kind;
                 mean[k] += score[i];
                 n[k]++;
             }
@@ -259,12 +260,12 @@ static void folds_in(void **state)
         for (int32_t u = 0; u < model->n_users && rows[r].personal; u++) {
             pen__user user = known(model, u);
             user.number = -1;
-            int kind = atoi(pen__strings_at(&model->catalogue->users, u).text + 1) % 2;
+            int kind = id_number(&model->catalogue->users, u) % 2;
             double mean[2] = {0, 0};
             int n[2] = {0, 0};
             scores_of(model, &user, score);
             for (int32_t i = 0; i < model->n_items; i++) {
-                int k = atoi(pen__strings_at(&model->catalogue->items, i).text + 1) % 2 == kind;
+                int k = id_number(&model->catalogue->items, i) % 2 == kind;
                 mean[k] += score[i];
                 n[k]++;
             }
@@ -649,6 +650,7 @@ int main(void)
     for (size_t r = 0; r < n_rows; r++)
         if (!only || !strcmp(rows[r].model, only)) rows[kept++] = rows[r];
     n_rows = kept;
+    if (getenv("PENCHANT_TEST")) cmocka_set_test_filter(getenv("PENCHANT_TEST"));
     write_log();
     write_tables();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@
 
 #include "base/random.h"
 #include "data/tokens.h"
+#include "id_number.h"
 #include "penchant/penchant.h"
 #include "rank/catalogue.h"
 #include "rank/rank.h"
@@ -164,7 +165,7 @@ static void columns_become_features(void **state)
     double mean = 0, square = 0;
     for (int64_t r = 0; r < item.n_rows; r++) {
         int64_t n = pen__features_words(&item, r);
-        int number = atoi(pen__strings_at(&m->catalogue->items, r).text + 1);
+        int number = id_number(&m->catalogue->items, r);
         assert_int_equal(n, number % 3 ? 3 : 2);
         for (int64_t k = 1; k < n; k++) assert_true(item.weight[item.begin[r] + k] == 1 / (float)(n - 1));
         assert_true(item.weight[item.begin[r]] == 1);
@@ -173,7 +174,7 @@ static void columns_become_features(void **state)
     }
     assert_true(fabs(mean / (double)item.n_rows) < 1e-5 && fabs(square / (double)item.n_rows - 1) < 1e-5);
     for (int64_t r = 0; r < user.n_rows; r++) {
-        int number = atoi(pen__strings_at(&m->catalogue->users, r).text + 1);
+        int number = id_number(&m->catalogue->users, r);
         assert_true(user.number[r * 2] == 0); /* one age alone deviates from nothing */
         assert_true(user.number[r * 2 + 1] == (number % 5 ? 1 : 0));
     }
@@ -216,7 +217,7 @@ static void unknown_columns_are_refused(void **state)
         {true, {"epochs=1", "item_features=kind,tittle", NULL}, "no column 'tittle'; it has 'title'"},
         {false, {"epochs=1", "user_features=taste", NULL}, "there is no table of users (--users FILE)"},
         {true, {"epochs=1", "item_id=no", "item_features=none"}, "nothing is known of an item"},
-        {false, {"epochs=1", "history=no"}, "nothing is known of an user"},
+        {false, {"epochs=1", "history=no"}, "nothing is known of a user"},
     };
     pen_context *ctx = context(1);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -234,8 +235,6 @@ static void unknown_columns_are_refused(void **state)
 
 /* ---- answers for who and what has no events ---------------------------------------------------------------------- */
 
-static int number_of(const pen__strings *ids, int64_t i) { return atoi(pen__strings_at(ids, i).text + 1); }
-
 static void users_and_items_without_events(void **state)
 {
     (void)state;
@@ -252,14 +251,14 @@ static void users_and_items_without_events(void **state)
     int new_users = 0, new_items = 0;
     for (int32_t u = 0; u < m->n_users; u++) {
         pen__user user = pen__catalogue_user(m->catalogue, u);
-        bool is_new = number_of(&m->catalogue->users, u) >= N_USERS;
-        int taste = number_of(&m->catalogue->users, u) % 2;
+        bool is_new = id_number(&m->catalogue->users, u) >= N_USERS;
+        int taste = id_number(&m->catalogue->users, u) % 2;
         double sum[2] = {0, 0}, sum_new[2] = {0, 0};
         assert_int_equal(user.n == 0, is_new);
         new_users += is_new;
         for (int32_t i = 0; i < m->n_items; i++) {
             float score;
-            int number = number_of(&m->catalogue->items, i);
+            int number = id_number(&m->catalogue->items, i);
             assert_int_equal(pen__score_one(m, &user, i, &score, &error), PEN_OK);
             sum[number % 2] += (double)score;
             if (number >= N_ITEMS) sum_new[number % 2] += (double)score, new_items += u == 0;
@@ -313,12 +312,12 @@ static void tables_of_youtube(void **state)
     assert_null(pen__model_tensor(m, "item.word"));
     for (int32_t u = 0; u < m->n_users; u++) {
         pen__user user = {.number = u}; /* as if the history had been left out */
-        int taste = number_of(&m->catalogue->users, u) % 2;
+        int taste = id_number(&m->catalogue->users, u) % 2;
         double sum[2] = {0, 0};
         for (int32_t i = 0; i < m->n_items; i++) {
             float score;
             assert_int_equal(pen__score_one(m, &user, i, &score, &error), PEN_OK);
-            sum[number_of(&m->catalogue->items, i) % 2] += (double)score;
+            sum[id_number(&m->catalogue->items, i) % 2] += (double)score;
         }
         assert_true(sum[taste] > sum[1 - taste]);
     }
@@ -338,9 +337,9 @@ static void tables_of_youtube(void **state)
         for (int32_t i = 0; i < m->n_items; i++) {
             float score;
             assert_int_equal(pen__score_one(m, &user, i, &score, &error), PEN_OK);
-            sum[number_of(&m->catalogue->items, i) % 2] += (double)score;
+            sum[id_number(&m->catalogue->items, i) % 2] += (double)score;
         }
-        int taste = number_of(&m->catalogue->users, u) % 2;
+        int taste = id_number(&m->catalogue->users, u) % 2;
         right += sum[taste] > sum[1 - taste];
     }
     assert_true(right > m->n_users * 9 / 10);
@@ -397,7 +396,7 @@ static void ages_of_examples(void **state)
                     for (int32_t i = 0; i < m->n_items; i++) {
                         float score;
                         assert_int_equal(pen__score_one(m, &user, i, &score, &error), PEN_OK);
-                        sum[aged][number_of(&m->catalogue->items, i) >= 20] += (double)score / m->n_users;
+                        sum[aged][id_number(&m->catalogue->items, i) >= 20] += (double)score / m->n_users;
                     }
                 }
                 pen_model_destroy(m);

@@ -227,6 +227,7 @@ static void runs_are_alike(void **state)
     assert_same(whole, other);
     pen_model_destroy(other);
     p.checkpoint = path;
+    int cancelled = 0;
     for (int stop = 1; stop < 12; stop++) {
         pen_error error = {0};
         other = NULL;
@@ -237,6 +238,7 @@ static void runs_are_alike(void **state)
         stop_at = 0;
         if (status == PEN_OK) break;
         assert_int_equal(status, PEN_E_CANCELLED);
+        cancelled++;
         p.resume = 1;
         if (stop == 3) { /* without the models, or with others, it would be another run */
             plea bare = p;
@@ -248,6 +250,7 @@ static void runs_are_alike(void **state)
         assert_same(whole, other);
         pen_model_destroy(other);
     }
+    assert_true(cancelled >= 3);
     pen_model_destroy(whole), pen_model_destroy(gmf), pen_model_destroy(mlp);
     pen_dataset_destroy(log), pen_dataset_destroy(log_one);
     pen_context_destroy(one), pen_context_destroy(ctx);

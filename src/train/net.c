@@ -164,6 +164,18 @@ void pen__net_unbind(pen_model *model)
     memset(net, 0, model->class->state_size);
 }
 
+int32_t pen__net_tower(pen__plan *plan, const pen_model *model, const char *prefix, int32_t *x, int32_t n,
+                       int32_t layers, int32_t width)
+{
+    char name[48];
+    for (int32_t l = 0; l < layers; l++, n = 1) {
+        snprintf(name, sizeof name, "%s%d", prefix, l);
+        x[0] = pen__linear(plan, name, x, n, width >> l > 0 ? width >> l : 1, PEN_ACT_RELU);
+        x[0] = pen__dropped(plan, x[0], pen__param(model, "dropout"));
+    }
+    return n;
+}
+
 void pen__net_solves(pen__net *net, int32_t table)
 {
     if (table >= 0) net->user_table[net->n_user_tables++] = table;

@@ -106,7 +106,15 @@ typedef void (*pen__row_fn)(pen__example *example);
 pen_status pen__net_see(const pen_model *model, int32_t node, int64_t n, pen__row_fn size, pen__row_fn fill, float *out,
                         pen_error *error);
 
+/* In build: hidden layers of a tower over the n nodes x of one extent: `width` wide, then each half as wide as the one
+ * before it, ReLU, and the model's dropout. Their weights are PREFIX0, PREFIX1 ... x[0] becomes the last of them. How
+ * many nodes x has then: 1, or n where there are no layers. */
+int32_t pen__net_tower(pen__plan *plan, const pen_model *model, const char *prefix, int32_t *x, int32_t n,
+                       int32_t layers, int32_t width);
+
 /* ---- for fill functions ------------------------------------------------------------------------------------------ */
+
+static inline int64_t pen__least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* An item, uniform, that `user` of training has no event with; after 100 tries whatever was drawn. */
 int32_t pen__net_negative(const pen__train *train, int32_t user, pen__rng *rng);
@@ -117,6 +125,12 @@ int32_t pen__net_negative(const pen__train *train, int32_t user, pen__rng *rng);
     {                                                                                                           \
         .name = "factors", .type = PEN_PARAM_INT, .standard = STANDARD, .low = 1, .high = 4096, .log_scale = 1, \
         .doc = DOC                                                                                              \
+    }
+#define PEN_NET_TOWER(BEHIND)                                                                                         \
+    {.name = "layers", .type = PEN_PARAM_INT, .standard = "1", .low = 0, .high = 6, .doc = "hidden layers; " BEHIND}, \
+    {                                                                                                                 \
+        .name = "hidden", .type = PEN_PARAM_INT, .standard = "128", .low = 1, .high = 4096, .log_scale = 1,           \
+        .doc = "width of the first of them; each is half as wide as the one before it"                                \
     }
 #define PEN_NET_DROPOUT(STANDARD, DOC)                                                                      \
     {                                                                                                       \

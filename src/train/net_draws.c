@@ -8,11 +8,6 @@
 
 enum { UNIFORM, POPULARITY, LOG_UNIFORM };
 
-int pen__draws_correct(const pen_model *model)
-{
-    return pen__param_int(model, "sampler") != UNIFORM && pen__param_int(model, "logq");
-}
-
 typedef struct ranked {
     int64_t events;
     int32_t item;
@@ -79,4 +74,48 @@ void pen__draws_free(pen_context *ctx, pen__draws *draws)
     pen__free(ctx, draws->alias);
     pen__free(ctx, draws->log_q);
     *draws = (pen__draws){0};
+}
+
+/* ---- in a plan --------------------------------------------------------------------------------------------------- */
+
+static int32_t shift_of(pen__plan *plan, int32_t extent, const char *name, int32_t *node)
+{
+    *node = pen__input_real(plan, extent, 1, name);
+    return *node < 0 ? -1 : plan->node[*node].input;
+}
+
+void pen__drawn_loss(pen__plan *plan, const pen_model *model, pen__drawn *drawn, int32_t targets, int32_t item_table,
+                     int32_t h, pen__sampled how)
+{
+    drawn->extent = pen__extent_shared(plan, "negatives");
+    drawn->item = pen__input_index(plan, drawn->extent, "negative");
+    how.negatives = drawn->item, how.positive_shift = how.negative_shift = -1, how.n_items = model->n_items;
+    if (how.kind == PEN_CONTRAST_SOFTMAX && pen__param_int(model, "sampler") != UNIFORM &&
+        pen__param_int(model, "logq")) {
+        drawn->target_shift = shift_of(plan, targets, "next.shift", &how.positive_shift);
+        drawn->shift = shift_of(plan, drawn->extent, "negative.shift", &how.negative_shift);
+    }
+    pen__loss_sampled(plan, h, pen__gather(plan, item_table, how.target), pen__gather(plan, item_table, drawn->item),
+                      &how);
+}
+
+void pen__drawn_size(const pen__drawn *drawn, pen__example *example)
+{
+    if (drawn->extent >= 0)
+        example->rows[drawn->extent] = example->user ? 0 : pen__param_int(example->model, "negatives");
+}
+
+static int32_t draw(const pen__draws *draws, pen__rng *rng)
+{
+    return draws->alias ? pen__alias_draw(draws->alias, draws->n, rng)
+                        : (int32_t)pen__rng_below(rng, (uint64_t)draws->n);
+}
+
+void pen__drawn_fill(const pen__drawn *drawn, pen__example *example)
+{
+    for (int64_t k = 0; drawn->extent >= 0 && k < example->rows[drawn->extent]; k++) {
+        int32_t item = draw(&drawn->draws, &example->rng);
+        example->index[drawn->item][k] = item;
+        if (drawn->shift >= 0) example->real[drawn->shift][k] = -drawn->draws.log_q[item];
+    }
 }

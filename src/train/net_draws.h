@@ -6,9 +6,8 @@
 #ifndef PEN_TRAIN_NET_DRAWS_H
 #define PEN_TRAIN_NET_DRAWS_H
 
-#include "base/random.h"
 #include "data/sampler.h"
-#include "rank/model.h"
+#include "train/net.h"
 
 typedef struct pen__draws {
     pen__alias *alias; /* (n); NULL: uniform */
@@ -20,14 +19,32 @@ typedef struct pen__draws {
 pen_status pen__draws_make(const pen_model *model, const pen__train *train, pen__draws *draws, pen_error *error);
 void pen__draws_free(pen_context *ctx, pen__draws *draws);
 
-static inline int32_t pen__draw(const pen__draws *draws, pen__rng *rng)
+/* Items that are drawn once a batch and shared by it, in a plan. */
+typedef struct pen__drawn {
+    int32_t extent, item;        /* the shared extent and its index input, or -1 */
+    int32_t target_shift, shift; /* real inputs: -log q of the targets and of what is drawn, or -1 */
+    pen__draws draws;            /* what they are drawn by: made before the first epoch */
+} pen__drawn;
+
+/* No inputs: for build, before anything else. */
+static inline void pen__drawn_none(pen__drawn *drawn)
 {
-    return draws->alias ? pen__alias_draw(draws->alias, draws->n, rng)
-                        : (int32_t)pen__rng_below(rng, (uint64_t)draws->n);
+    drawn->extent = drawn->item = drawn->target_shift = drawn->shift = -1;
 }
 
-/* Whether scores want -log q added: not where all items are drawn alike. */
-int pen__draws_correct(const pen_model *model);
+/* Appends the inputs and the loss how->kind of vectors h, one for each target (rows of `targets`, an extent; index
+ * input how->target), against the parameter `negatives` items drawn (PEN_DRAWS_PARAMS); rows of item_table are the
+ * items' vectors. A softmax is corrected for how often they are drawn, where they are not drawn alike. */
+void pen__drawn_loss(pen__plan *plan, const pen_model *model, pen__drawn *drawn, int32_t targets, int32_t item_table,
+                     int32_t h, pen__sampled how);
+
+/* For size and fill: the shared rows (number -1; an answer has none), and target `k` of an example. */
+void pen__drawn_size(const pen__drawn *drawn, pen__example *example);
+void pen__drawn_fill(const pen__drawn *drawn, pen__example *example);
+static inline void pen__drawn_target(const pen__drawn *drawn, pen__example *example, int64_t k, int32_t item)
+{
+    if (drawn->target_shift >= 0) example->real[drawn->target_shift][k] = -drawn->draws.log_q[item];
+}
 
 #define PEN_DRAWS_PARAMS(LOSSES)                                                                      \
     {.name = "sampler",                                                                               \

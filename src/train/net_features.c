@@ -30,6 +30,7 @@ typedef struct making {
     int32_t *word; /* features and weights of all rows, packed */
     float *weight;
     int64_t *begin; /* n_rows + 1 */
+    int32_t *seen;  /* of each value, while rows are read */
     float *number;  /* (n_rows, n_numbers) */
     size_t cap_entries;
 } making;
@@ -93,18 +94,17 @@ static pen_status add_entry(making *m, int32_t word, pen_error *error)
     return PEN_OK;
 }
 
-/* The words of a text in its row, each once; `all` numbers them. */
-static pen_status add_text(making *m, pen__strings *all, pen__span text, int32_t first, pen_error *error)
+/* The words of a text in its row, each once: m->seen says in which row a value stood last (+ 1). `all` numbers them. */
+static pen_status add_text(making *m, pen__strings *all, pen__span text, int32_t row, int32_t first, pen_error *error)
 {
     pen__tokens tokens = {.at = text.text, .end = text.text + text.length};
     pen__span token;
-    int64_t from = m->n_entries;
     while (pen__token_next(&tokens, &token)) {
         int32_t number;
-        bool again = false;
         PEN_TRY(pen__strings_add(all, token, &number, error));
-        for (int64_t e = from; e < m->n_entries; e++) again |= m->word[e] == first + number;
-        if (!again) PEN_TRY(add_entry(m, first + number, error));
+        if (m->seen[first + number] == row + 1) continue;
+        m->seen[first + number] = row + 1;
+        PEN_TRY(add_entry(m, first + number, error));
     }
     return PEN_OK;
 }
@@ -117,7 +117,7 @@ static pen_status add_values(making *m, const pen__column *c, pen__strings *toke
     if (c->type == PEN_COLUMN_CATEGORY && c->code[row] >= 0) PEN_TRY(add_entry(m, first + c->code[row], error));
     if (c->type == PEN_COLUMN_CATEGORIES)
         for (int64_t k = c->begin[row]; k < c->begin[row + 1]; k++) PEN_TRY(add_entry(m, first + c->code[k], error));
-    if (c->type == PEN_COLUMN_TEXT) PEN_TRY(add_text(m, tokens, pen__strings_at(&c->words, row), first, error));
+    if (c->type == PEN_COLUMN_TEXT) PEN_TRY(add_text(m, tokens, pen__strings_at(&c->words, row), row, first, error));
     for (int64_t e = from; e < m->n_entries; e++) m->weight[e] = 1 / (float)(m->n_entries - from);
     return PEN_OK;
 }
@@ -190,12 +190,14 @@ static pen_status make_words(making *m, pen_error *error)
     }
     PEN_CHECK_DONE(n_values < INT32_MAX, PEN_E_LIMIT, "the table of %ss has over %d different values", sides[m->side],
                    INT32_MAX);
+    PEN_TRY_DONE(PEN_NEW_ZERO(m->ctx, m->seen, n_values + 1));
     if (n_columns) PEN_TRY_DONE(add_rows(m, tokens, first, error));
     PEN_TRY_DONE(keep_common(m, n_values, error));
 done:
     for (int32_t c = 0; tokens && c < n_columns; c++) pen__strings_free(&tokens[c]);
     pen__free(m->ctx, tokens);
     pen__free(m->ctx, first);
+    pen__free(m->ctx, m->seen);
     return status;
 }
 
@@ -381,13 +383,11 @@ bool pen__features_count(const pen_model *model, pen__plan *plan, const pen__fea
 
 /* ---- in a plan --------------------------------------------------------------------------------------------------- */
 
-int64_t pen__features_most(const pen__features *f, int64_t window)
+int64_t pen__features_most(const pen__features *f)
 {
     int64_t most = 0;
-    for (int64_t r = 0; f->begin && r < f->n_rows; r += window) {
-        int64_t end = r + window < f->n_rows ? r + window : f->n_rows, n = f->begin[end] - f->begin[r];
-        if (n > most) most = n;
-    }
+    for (int64_t r = 0; r < f->n_rows; r++)
+        if (pen__features_words(f, r) > most) most = pen__features_words(f, r);
     return most;
 }
 

@@ -48,8 +48,8 @@ pen_status pen__features_add(pen_model *model, const pen__train *train, const pe
 pen_status pen__features_bind(const pen_model *model, int side, int64_t n_rows, bool whole, pen__features *out,
                               pen_error *error);
 
-/* Rows of the largest bag of `window` rows in a row, for bounds. */
-int64_t pen__features_most(const pen__features *features, int64_t window);
+/* Words of the row that has most, for bounds. */
+int64_t pen__features_most(const pen__features *features);
 
 /* The inputs of one side in a plan: an extent of the words, their index input and weights; the numbers of the root. -1:
  * there are none. */
@@ -75,5 +75,15 @@ void pen__features_fill_words(const pen__features *features, const pen__feature_
                               int64_t at, pen__example *example);
 void pen__features_fill(const pen__features *features, const pen__feature_inputs *in, int64_t row,
                         pen__example *example);
+
+/* The parameters that name the columns; what the item table's are for. */
+#define PEN_FEATURES_PARAMS(ITEMS)                                                                                   \
+    {.name = "user_features",                                                                                        \
+     .type = PEN_PARAM_TEXT,                                                                                         \
+     .standard = "all",                                                                                              \
+     .doc = "columns of the user table: all (but texts), none, or names by commas (searches: a text)"},              \
+    {                                                                                                                \
+        .name = "item_features", .type = PEN_PARAM_TEXT, .standard = "all", .doc = "columns of the item table" ITEMS \
+    }
 
 #endif

@@ -13,27 +13,15 @@ void pen__history_inputs(pen__plan *plan, pen__history_net *net)
     net->positions = pen__extent_child(plan, PEN_ROOT, "positions");
     net->item = pen__input_index(plan, net->positions, "item");
     net->target = pen__input_index(plan, net->positions, "next");
-    net->place = net->negative = net->shared = net->shared_item = net->good = net->bad = net->target_shift =
-        net->shared_shift = -1;
+    net->place = net->negative = net->good = net->bad = -1;
+    pen__drawn_none(&net->drawn);
 }
 
 void pen__history_sampled(pen__plan *plan, pen__history_net *net, const pen_model *model, int32_t h, pen__sampled how)
 {
-    net->shared = pen__extent_shared(plan, "negatives");
-    net->shared_item = pen__input_index(plan, net->shared, "negative");
-    how.target = net->target, how.negatives = net->shared_item, how.positive_shift = how.negative_shift = -1;
-    how.n_items = model->n_items;
-    if (how.kind == PEN_CONTRAST_SOFTMAX && pen__draws_correct(model)) {
-        how.positive_shift = pen__input_real(plan, net->positions, 1, "next.shift");
-        how.negative_shift = pen__input_real(plan, net->shared, 1, "negative.shift");
-        net->target_shift = how.positive_shift < 0 ? -1 : plan->node[how.positive_shift].input;
-        net->shared_shift = how.negative_shift < 0 ? -1 : plan->node[how.negative_shift].input;
-    }
-    pen__loss_sampled(plan, h, pen__gather(plan, net->net.item_table, net->target),
-                      pen__gather(plan, net->net.item_table, net->shared_item), &how);
+    how.target = net->target;
+    pen__drawn_loss(plan, model, &net->drawn, net->positions, net->net.item_table, h, how);
 }
-
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* A liked event counts; the others were only seen. */
 static int64_t liked_events(const pen__rows *history, int32_t user)
@@ -71,13 +59,13 @@ static window window_of(const pen__example *example)
             teacher = pen__segment_of(net->window, net->n_teachers, example->number),
             number = example->number - net->window[teacher];
     window w = {.user = net->teacher[teacher]};
-    int64_t n = liked_events(&example->train->history, w.user) - 1, first = least(n, most);
+    int64_t n = liked_events(&example->train->history, w.user) - 1, first = pen__least(n, most);
     if (net->window[teacher + 1] - net->window[teacher] > 1)
         first -= (int64_t)(pen__rand64(model->seed, PEN_STREAM_MODEL + 8,
                                        (uint64_t)example->epoch << 32 | (uint64_t)w.user) %
                            (uint64_t)(short_by(most) + 1));
     w.skip = number ? first + (number - 1) * most : 0;
-    w.n = number ? least(n - w.skip > 0 ? n - w.skip : 0, most) : first;
+    w.n = number ? pen__least(n - w.skip > 0 ? n - w.skip : 0, most) : first;
     return w;
 }
 
@@ -92,7 +80,7 @@ pen_status pen__history_teachers(pen_model *model, const pen__train *train, pen_
 {
     pen__history_net *net = model->state;
     if (net->teacher) return PEN_OK;
-    if (net->shared >= 0) PEN_TRY(pen__draws_make(model, train, &net->draws, error));
+    if (net->drawn.extent >= 0) PEN_TRY(pen__draws_make(model, train, &net->drawn.draws, error));
     PEN_TRY(PEN_NEW(model->ctx, net->teacher, train->n_users + 1));
     PEN_TRY(PEN_NEW(model->ctx, net->window, train->n_users + 1));
     net->window[0] = 0;
@@ -112,7 +100,7 @@ void pen__history_unbind(pen_model *model)
     pen__history_net *net = model->state;
     pen__free(model->ctx, net->teacher);
     pen__free(model->ctx, net->window);
-    pen__draws_free(model->ctx, &net->draws);
+    pen__draws_free(model->ctx, &net->drawn.draws);
     pen__net_unbind(model);
 }
 
@@ -120,9 +108,9 @@ void pen__history_size(pen__example *example)
 {
     const pen__history_net *net = example->model->state;
     int64_t most = pen__param_int(example->model, "max_length");
-    if (net->shared >= 0) example->rows[net->shared] = example->user ? 0 : pen__param_int(example->model, "negatives");
+    pen__drawn_size(&net->drawn, example);
     if (example->user)
-        example->rows[net->positions] = least(example->user->n, most);
+        example->rows[net->positions] = pen__least(example->user->n, most);
     else if (example->number >= 0)
         example->rows[net->positions] = window_of(example).n;
 }
@@ -144,16 +132,6 @@ static void fill_asked(pen__example *example)
     fill_places(example, n);
 }
 
-static void fill_shared(pen__example *example)
-{
-    const pen__history_net *net = example->model->state;
-    for (int64_t k = 0; net->shared >= 0 && k < example->rows[net->shared]; k++) {
-        int32_t item = pen__draw(&net->draws, &example->rng);
-        example->index[net->shared_item][k] = item;
-        if (net->shared_shift >= 0) example->real[net->shared_shift][k] = -net->draws.log_q[item];
-    }
-}
-
 void pen__history_fill(pen__example *example)
 {
     const pen__history_net *net = example->model->state;
@@ -162,7 +140,7 @@ void pen__history_fill(pen__example *example)
         return;
     }
     if (example->number < 0) {
-        fill_shared(example);
+        pen__drawn_fill(&net->drawn, example);
         return;
     }
     const pen__train *train = example->train;
@@ -175,7 +153,7 @@ void pen__history_fill(pen__example *example)
         if (k < n) {
             example->index[net->item][k] = train->history.column[e];
             example->index[net->target][k] = next;
-            if (net->target_shift >= 0) example->real[net->target_shift][k] = -net->draws.log_q[next];
+            pen__drawn_target(&net->drawn, example, k, next);
             if (net->negative >= 0) example->index[net->negative][k] = pen__net_negative(train, w.user, &example->rng);
             if (net->good >= 0) example->real[net->good][k] = 1;
             if (net->bad >= 0) example->real[net->bad][k] = 0;

@@ -39,13 +39,9 @@ int32_t pen__pairs_tower(pen__plan *plan, pen__net *net, const pen_model *model,
     snprintf(name, sizeof name, "%sitem", prefix);
     int32_t items = pen__plan_table(plan, name, model->n_items, width, init);
     pen__net_solves(net, users);
-    int32_t x[2] = {pen__gather(plan, users, in->user), pen__gather(plan, items, in->item)}, h = -1;
-    for (int32_t l = 0; l < layers; l++) {
-        snprintf(name, sizeof name, "%s%d", prefix, l);
-        h = pen__linear(plan, name, l ? &h : x, l ? 1 : 2, width >> l, PEN_ACT_RELU);
-        h = pen__dropped(plan, h, pen__param(model, "dropout"));
-    }
-    return h;
+    int32_t x[2] = {pen__gather(plan, users, in->user), pen__gather(plan, items, in->item)};
+    (void)pen__net_tower(plan, model, prefix, x, 2, layers, width);
+    return x[0];
 }
 
 /* ---- training ---------------------------------------------------------------------------------------------------- */

@@ -43,13 +43,12 @@ static pen__feature_choice choice_of(const pen_model *model, int side)
 static int32_t tower(const pen_model *model, pen__plan *plan, const char *side, int32_t *x, int32_t n)
 {
     char name[48];
-    int32_t d = pen__param_int(model, "factors"), hidden = pen__param_int(model, "hidden");
-    if (!n) return pen__plan_fail(plan, "nothing is known of an %s: neither id, history nor features", side);
-    for (int32_t l = 0; l < pen__param_int(model, "layers"); l++, n = 1) {
-        snprintf(name, sizeof name, "%s.%d", side, l);
-        x[0] = pen__linear(plan, name, x, n, hidden >> l > 0 ? hidden >> l : 1, PEN_ACT_RELU);
-        x[0] = pen__dropped(plan, x[0], pen__param(model, "dropout"));
-    }
+    int32_t d = pen__param_int(model, "factors");
+    if (!n)
+        return pen__plan_fail(plan, "nothing is known of %s %s: neither id%s nor features", *side == 'u' ? "a" : "an",
+                              side, *side == 'u' ? ", history" : "");
+    snprintf(name, sizeof name, "%s.", side);
+    n = pen__net_tower(plan, model, name, x, n, pen__param_int(model, "layers"), pen__param_int(model, "hidden"));
     snprintf(name, sizeof name, "%s.out", side);
     int32_t vector = pen__linear(plan, name, x, n, d, PEN_ACT_NONE);
     return pen__param_int(model, "normalize") ? pen__unit(plan, vector) : vector;
@@ -138,8 +137,6 @@ static int64_t event_of(const pen__example *example, int32_t *user)
     return example->number;
 }
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
 /* Left out in training, so that who or what lacks it is answered well: which = 0 the user's id, 1 its features, 2 the
  * item's id. */
 static bool left_out(const pen__example *example, int which)
@@ -164,7 +161,7 @@ static void size(pen__example *example)
         before = e - events->begin[user], item = events->column[e];
         if (left_out(example, 1)) user = -1;
     }
-    if (net->watched >= 0) example->rows[net->watched_rows] = least(before, net->most);
+    if (net->watched >= 0) example->rows[net->watched_rows] = pen__least(before, net->most);
     if (net->in[USER].word >= 0) example->rows[net->in[USER].extent] = pen__features_words(&net->features[USER], user);
     if (net->in[ITEM].word >= 0) example->rows[net->in[ITEM].extent] = pen__features_words(&net->features[ITEM], item);
 }
@@ -226,7 +223,7 @@ static void bounds(const pen_model *model, int64_t *bound)
 {
     const two_tower *net = model->state;
     if (net->watched >= 0) bound[net->watched_rows] = pen__param_int(model, "max_length");
-    if (net->in[USER].word >= 0) bound[net->in[USER].extent] = pen__features_most(&net->features[USER], 1);
+    if (net->in[USER].word >= 0) bound[net->in[USER].extent] = pen__features_most(&net->features[USER]);
 }
 
 /* ---- slots ------------------------------------------------------------------------------------------------------- */
@@ -287,19 +284,7 @@ static void reach(const pen__params *params, bool *users, bool *items);
 
 static const pen_param params[] = {
     PEN_NET_FACTORS("64", "length of the vectors"),
-    {.name = "layers",
-     .type = PEN_PARAM_INT,
-     .standard = "1",
-     .low = 0,
-     .high = 6,
-     .doc = "hidden layers of each tower; the vector comes behind them"},
-    {.name = "hidden",
-     .type = PEN_PARAM_INT,
-     .standard = "128",
-     .low = 1,
-     .high = 4096,
-     .log_scale = 1,
-     .doc = "width of a tower's first layer; each is half as wide as the one before it"},
+    PEN_NET_TOWER("of each tower; its vector comes behind them"),
     {.name = "user_id",
      .type = PEN_PARAM_BOOL,
      .standard = "0",
@@ -325,11 +310,7 @@ static const pen_param params[] = {
      .high = 100000,
      .log_scale = 1,
      .doc = "events of a history that are averaged, its latest, at most"},
-    {.name = "user_features",
-     .type = PEN_PARAM_TEXT,
-     .standard = "all",
-     .doc = "columns of the user table: all (but texts), none, or names by commas"},
-    {.name = "item_features", .type = PEN_PARAM_TEXT, .standard = "all", .doc = "columns of the item table, likewise"},
+    PEN_FEATURES_PARAMS(", likewise"),
     {.name = "cold",
      .type = PEN_PARAM_BOOL,
      .standard = "1",

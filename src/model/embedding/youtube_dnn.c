@@ -4,14 +4,15 @@
  *
  * No user has a vector of their own: every user, known or new, is answered by the history, and by inner products. An
  * example is a user with up to `positives` of their events as targets: the bags and the tower are computed once for all
- * of them (with `age` the tower once a target). Negatives are drawn once a batch and shared. Cost: O(events / positives
- * history d + events negatives d) an epoch.
+ * of them (with `age` the tower once a target). Negatives are drawn once a batch and shared (train/net_draws.h). Cost:
+ * O(events / positives history d + events negatives d) an epoch.
  *
  * Covington, Adams, Sargin: "Deep neural networks for YouTube recommendations" (RecSys 2016). */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "train/net_draws.h"
 #include "train/net_features.h"
 
 enum { USER = PEN_SIDE_USER, ITEM = PEN_SIDE_ITEM };
@@ -23,9 +24,10 @@ typedef struct ages {
 
 typedef struct youtube_dnn {
     pen__net net;
-    int32_t bag, watched, targets, target, shared, negative; /* extents and their index inputs */
-    int32_t age;                                             /* real input of the targets, or -1 */
-    double leave_out;                                        /* feature_dropout */
+    int32_t bag, watched, targets, target; /* extents and their index inputs */
+    int32_t age;                           /* real input of the targets, or -1 */
+    pen__drawn drawn;
+    double leave_out; /* feature_dropout */
     pen__feature_inputs in[2];
     pen__features features[2]; /* of the user; of the items that were watched */
     /* while training: */
@@ -63,34 +65,23 @@ static void build(const pen_model *model, pen__net *base)
 {
     youtube_dnn *net = (youtube_dnn *)base;
     pen__plan *plan = base->plan;
-    char name[48];
     int32_t d = pen__param_int(model, "factors"), layers = pen__param_int(model, "layers");
     pen__init init = {PEN_INIT_NORMAL, pen__param(model, "init")};
     net->bag = pen__extent_child(plan, PEN_ROOT, "history");
     net->targets = pen__extent_child(plan, PEN_ROOT, "targets");
-    net->shared = pen__extent_shared(plan, "negatives");
+    pen__drawn_none(&net->drawn);
     net->watched = pen__input_index(plan, net->bag, "watched");
     net->target = pen__input_index(plan, net->targets, "target");
-    net->negative = pen__input_index(plan, net->shared, "negative");
     base->item_table = pen__plan_table(plan, "item", model->n_items, d, init);
     int32_t history =
         pen__param_int(model, "share") ? base->item_table : pen__plan_table(plan, "history", model->n_items, d, init);
     int32_t x[6], n = inputs(model, net, history, x), widest = n;
     if (!n) return;
-    for (int32_t l = 0; l < layers; l++, n = 1) {
-        int32_t width = pen__param_int(model, "hidden") >> l > 0 ? pen__param_int(model, "hidden") >> l : 1;
-        snprintf(name, sizeof name, "tower%d", l);
-        x[0] = pen__dropped(plan, pen__linear(plan, name, x, n, width, PEN_ACT_RELU), pen__param(model, "dropout"));
-    }
+    n = pen__net_tower(plan, model, "tower", x, n, layers, pen__param_int(model, "hidden"));
     base->user = layers || widest > 1 ? pen__linear(plan, "tower", x, n, d, PEN_ACT_NONE) : x[0];
     int32_t h = net->age >= 0 ? base->user : pen__spread(plan, base->user, net->targets);
-    pen__sampled how = {.kind = PEN_CONTRAST_SOFTMAX,
-                        .target = net->target,
-                        .negatives = net->negative,
-                        .positive_shift = -1,
-                        .negative_shift = -1};
-    pen__loss_sampled(plan, h, pen__gather(plan, base->item_table, net->target),
-                      pen__gather(plan, base->item_table, net->negative), &how);
+    pen__drawn_loss(plan, model, &net->drawn, net->targets, base->item_table, h,
+                    (pen__sampled){.kind = PEN_CONTRAST_SOFTMAX, .target = net->target});
 }
 
 /* ---- the age of an example --------------------------------------------------------------------------------------- */
@@ -152,14 +143,13 @@ static pen_status ready(pen_model *model, const pen__train *train, pen_error *er
 {
     youtube_dnn *net = model->state;
     if (net->user) return PEN_OK;
+    PEN_TRY(pen__draws_make(model, train, &net->drawn.draws, error));
     if (net->age >= 0) PEN_TRY(find_ages(train, &net->times, error));
     PEN_TRY(PEN_NEW(model->ctx, net->user, train->n_users + 1));
     net->user[0] = 0;
     for (int32_t u = 0; u < train->n_users; u++) net->user[u + 1] = net->user[u] + chunks(model, train, u);
     return PEN_OK;
 }
-
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* Where the part of a user's `events` that is averaged begins: n of them in a row, drawn anew in each epoch. */
 static int64_t window(const pen__example *example, int64_t events, int64_t n)
@@ -191,9 +181,9 @@ static void size(pen__example *example)
     int64_t most = pen__param_int(example->model, "max_length"), n;
     int32_t user;
     const int32_t *item;
-    example->rows[net->shared] = example->user ? 0 : pen__param_int(example->model, "negatives");
+    pen__drawn_size(&net->drawn, example);
     if (example->user) {
-        user = example->user->number, n = least(example->user->n, most);
+        user = example->user->number, n = pen__least(example->user->n, most);
         item = example->user->item + example->user->n - n;
         example->rows[net->targets] = net->age >= 0;
     } else {
@@ -202,7 +192,7 @@ static void size(pen__example *example)
         user = (int32_t)pen__segment_of(net->user, train->n_users, example->number);
         int64_t events = events_of(train, user), all = net->user[user + 1] - net->user[user],
                 chunk = example->number - net->user[user];
-        n = least(events, most);
+        n = pen__least(events, most);
         item = train->by_user.column + train->by_user.begin[user] + window(example, events, n);
         example->rows[net->targets] = (events - chunk + all - 1) / all; /* events chunk, chunk + all, ... */
         if (left_out(example)) user = -1; /* from here on it stands for its features alone */
@@ -236,9 +226,7 @@ static void fill(pen__example *example)
         return;
     }
     if (example->number < 0) {
-        for (int64_t k = 0; k < example->rows[net->shared]; k++)
-            example->index[net->negative][k] =
-                (int32_t)pen__rng_below(&example->rng, (uint64_t)example->model->n_items);
+        pen__drawn_fill(&net->drawn, example);
         return;
     }
     const pen__train *train = example->train;
@@ -253,6 +241,7 @@ static void fill(pen__example *example)
     for (int64_t k = 0; k < example->rows[net->targets]; k++) {
         int64_t e = (chunk + k * all + (int64_t)(turn % (uint64_t)events)) % events;
         example->index[net->target][k] = item[e];
+        pen__drawn_target(&net->drawn, example, k, item[e]);
         if (net->age >= 0) example->real[net->age][k] = age_of(&net->times, train->by_user.time[first + e]);
     }
 }
@@ -263,8 +252,8 @@ static void bounds(const pen_model *model, int64_t *bound)
     int64_t most = pen__param_int(model, "max_length");
     bound[net->bag] = most;
     bound[net->targets] = net->age >= 0;
-    if (net->in[USER].word >= 0) bound[net->in[USER].extent] = pen__features_most(&net->features[USER], 1);
-    if (net->in[ITEM].word >= 0) bound[net->in[ITEM].extent] = most * pen__features_most(&net->features[ITEM], 1);
+    if (net->in[USER].word >= 0) bound[net->in[USER].extent] = pen__features_most(&net->features[USER]);
+    if (net->in[ITEM].word >= 0) bound[net->in[ITEM].extent] = most * pen__features_most(&net->features[ITEM]);
 }
 
 /* ---- slots ------------------------------------------------------------------------------------------------------- */
@@ -289,39 +278,20 @@ static void unbind(pen_model *model)
 {
     youtube_dnn *net = model->state;
     pen__free(model->ctx, net->user);
+    pen__draws_free(model->ctx, &net->drawn.draws);
     pen__net_unbind(model);
 }
 
 static const pen_param params[] = {
     PEN_NET_FACTORS("64", "length of the vectors"),
-    {.name = "layers",
-     .type = PEN_PARAM_INT,
-     .standard = "1",
-     .low = 0,
-     .high = 6,
-     .doc = "hidden layers of the tower; 0: the mean itself"},
-    {.name = "hidden",
-     .type = PEN_PARAM_INT,
-     .standard = "128",
-     .low = 1,
-     .high = 4096,
-     .log_scale = 1,
-     .doc = "width of the tower's first layer; each is half as wide as the one before it"},
+    PEN_NET_TOWER("0: the mean itself"),
     {.name = "share",
      .type = PEN_PARAM_BOOL,
      .standard = "0",
      .low = 0,
      .high = 1,
      .doc = "history and targets share one table"},
-    {.name = "user_features",
-     .type = PEN_PARAM_TEXT,
-     .standard = "all",
-     .doc =
-         "columns of the user table beside the history: all (but texts), none, or names by commas (searches: a text)"},
-    {.name = "item_features",
-     .type = PEN_PARAM_TEXT,
-     .standard = "all",
-     .doc = "columns of the item table whose words in the watched items are averaged (genres), likewise"},
+    PEN_FEATURES_PARAMS(", likewise: words of the watched items are averaged (genres)"),
     {.name = "feature_dropout",
      .type = PEN_PARAM_REAL,
      .standard = "0.1",
@@ -348,6 +318,7 @@ static const pen_param params[] = {
      .high = 100000,
      .log_scale = 1,
      .doc = "items drawn for each batch"},
+    PEN_DRAWS_PARAMS("its softmax"),
     {.name = "positives",
      .type = PEN_PARAM_INT,
      .standard = "8",
