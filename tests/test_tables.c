@@ -245,14 +245,29 @@ static int teardown(void **state)
     return left;
 }
 
+/* Without a header the first row is looked at before it is read. */
+static void doubled_quotes_of_a_first_row(void **state)
+{
+    (void)state;
+    const texts t = {.log = "u,i\nv,j\nu,j\n", .items = "i,\"x\"\"y\"\"z\"\nj,\"b\"\"\"\"\"\nk,plain\n"};
+    pen_dataset *d = good(&t);
+    const pen__column *c = column(&d->item_table, "column2", PEN_COLUMN_CATEGORY);
+    const char *expected[] = {"x\"y\"z", "b\"\"", "plain"};
+    assert_int_equal(c->rows, 3);
+    for (int32_t i = 0; i < 3; i++) {
+        pen__span word = pen__strings_at(&c->words, c->code[i]);
+        assert_int_equal(word.length, strlen(expected[i]));
+        assert_memory_equal(word.text, expected[i], word.length);
+    }
+    pen_dataset_destroy(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(types_come_from_the_content),
-        cmocka_unit_test(ids_of_tables_alone),
-        cmocka_unit_test(movielens_forms),
-        cmocka_unit_test(atomic_headers_say_the_types),
-        cmocka_unit_test(json_tables),
+        cmocka_unit_test(doubled_quotes_of_a_first_row), cmocka_unit_test(types_come_from_the_content),
+        cmocka_unit_test(ids_of_tables_alone),           cmocka_unit_test(movielens_forms),
+        cmocka_unit_test(atomic_headers_say_the_types),  cmocka_unit_test(json_tables),
         cmocka_unit_test(bad_tables_say_where),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -153,6 +153,7 @@ typedef struct scan {
     pen__span *field; /* layout->n_columns */
     int64_t line;
     int32_t n;
+    bool peeks; /* the record will be read again: doubled quotes, which are undoubled in place, stay */
 } scan;
 
 /* The next record's fields, quotes taken off; false at the end. */
@@ -167,7 +168,7 @@ static bool next_record(scan *s, int64_t *line)
     for (s->n = 0; !field.last; s->n++) {
         s->at = pen__field_next(s->at, s->end, s->layout->delimiter, s->layout->delimiter_length, &field);
         if (s->n < s->layout->n_columns) s->field[s->n] = field.raw;
-        if (field.doubled && s->n < s->layout->n_columns) s->field[s->n].length |= (size_t)1 << 63;
+        if (field.doubled && !s->peeks && s->n < s->layout->n_columns) s->field[s->n].length |= (size_t)1 << 63;
     }
     s->line += pen__count_byte(begin, s->at, '\n');
     for (int32_t c = 0; c < s->n && c < s->layout->n_columns; c++)
@@ -227,7 +228,12 @@ static pen_status make_cells(pen__cells *t, placing *p, pen_error *error)
 static pen_status read_delimited(pen__cells *t, pen__whole *whole, const char *file, const pen__layout *layout,
                                  placing *p, bool item, pen_error *error)
 {
-    scan s = {.at = whole->bytes, .end = whole->bytes + whole->n, .file = file, .layout = layout, .line = 1};
+    scan s = {.at = whole->bytes,
+              .end = whole->bytes + whole->n,
+              .file = file,
+              .layout = layout,
+              .line = 1,
+              .peeks = !layout->header};
     pen_status status = PEN_OK;
     int64_t line;
     PEN_TRY_DONE(PEN_NEW(t->ctx, s.field, layout->n_columns));
@@ -236,7 +242,7 @@ static pen_status read_delimited(pen__cells *t, pen__whole *whole, const char *f
     int32_t id = t->header ? id_column(s.field, layout->n_columns, item) : 0;
     PEN_TRY_DONE(name_columns(t, &s, file, id, error));
     PEN_TRY_DONE(make_cells(t, p, error));
-    if (!t->header) s.at = whole->bytes, s.line = 1; /* the first row is one of the table's */
+    if (!t->header) s.at = whole->bytes, s.line = 1, s.peeks = false; /* the first row is one of the table's */
     status = read_rows(t, &s, p, id, error);
 done:
     pen__free(t->ctx, s.field);

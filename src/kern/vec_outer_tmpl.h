@@ -181,7 +181,8 @@ static void add_outer(float *a, float *b, int64_t d, const float *table, int64_t
         int64_t next = at + PEN_OUTER_ROWS, ahead = !rows || next > n + after ? 0
                                                     : n + after - next < r.n  ? n + after - next
                                                                               : r.n;
-        fetch f = {table, rows + next, rows + next + ahead, stride, d};
+        const int32_t *from = ahead > 0 ? rows + next : NULL;
+        fetch f = {table, from, from ? from + ahead : NULL, stride, d};
         terms t = {other, scratch, pad, r.n, w ? 1.0f : w_all};
         for (int64_t c = 0; c < pad; c += 16) outer_to_diagonal(a, ld, &t, 0, c, &f);
         while (f.rows < f.end) fetch_some(&f);
