@@ -49,7 +49,7 @@ typedef struct call {
     double checkpoint_seconds;
 
     /* output */
-    const char *output, *plot;
+    const char *output, *plot, *log;
 
     /* asking */
     const char *user, *history, *item, *allow, *deny, *where;

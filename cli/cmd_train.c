@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "curves.h"
 #include "param_list.h"
 #include "pretrained.h"
 
@@ -44,11 +45,16 @@ static int train(const call *c, pen_context *ctx, const params_list *params, con
     o.no_history = c->no_history;
     o.pretrained = (const pen_model *const *)from->at;
     o.n_pretrained = from->n;
+    o.log = c->log;
     if (!c->no_checkpoint && (size_t)snprintf(checkpoint, sizeof checkpoint, "%s.ckpt", c->output) < sizeof checkpoint)
         o.checkpoint = checkpoint;
     if (c->resume && o.checkpoint && access(o.checkpoint, F_OK)) say(c, "there is no %s: starting anew", o.checkpoint);
     pen_status result = pen_model_train(log, &c->protocol, &o, &model, &error);
     status = finish(c, model, o.checkpoint, result, &error);
+    if (c->log) { /* also of a training that failed: its curves may say why */
+        int drawn = curves_draw(c, c->log);
+        if (status == EXIT_DONE) status = drawn;
+    }
     pen_model_destroy(model);
     pen_dataset_destroy(log);
     return status;
@@ -81,7 +87,8 @@ const command train_command = {
             "best so far saved; --resume goes on to the same bits as an unbroken run.\n\n"
             "  penchant train log.pds -m ials -o model.pen\n"
             "  penchant train ratings.csv -m biased-mf --task rate -p factors=100 -o model.pen\n"
-            "  penchant train log.pds -m neumf --pretrain gmf.pen --pretrain mlp.pen -p optimizer=sgd -o neumf.pen",
+            "  penchant train log.pds -m neumf --pretrain gmf.pen --pretrain mlp.pen -p optimizer=sgd -o neumf.pen\n"
+            "  penchant train log.pds -m neumf -o model.pen --log run.jsonl    (and run.svg, the curves)",
     .groups = FOR_DATA | FOR_SPLIT | FOR_MODEL | FOR_TRAIN | FOR_OUTPUT | FOR_MEASURE,
     .least = 1,
     .most = -1,

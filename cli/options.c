@@ -130,6 +130,8 @@ const option options[] = {
     REAL("--checkpoint-seconds", "S", checkpoint_seconds, FOR_TRAIN, 0, 1e9,
          "at least so long between two checkpoints (30)"),
     FLAG("--no-checkpoint", no_checkpoint, FOR_TRAIN, "keep no checkpoint while training"),
+    TEXT("--log", "FILE", log, FOR_TRAIN,
+         "a JSON line for each epoch (--resume appends), and the curves beside it as .svg"),
     FLAG("--no-history", no_history, FOR_TRAIN, "leave what users have seen out of the model file"),
     TEXT("--plot", "FILE.svg", plot, FOR_COMPARE, "a picture: of the comparison with its intervals; of popularity"),
     TEXT("--train", "FILE", train, FOR_SCORE, "the training events: the catalogue, and what was seen"),

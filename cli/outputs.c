@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "curves.h"
+
 static bool same_file(const struct stat *a, const char *path)
 {
     struct stat b;
@@ -71,9 +73,28 @@ static int check_file(const call *c, const char *name, const char *path)
     return check_folder_of(c, path);
 }
 
+/* The log of a training and the picture beside it: neither may be the other, or the model. */
+static int check_log(const call *c)
+{
+    char picture[4096];
+    struct stat info;
+    if (!c->log) return EXIT_DONE;
+    int status = check_file(c, "--log", c->log);
+    if (status != EXIT_DONE || !strncmp(c->log, "/dev/", 5) || (!stat(c->log, &info) && !S_ISREG(info.st_mode)))
+        return status; /* without a picture */
+    if (!strcmp(c->log, "-")) return usage(c, "--log names a file: standard output is for data");
+    if (c->output && !strcmp(c->log, c->output)) return usage(c, "--log and -o are both '%s'", c->log);
+    if (!curves_path(c->log, picture, sizeof picture))
+        return usage(c, "--log '%s' is where the picture of its curves would go; name it .jsonl", c->log);
+    if (c->output && !strcmp(picture, c->output))
+        return usage(c, "the picture of --log '%s' would be written over -o '%s'; name another", c->log, picture);
+    return check_file(c, "the picture of --log", picture);
+}
+
 int outputs_check(const call *c)
 {
     bool folder = c->command->groups & FOR_PARTS || (c->what && !strcmp(c->what, "tensors"));
     int status = folder ? EXIT_DONE : check_file(c, "-o", c->output);
+    if (status == EXIT_DONE) status = check_log(c);
     return status == EXIT_DONE ? check_file(c, "--plot", c->plot) : status;
 }

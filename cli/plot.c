@@ -2,10 +2,11 @@
  * intervals. */
 #include "plot.h"
 
-#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <string.h>
+
+#include "svg.h"
 
 enum { LEFT = 110, PANEL = 240, GAP = 28, ROW = 26, TOP = 56, MAX_PANELS = 8 };
 
@@ -36,16 +37,6 @@ static void bounds(const json_t *results, const char *name, double *low, double 
     *high += margin;
 }
 
-/* A step of 1, 2 or 5 times a power of ten that cuts `range` into at most `most` pieces. */
-static double step_of(double range, int most)
-{
-    double unit = pow(10, floor(log10(range / most)));
-    static const double times[] = {1, 2, 5, 10};
-    for (int k = 0; k < 4; k++)
-        if (range / (unit * times[k]) <= most) return unit * times[k];
-    return unit * 10;
-}
-
 static void panel(FILE *out, const json_t *results, const char *name, double x)
 {
     double low, high;
@@ -54,7 +45,7 @@ static void panel(FILE *out, const json_t *results, const char *name, double x)
     bounds(results, name, &low, &high);
     double scale = PANEL / (high - low);
     fprintf(out, "<text x=\"%.1f\" y=\"%d\" font-weight=\"bold\">%s</text>\n", x, TOP - 30, name);
-    double step = step_of(high - low, 6);
+    double step = svg_step(high - low, 6);
     for (double tick = ceil(low / step); tick * step <= high; tick++) {
         double value = tick * step + 0.0 /* no -0 */, tx = x + (value - low) * scale;
         fprintf(out,
@@ -79,8 +70,9 @@ static void panel(FILE *out, const json_t *results, const char *name, double x)
     }
 }
 
-static void draw(FILE *out, const json_t *root)
+static void draw(FILE *out, const void *what)
 {
+    const json_t *root = what;
     const json_t *results = json_object_get(root, "results");
     size_t i, n = json_array_size(results), panels = 0;
     const json_t *result, *metrics = NULL;
@@ -105,54 +97,24 @@ static void draw(FILE *out, const json_t *root)
     fputs("</svg>\n", out);
 }
 
-static int write_picture(const call *c, const char *json, const char *path, void (*picture)(FILE *, const json_t *))
+static int plot(const call *c, const char *json, const char *path, void (*picture)(FILE *, const void *))
 {
     json_t *root = json_loads(json, 0, NULL);
-    FILE *out = fopen(path, "w");
-    if (!out || !root) {
-        if (!out) fprintf(stderr, "penchant: cannot write '%s': %s\n", path, strerror(errno));
-        if (out) fclose(out);
-        json_decref(root);
-        return EXIT_FAILED;
-    }
-    picture(out, root);
+    if (!root) return usage(c, "the report is not JSON"), EXIT_FAILED;
+    int status = svg_write(c, path, picture, root);
     json_decref(root);
-    bool failed = ferror(out);
-    if (fclose(out) || failed)
-        return fprintf(stderr, "penchant: cannot write '%s': %s\n", path, strerror(errno)), EXIT_FAILED;
-    say(c, "wrote %s", path);
-    return EXIT_DONE;
+    return status;
 }
 
-int plot_report(const call *c, const char *json, const char *path) { return write_picture(c, json, path, draw); }
-
-enum { FRAME_TOP = 36, FRAME_WIDTH = 300, FRAME_HEIGHT = 200, FRAME_FOOT = FRAME_TOP + FRAME_HEIGHT };
-
-/* A line of the grid at a share of the frame, up or across, with its number. */
-static void grid_line(FILE *out, double x, bool across, double share, const char *number)
-{
-    double gx = x + FRAME_WIDTH * share, gy = FRAME_FOOT - FRAME_HEIGHT * share;
-    if (across)
-        fprintf(out,
-                "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\" stroke=\"#e4e4e4\"/><text x=\"%.1f\" y=\"%d\" "
-                "fill=\"#666\" "
-                "font-size=\"10\" text-anchor=\"middle\">%s</text>\n",
-                gx, gx, FRAME_TOP, FRAME_FOOT, gx, FRAME_FOOT + 14, number);
-    else
-        fprintf(out,
-                "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#e4e4e4\"/><text x=\"%.1f\" y=\"%.1f\" "
-                "fill=\"#666\" "
-                "font-size=\"10\" text-anchor=\"end\">%s</text>\n",
-                x, x + FRAME_WIDTH, gy, gy, x - 6, gy + 4, number);
-}
+int plot_report(const call *c, const char *json, const char *path) { return plot(c, json, path, draw); }
 
 /* Both axes in quarters of the whole. */
 static void share_grid(FILE *out, double x)
 {
     static const char *const numbers[] = {"0 %", "25 %", "50 %", "75 %", "100 %"};
     for (int k = 0; k <= 4; k++) {
-        grid_line(out, x, true, k / 4.0, numbers[k]);
-        grid_line(out, x, false, k / 4.0, numbers[k]);
+        svg_grid_line(out, x, true, k / 4.0, numbers[k]);
+        svg_grid_line(out, x, false, k / 4.0, numbers[k]);
     }
 }
 
@@ -162,24 +124,13 @@ static void power_grid(FILE *out, double x, bool across, double most)
     for (double value = 1; value <= most; value *= 10) {
         char number[32];
         snprintf(number, sizeof number, "%.0f", value);
-        grid_line(out, x, across, log(value) / log(most), number);
+        svg_grid_line(out, x, across, log(value) / log(most), number);
     }
 }
 
-/* A frame at x with its words, for one line. */
-static void frame(FILE *out, double x, const char *title, const char *across, const char *up)
+static void popularity(FILE *out, const void *what)
 {
-    fprintf(out,
-            "<text x=\"%.0f\" y=\"22\" font-weight=\"bold\">%s</text>\n<rect x=\"%.0f\" y=\"36\" width=\"300\" "
-            "height=\"200\" fill=\"none\" "
-            "stroke=\"#999\"/>\n<text x=\"%.0f\" y=\"270\" text-anchor=\"middle\" fill=\"#555\">%s</text>\n<text "
-            "x=\"%.0f\" y=\"136\" fill=\"#555\" "
-            "text-anchor=\"middle\" transform=\"rotate(-90 %.0f 136)\">%s</text>\n",
-            x, title, x, x + 150, across, x - 44, x - 44, up);
-}
-
-static void popularity(FILE *out, const json_t *root)
-{
+    const json_t *root = what;
     enum { LEFT_FRAME = 60, RIGHT_FRAME = 470 };
     const json_t *items = json_object_get(root, "events_per_item"), *point, *ranks = json_object_get(items, "ranks");
     size_t i, n = json_array_size(ranks);
@@ -188,7 +139,7 @@ static void popularity(FILE *out, const json_t *root)
           "role=\"img\" aria-label=\"popularity of items\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n",
           out);
     share_grid(out, LEFT_FRAME);
-    frame(out, LEFT_FRAME, "share of events of the most popular items", "share of items", "share of events");
+    svg_frame(out, LEFT_FRAME, "share of events of the most popular items", "share of items", "share of events");
     fputs("<polyline fill=\"none\" stroke=\"#2f6f9f\" stroke-width=\"2\" points=\"60,236", out);
     json_array_foreach (json_object_get(items, "curve"), i, point)
         fprintf(out, " %.1f,%.1f", LEFT_FRAME + 300 * json_number_value(json_array_get(point, 0)),
@@ -198,7 +149,7 @@ static void popularity(FILE *out, const json_t *root)
     double most = fmax(2, n ? json_number_value(json_array_get(json_array_get(ranks, 0), 1)) : 1);
     power_grid(out, RIGHT_FRAME, true, last);
     power_grid(out, RIGHT_FRAME, false, most);
-    frame(out, RIGHT_FRAME, "events of each item, by rank (both logarithmic)", "rank", "events");
+    svg_frame(out, RIGHT_FRAME, "events of each item, by rank (both logarithmic)", "rank", "events");
     fputs("<polyline fill=\"none\" stroke=\"#b5532b\" stroke-width=\"2\" points=\"", out);
     json_array_foreach ((json_t *)(uintptr_t)ranks, i, point) {
         double rank = json_number_value(json_array_get(point, 0)), events = json_number_value(json_array_get(point, 1));
@@ -208,7 +159,4 @@ static void popularity(FILE *out, const json_t *root)
     fputs("\"/>\n</svg>\n", out);
 }
 
-int plot_popularity(const call *c, const char *json, const char *path)
-{
-    return write_picture(c, json, path, popularity);
-}
+int plot_popularity(const call *c, const char *json, const char *path) { return plot(c, json, path, popularity); }

@@ -64,11 +64,13 @@ typedef struct pen_train_options {
      * gmf and an mlp. Users and items are matched by their ids; what those models lack begins at random. NULL: none. */
     const pen_model *const *pretrained;
     size_t n_pretrained;
+    const char *log; /* path of a log of JSON lines, one an epoch (docs/formats/training-log.md), or NULL. Made anew, or
+                      * with `resume` gone on with. What cannot be written later is a warning */
 } pen_train_options;
 
-#define PEN_TRAIN_OPTIONS_INIT                                            \
-    {                                                                     \
-        sizeof(pen_train_options), NULL, NULL, 0, NULL, 30, 0, 0, NULL, 0 \
+#define PEN_TRAIN_OPTIONS_INIT                                                  \
+    {                                                                           \
+        sizeof(pen_train_options), NULL, NULL, 0, NULL, 30, 0, 0, NULL, 0, NULL \
     }
 
 /* Trains on all of the log: epochs chosen on a validation part, then fitted again on everything (protocol->refit). When

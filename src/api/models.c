@@ -1,12 +1,16 @@
 /* penchant/model.h: the list of models, training, files. */
+#include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/progress.h"
 #include "penchant/model.h"
 #include "rank/catalogue.h"
 #include "rank/model_file.h"
 #include "train/experiment.h"
+#include "train/train_log.h"
 
 static void fill(const pen__model_class *class, pen_model_info *info)
 {
@@ -107,34 +111,62 @@ static pen_status take_options(const pen_train_options *given, pen_train_options
     return PEN_OK;
 }
 
-pen_status pen_model_train(const pen_dataset *log, const pen_protocol *given, const pen_train_options *options,
-                           pen_model **model, pen_error *error)
+/* The log's first line: what is being done. */
+static void log_run(pen__train_log *log, const pen_dataset *data, const pen__entrant *entrant,
+                    const pen_protocol *protocol, const pen_train_options *o)
 {
-    PEN_CHECK(log && given && options && model, PEN_E_ARGUMENT, "pen_model_train: an argument is NULL");
-    pen_context *ctx = log->ctx;
-    pen_protocol protocol = *given;
-    pen_train_options o;
-    pen__entrant entrant;
+    if (!log) return;
+    pen__text t = {.ctx = data->ctx};
+    bool goes_on = o->resume && o->checkpoint && !access(o->checkpoint, F_OK);
+    pen__text_printf(&t, "\"penchant\": \"%s\", \"model\": \"%s\", \"params\": ", pen_version(), entrant->class->name);
+    pen__params_json(entrant->class, &entrant->params, &t);
+    pen__text_printf(&t, ", \"task\": \"%s\", \"seed\": %llu, \"data\": {\"path\": ",
+                     protocol->task == PEN_TASK_RATE ? "rate" : "rank", (unsigned long long)protocol->seed);
+    pen__text_json(&t, data->source ? data->source : "", data->source ? strlen(data->source) : 0);
+    pen__text_printf(&t, ", \"hash\": \"%016llx\"}, \"split\": ", (unsigned long long)data->hash);
+    pen__text_json(&t, protocol->split, strlen(protocol->split));
+    pen__text_printf(&t, ", \"refit\": %s, \"threads\": %d, \"resumed\": %s", protocol->refit ? "true" : "false",
+                     pen_context_threads(data->ctx), goes_on ? "true" : "false");
+    pen__train_log_line(log, "run", &t);
+    pen__text_free(&t);
+}
+
+/* Its last line: how it ended. */
+static void log_end(pen__train_log *log, pen_context *ctx, pen_status status, const pen__fit_report *report,
+                    const pen_error *error)
+{
+    if (!log) return;
+    pen__text t = {.ctx = ctx};
+    const char *word = status == PEN_OK ? "done" : status == PEN_E_CANCELLED ? "interrupted" : "failed";
+    pen__text_printf(&t, "\"status\": \"%s\", \"epochs\": %d", word, report->best_epoch);
+    if (report->best_metric == report->best_metric) pen__text_printf(&t, ", \"validation\": %.9g", report->best_metric);
+    pen__text_printf(&t, ", \"elapsed\": %.3f, \"peak_bytes\": %llu", pen__train_log_elapsed(log),
+                     (unsigned long long)pen_context_memory_peak(ctx));
+    if (status != PEN_OK && error) {
+        pen__text_puts(&t, ", \"error\": ");
+        pen__text_json(&t, error->message, strlen(error->message));
+    }
+    pen__train_log_line(log, "end", &t);
+    pen__text_free(&t);
+    pen__train_log_close(log);
+}
+
+static pen_status train_and_complete(const pen_dataset *log, const pen__entrant *entrant, const pen_protocol *protocol,
+                                     const pen_train_options *o, pen__train_log *lines, pen__fit_report *report,
+                                     pen_model **model, pen_error *error)
+{
     pen__log events = {0};
     pen__parts parts = {0};
     pen__train train = {0};
-    pen__fit_report report = {0};
-    *model = NULL;
-    pen__cancel_clear(ctx);
-    if (!protocol.task) protocol.task = PEN_TASK_RANK;
-    if (!protocol.split) protocol.split = training_split(log, &protocol);
-    PEN_TRY(take_options(options, &o, error));
-    pen__keeping keeping = {o.checkpoint, o.checkpoint_seconds, o.resume};
-    PEN_TRY(pen__entrant_parse(o.model, protocol.task, o.params, o.n_params, 0, &entrant, error));
-    PEN_TRY(pen__entrant_pretrain(&entrant, o.pretrained, o.n_pretrained, error));
-    pen_status status = pen__log_build(log, &protocol, &events, error);
-    if (status == PEN_OK) status = pen__split(&events, &protocol, protocol.seed, 0, &parts, error);
+    pen__keeping keeping = {o->checkpoint, o->checkpoint_seconds, o->resume, lines};
+    pen_status status = pen__log_build(log, protocol, &events, error);
+    if (status == PEN_OK) status = pen__split(&events, protocol, protocol->seed, 0, &parts, error);
     if (status == PEN_OK)
-        status = pen__fit_on_parts(ctx, &entrant, &events, &parts, &protocol, protocol.seed, &keeping, model, &train,
-                                   &report, error);
+        status = pen__fit_on_parts(log->ctx, entrant, &events, &parts, protocol, protocol->seed, &keeping, model,
+                                   &train, report, error);
     if (*model) {
         pen_status finished =
-            complete(*model, &entrant, log, &protocol, &events, &train, &report, !o.no_history, error);
+            complete(*model, entrant, log, protocol, &events, &train, report, !o->no_history, error);
         if (finished != PEN_OK) {
             pen__model_free(*model);
             *model = NULL;
@@ -144,6 +176,31 @@ pen_status pen_model_train(const pen_dataset *log, const pen_protocol *given, co
     pen__train_free(&train);
     pen__parts_free(&parts);
     pen__log_free(&events);
+    return status;
+}
+
+pen_status pen_model_train(const pen_dataset *log, const pen_protocol *given, const pen_train_options *options,
+                           pen_model **model, pen_error *error)
+{
+    PEN_CHECK(log && given && options && model, PEN_E_ARGUMENT, "pen_model_train: an argument is NULL");
+    pen_protocol protocol = *given;
+    pen_train_options o;
+    pen__entrant entrant;
+    pen__train_log *lines = NULL;
+    pen__fit_report report = {.best_metric = NAN};
+    pen_error unheard = {0};
+    if (!error) error = &unheard; /* the log wants its words */
+    *model = NULL;
+    pen__cancel_clear(log->ctx);
+    if (!protocol.task) protocol.task = PEN_TASK_RANK;
+    if (!protocol.split) protocol.split = training_split(log, &protocol);
+    PEN_TRY(take_options(options, &o, error));
+    PEN_TRY(pen__entrant_parse(o.model, protocol.task, o.params, o.n_params, 0, &entrant, error));
+    PEN_TRY(pen__entrant_pretrain(&entrant, o.pretrained, o.n_pretrained, error));
+    if (o.log) PEN_TRY(pen__train_log_open(log->ctx, o.log, o.resume, &lines, error));
+    log_run(lines, log, &entrant, &protocol, &o);
+    pen_status status = train_and_complete(log, &entrant, &protocol, &o, lines, &report, model, error);
+    log_end(lines, log->ctx, status, &report, error);
     return status;
 }
 

@@ -425,6 +425,20 @@ static void scale_dense(pen__run *run, int64_t from, int64_t to)
     }
 }
 
+/* Of what learns in total[from, to). */
+static double dense_square(const pen__run *run, int64_t from, int64_t to)
+{
+    double square = 0;
+    for (int32_t w = 0; w < run->plan->n_weights; w++) {
+        const pen__weight *weight = &run->plan->weight[w];
+        const pen__real *g = run->total + weight->at;
+        int64_t low, high;
+        if (weight->follows > 0 || !part_within(weight, from, to, &low, &high)) continue;
+        square += (double)pen__deep_kern()->dot(g + low, g + low, high - low);
+    }
+    return square;
+}
+
 static pen_status norm_task(void *arg, int64_t task, int worker, pen_error *error)
 {
     pen__run *run = arg;
@@ -434,13 +448,7 @@ static pen_status norm_task(void *arg, int64_t task, int worker, pen_error *erro
     double square = 0;
     if (u.table < 0) {
         sum_dense(run, u.from, u.to);
-        for (int32_t w = 0; w < run->plan->n_weights; w++) {
-            const pen__weight *weight = &run->plan->weight[w];
-            const pen__real *g = run->total + weight->at;
-            int64_t low, high;
-            if (weight->follows > 0 || !part_within(weight, u.from, u.to, &low, &high)) continue;
-            square += (double)deep->dot(g + low, g + low, high - low);
-        }
+        square = dense_square(run, u.from, u.to);
     }
     pen__real *g = run->row + worker * (run->widest + 16);
     for (int64_t at = u.from; u.table >= 0 && at < u.to; at++) {
@@ -457,8 +465,10 @@ static pen_status update_task(void *arg, int64_t task, int worker, pen_error *er
     (void)error;
     const pen__deep *deep = pen__deep_kern();
     update_run u = update_run_of(run, task);
+    bool measures = run->o.norms && run->o.learning.clip <= 0;
     if (u.table < 0) {
         if (run->o.learning.clip <= 0) sum_dense(run, u.from, u.to);
+        if (measures) run->squares[task] = dense_square(run, u.from, u.to);
         if (run->clip != 1) scale_dense(run, u.from, u.to);
         step_dense(run, u.from, u.to);
         return PEN_OK;
@@ -467,25 +477,33 @@ static pen_status update_task(void *arg, int64_t task, int worker, pen_error *er
     const pen__touched *touched = &run->touched[u.table];
     pen__real *const *slot = run->o.slots.table[u.table], *g = run->row + worker * (run->widest + 16);
     int64_t stride = run->o.learning.kind == PEN_OPT_ROWWISE_ADAGRAD ? 1 : table->width;
+    double square = 0;
     for (int64_t at = u.from; at < u.to; at++) {
         int64_t row = touched->row && !table->dense ? touched->row[at] : at;
         row_gradient(run, u.table, at, g);
+        if (measures) square += (double)deep->dot(g, g, table->width);
         if (run->clip != 1) deep->scale(g, run->clip, table->width);
         pen__optimise(run->o.learning.kind, &run->of_tables, table->data + row * table->width,
                       slot[0] ? slot[0] + row * stride : NULL, slot[1] ? slot[1] + row * stride : NULL, g,
                       table->width);
     }
+    if (measures) run->squares[task] = square;
     return PEN_OK;
 }
 
-/* The norm of the whole gradient, and what to multiply it by. */
-static pen_status clip_gradient(pen__run *run, int64_t n, double *norm, pen_error *error)
+/* The norm of the whole gradient, of the squares of n runs. */
+static double norm_of(const pen__run *run, int64_t n)
 {
-    PEN_TRY(PEN_GROW(run->ctx, run->squares, &run->squares_cap, (size_t)n + 1));
-    PEN_TRY(pen__parallel(run->ctx, n, norm_task, run, error));
     double square = 0;
     for (int64_t i = 0; i < n; i++) square += run->squares[i];
-    *norm = sqrt(square);
+    return sqrt(square);
+}
+
+/* The norm, and what to multiply the gradient by. */
+static pen_status clip_gradient(pen__run *run, int64_t n, double *norm, pen_error *error)
+{
+    PEN_TRY(pen__parallel(run->ctx, n, norm_task, run, error));
+    *norm = norm_of(run, n);
     if (*norm > run->o.learning.clip) run->clip = (pen__real)(run->o.learning.clip / *norm);
     return PEN_OK;
 }
@@ -498,7 +516,7 @@ pen_status pen__run_step(pen__run *run, const pen__batch *batch, const pen__touc
     PEN_TRY(pen__run_bind(run, rows, all, error));
     run->batch = batch, run->touched = touched, run->beside = beside;
     run->n_shards = pen__run_shards(run, batch->n[PEN_ROOT]);
-    *report = (pen__step_report){0};
+    *report = (pen__step_report){.rate = pen__learning_rate(&run->o.learning, step)};
     PEN_TRY(compute_all(run, step, &report->loss, error));
     PEN_CHECK(isfinite(report->loss), PEN_E_DIVERGED, "the loss is %g", report->loss);
     run->decaying = pen__update_at(&run->o.learning, step, true);
@@ -506,8 +524,12 @@ pen_status pen__run_step(pen__run *run, const pen__batch *batch, const pen__touc
     run->of_tables = run->decaying;
     run->clip = 1;
     int64_t n = update_runs(run);
+    if (run->o.learning.clip > 0 || run->o.norms)
+        PEN_TRY(PEN_GROW(run->ctx, run->squares, &run->squares_cap, (size_t)n + 1));
     if (run->o.learning.clip > 0) PEN_TRY(clip_gradient(run, n, &report->norm, error));
-    return pen__parallel(run->ctx, n, update_task, run, error);
+    PEN_TRY(pen__parallel(run->ctx, n, update_task, run, error));
+    if (run->o.norms && run->o.learning.clip <= 0) report->norm = norm_of(run, n);
+    return PEN_OK;
 }
 
 static pen_status tables_gradients(pen__run *run, pen__real *const *wanted)

@@ -28,6 +28,7 @@ typedef struct pen__run_options {
     pen__learning learning;
     uint64_t seed;
     pen__slots slots;
+    bool norms; /* report the gradient's norm also where nothing is clipped */
 } pen__run_options;
 
 typedef struct pen__run pen__run;
@@ -75,7 +76,8 @@ typedef struct pen__beside {
 /* What a step said. */
 typedef struct pen__step_report {
     double loss; /* the sum of the plan's losses */
-    double norm; /* of the whole gradient, where it is clipped; else 0 */
+    double norm; /* of the whole gradient, before clipping, where it is clipped or asked for; else 0 */
+    double rate; /* the learning rate, by schedule and warm-up */
 } pen__step_report;
 
 /* Step number `step` (from 0) on a batch whose tables' touched rows are `touched` (one for each table,

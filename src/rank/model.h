@@ -62,6 +62,15 @@ typedef struct pen__params {
     uint64_t given; /* bit i: set by the user */
 } pen__params;
 
+/* What an epoch says of itself beside its loss, where somebody asks (model->told); NaN: the model knows no such
+ * thing. */
+typedef struct pen__told {
+    double examples;            /* how many it dealt; the trainer has put training's events here */
+    double rate;                /* the learning rate of its last step */
+    double gradient;            /* mean over its steps of the norm of the whole gradient, before clipping */
+    double weights, embeddings; /* at its end: norms of all dense weights, of all tables */
+} pen__told;
+
 typedef struct pen__model_class pen__model_class;
 struct pen__catalogue;
 struct pen__net_class;
@@ -87,6 +96,7 @@ struct pen_model {
     _Atomic(struct pen__ranker *) ranker; /* made by the first who asks (pen__model_ranker), shared by all */
     const pen__train *train;              /* while fitting and evaluating; NULL in a model from a file */
     struct pen__meter *meter;             /* while fitting, or NULL: see pen__model_tick */
+    pen__told *told;                      /* while fitting where there is a log, or NULL */
     int64_t meter_from;                   /* what the meter stood at when this epoch began */
     char *about;                          /* JSON, see pen_model_about */
 };
@@ -208,6 +218,12 @@ void pen__model_free(pen_model *model);
 /* Progress inside a fit or an epoch: `done` of training's n_events events are done. Cheap; from worker 0 or the calling
  * thread. PEN_E_CANCELLED where the user asked to stop: return it. */
 pen_status pen__model_tick(pen_model *model, int64_t done, pen_error *error);
+
+/* For an epoch: its learning rate. */
+static inline void pen__model_tell_rate(pen_model *model, double rate)
+{
+    if (model->told) model->told->rate = rate;
+}
 
 /* Calls unbind, clears state, calls bind. */
 pen_status pen__model_bind(pen_model *model, pen_error *error);

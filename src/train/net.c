@@ -211,7 +211,7 @@ static pen_status begin_training(pen_model *model, const pen__train *train, pen_
     const pen__net_class *class = model->class->net;
     if (class->ready) PEN_TRY(class->ready(model, train, error));
     int32_t batch = pen__net_batch(model);
-    pen__run_options o = {.grain = pen__net_grain(model), .seed = model->seed};
+    pen__run_options o = {.grain = pen__net_grain(model), .seed = model->seed, .norms = model->told != NULL};
     o.learning = (pen__learning){.kind = (pen__optimiser)pen__param_int(model, "optimizer"),
                                  .schedule = (pen__schedule)pen__param_int(model, "schedule"),
                                  .rate = pen__param(model, "learning_rate"),
@@ -244,6 +244,32 @@ static void keep_rows(pen_model *model)
     }
 }
 
+static double square_of(const pen__real *data, int64_t rows, int64_t width)
+{
+    double square = 0;
+    for (int64_t r = 0; r < rows; r++)
+        square += (double)pen__deep_kern()->dot(data + r * width, data + r * width, width);
+    return square;
+}
+
+/* What the log hears of an epoch: `gradient` is the sum of its steps' norms. */
+static void tell(const pen_model *model, double rate, double gradient)
+{
+    const pen__net *net = model->state;
+    const pen__plan *plan = net->plan;
+    double weights = 0, embeddings = 0;
+    for (int32_t w = 0; w < plan->n_weights; w++)
+        if (plan->weight[w].follows == 0)
+            weights += square_of(plan->weight[w].data, plan->weight[w].rows, plan->weight[w].cols);
+    for (int32_t t = 0; t < plan->n_tables; t++)
+        embeddings += square_of(plan->table[t].data, plan->table[t].rows, plan->table[t].width);
+    *model->told = (pen__told){.examples = (double)pen__feed_examples(net->feed),
+                               .rate = rate,
+                               .gradient = gradient / (double)pen__feed_steps(net->feed),
+                               .weights = sqrt(weights),
+                               .embeddings = sqrt(embeddings)};
+}
+
 pen_status pen__net_epoch(pen_model *model, const pen__train *train, int32_t epoch, double *loss, pen_error *error)
 {
     pen__net *net = model->state;
@@ -255,12 +281,12 @@ pen_status pen__net_epoch(pen_model *model, const pen__train *train, int32_t epo
         pen__say(model->ctx, PEN_LOG_INFO, "%s: %.1f MB for the steps' numbers and gradients", model->class->name,
                  (double)pen__run_bytes(net->run) / 1e6);
     int64_t steps = pen__feed_steps(net->feed);
-    double sum = 0;
+    double sum = 0, gradient = 0;
+    pen__step_report report = {0};
     for (int64_t i = 0; i < steps; i++) {
         const pen__batch *batch;
         const pen__touched *touched;
         pen__beside beside;
-        pen__step_report report;
         PEN_TRY(pen__feed_step(net->feed, i, &batch, &touched, &beside, error));
         pen_status status =
             pen__run_step(net->run, batch, touched, (uint64_t)(epoch * steps + i), &beside, &report, error);
@@ -271,9 +297,11 @@ pen_status pen__net_epoch(pen_model *model, const pen__train *train, int32_t epo
                                 model->class->name, epoch + 1, (long long)i + 1, (long long)steps, report.loss);
         PEN_TRY(status);
         sum += report.loss * (double)batch->n[PEN_ROOT];
+        gradient += report.norm;
         PEN_TRY(pen__model_tick(model, (i + 1) * train->n_events / steps, error));
     }
     *loss = sum / (double)pen__feed_examples(net->feed);
+    if (model->told) tell(model, report.rate, gradient);
     return PEN_OK;
 }
 

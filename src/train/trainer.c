@@ -13,6 +13,7 @@
 #include "base/thread.h"
 #include "train/checkpoint.h"
 #include "train/net.h"
+#include "train/train_log.h"
 
 typedef struct run {
     const pen__fit_options *o;
@@ -22,6 +23,7 @@ typedef struct run {
     pen__meter meter;
     double written; /* when the last checkpoint was */
     double fitting; /* seconds in the class's own functions */
+    pen__told told; /* by the epoch at hand, where there is a log */
     int32_t n_epochs, patience;
     int higher; /* the metric is better when higher */
 } run;
@@ -65,8 +67,25 @@ static pen_status validate(run *r, double *metric, pen_error *error)
     return PEN_OK;
 }
 
-static pen_status after_epoch(run *r, double loss, pen_error *error)
+static void log_epoch(run *r, double seconds, double validation_seconds, bool best)
 {
+    pen__train_log_epoch(r->o->log, &(pen__logged_epoch){.phase = r->o->phase,
+                                                         .epoch = r->at.epoch,
+                                                         .loss = r->at.loss,
+                                                         .metric = r->o->valid ? r->o->metric->name : NULL,
+                                                         .validation = r->meter.report.metric,
+                                                         .best = best,
+                                                         .seconds = seconds,
+                                                         .validation_seconds = validation_seconds,
+                                                         .elapsed = pen__train_log_elapsed(r->o->log),
+                                                         .told = &r->told});
+}
+
+/* seconds: what the epoch took. */
+static pen_status after_epoch(run *r, double loss, double seconds, pen_error *error)
+{
+    bool better = false;
+    double ended = pen__now();
     r->at.epoch++;
     r->at.loss = loss;
     if (!isfinite(loss))
@@ -77,8 +96,8 @@ static pen_status after_epoch(run *r, double loss, pen_error *error)
     if (r->o->valid) {
         double metric;
         PEN_TRY(validate(r, &metric, error));
-        int better = r->at.best_epoch == 0 || isnan(r->at.best_metric) ||
-                     (r->higher ? metric > r->at.best_metric : metric < r->at.best_metric);
+        better = r->at.best_epoch == 0 || isnan(r->at.best_metric) ||
+                 (r->higher ? metric > r->at.best_metric : metric < r->at.best_metric);
         if (better) {
             PEN_TRY(pen__snapshot_take(&r->best, r->model, 1u << PEN_ROLE_PARAM, error));
             r->at.best_epoch = r->at.epoch;
@@ -86,6 +105,7 @@ static pen_status after_epoch(run *r, double loss, pen_error *error)
         }
         r->meter.report.metric = metric;
     }
+    log_epoch(r, seconds, pen__now() - ended, better);
     if (r->o->checkpoint) {
         PEN_TRY(pen__snapshot_take(&r->last, r->model, ALL_ROLES, error));
         if (pen__now() - r->written >= r->o->checkpoint_seconds) PEN_TRY(write_checkpoint(r, error));
@@ -107,9 +127,11 @@ static pen_status epochs(run *r, pen_error *error)
         r->meter.report.epoch = r->at.epoch + 1;
         r->model->meter_from = (int64_t)r->at.epoch * o->train->n_events;
         double began = pen__now();
+        r->told = (pen__told){(double)o->train->n_events, NAN, NAN, NAN, NAN};
         PEN_TRY(o->class->epoch(r->model, o->train, r->at.epoch, &loss, error));
-        r->fitting += pen__now() - began;
-        PEN_TRY(after_epoch(r, loss, error));
+        double seconds = pen__now() - began;
+        r->fitting += seconds;
+        PEN_TRY(after_epoch(r, loss, seconds, error));
     }
     return PEN_OK;
 }
@@ -129,6 +151,7 @@ static pen_status begin(run *r, pen_error *error)
         if (found && at.phase == o->phase) {
             PEN_TRY(pen__checkpoint_peek(o->checkpoint, r->model, o->train->hash, &at, &found, error));
             PEN_TRY(pen__checkpoint_read(o->checkpoint, r->model, &r->at, &r->best, error));
+            pen__train_log_resumed(o->log, o->phase, r->at.epoch);
             pen__say(r->model->ctx, PEN_LOG_INFO, "going on after epoch %d of '%s'", r->at.epoch, o->checkpoint);
         }
     }
@@ -161,6 +184,7 @@ static pen_status fit_in_epochs(run *r, pen_error *error)
     r->meter.report.n_epochs = r->n_epochs;
     r->meter.report.metric_name = o->valid ? o->metric->name : NULL;
     r->model->meter = &r->meter;
+    r->model->told = o->log ? &r->told : NULL;
     r->written = pen__now();
     pen_status status = begin(r, error);
     if (status == PEN_OK) status = epochs(r, error);
@@ -175,6 +199,7 @@ static pen_status fit_in_epochs(run *r, pen_error *error)
         pen__snapshot_restore(&r->last, r->model);
     pen__meter_end(&r->meter, (int64_t)r->at.epoch * o->train->n_events);
     r->model->meter = NULL;
+    r->model->told = NULL;
     return status;
 }
 

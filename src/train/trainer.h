@@ -26,6 +26,7 @@ typedef struct pen__fit_options {
     const char *checkpoint; /* path or NULL */
     double checkpoint_seconds;
     int32_t resume;
+    struct pen__train_log *log; /* a line an epoch, or NULL */
 } pen__fit_options;
 
 typedef struct pen__fit_report {

@@ -134,6 +134,7 @@ static pen_status sgd_epoch(pen_model *model, const pen__train *train, int32_t e
     if (!s->grid)
         PEN_TRY(pen__grid_new(model->ctx, &train->by_user, train->n_items, true, model->seed, &s->grid, error));
     double rate = rate_of(model, epoch);
+    pen__model_tell_rate(model, rate);
     sgd_work work = {.model = model, .state = s, .kern = pen__sgd()};
     work.step = (pen__sgd_rate){.item = s->item,
                                 .item_bias = s->item_bias,

@@ -310,19 +310,20 @@ static pen_status epoch(pen_model *model, const pen__train *train, int32_t numbe
         int32_t at = s->grid->item_begin[b];
         PEN_TRY(build_alias(model, s->grid->item + at, s->grid->item_begin[b + 1] - at, s->block_alias + at, error));
     }
-    double l2 = pen__param(model, "regularization");
+    double l2 = pen__param(model, "regularization"),
+           rate = pen__param(model, "learning_rate") * pow(1 - pen__param(model, "decay"), number);
     bpr_work work = {.model = model, .s = s, .kern = pen__sgd()};
-    work.step = (pen__sgd_pair){
-        .item = s->item,
-        .item_bias = s->item_bias,
-        .item_sum = s->item_sum,
-        .item_bias_sum = s->item_bias_sum,
-        .width = s->width,
-        .rate = (float)(pen__param(model, "learning_rate") * pow(1 - pen__param(model, "decay"), number)),
-        .l2_user = (float)l2,
-        .l2_liked = (float)l2,
-        .l2_other = (float)(l2 * pen__param(model, "regularization_negative")),
-        .l2_bias = (float)pen__param(model, "regularization_bias")};
+    pen__model_tell_rate(model, rate);
+    work.step = (pen__sgd_pair){.item = s->item,
+                                .item_bias = s->item_bias,
+                                .item_sum = s->item_sum,
+                                .item_bias_sum = s->item_bias_sum,
+                                .width = s->width,
+                                .rate = (float)rate,
+                                .l2_user = (float)l2,
+                                .l2_liked = (float)l2,
+                                .l2_other = (float)(l2 * pen__param(model, "regularization_negative")),
+                                .l2_bias = (float)pen__param(model, "regularization_bias")};
     const pen__grid_job job = {learn_block, tick, &work};
     PEN_TRY(pen__grid_epoch(s->grid, number, &job, loss, error));
     *loss /= (double)(train->n_events > 0 ? train->n_events * s->negatives : 1);
