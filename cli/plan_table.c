@@ -138,6 +138,8 @@ static void show_sums(const json_t *plan)
            number_at(bytes, "arena_without_sharing") / 1e3, number_at(bytes, "scratch") / 1e6,
            number_at(bytes, "gradients") / 1e6, number_at(bytes, "weights") / 1e6, number_at(bytes, "tables") / 1e6,
            number_at(bytes, "optimizer") / 1e6);
+    if (number_at(bytes, "averages") > 0)
+        printf("Averaged weights take %.4g MB more.\n", number_at(bytes, "averages") / 1e6);
     if (json_is_object(answer)) {
         bytes = json_object_get(answer, "bytes");
         printf("An answer (%s) runs %.0f of the ops, %.4g Mflop for as many rows as it has room for, in %.4g kB\n"

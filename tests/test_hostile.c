@@ -751,9 +751,17 @@ static void hostile_checkpoints_of(const char *stage)
                 tried++;
             }
         }
-        static const char *const bad[][2] = {{"epoch", "-1"},  {"epoch", "99999999999"}, {"best_epoch", "2000000000"},
-                                             {"loss", "many"}, {"identity", "another"},  {"data_hash", "1"},
-                                             {"phase", "x"}};
+        static const char *const bad[][2] = {{"epoch", "-1"},
+                                             {"epoch", "99999999999"},
+                                             {"best_epoch", "2000000000"},
+                                             {"loss", "many"},
+                                             {"identity", "another"},
+                                             {"data_hash", "1"},
+                                             {"phase", "x"},
+                                             {"halvings", "3 2"},
+                                             {"halvings", "x"},
+                                             {"halvings", "0"},
+                                             {"halvings", "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17"}};
         for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
             rewrite(ctx, "checkpoint", SIZE_MAX, SAME, bad[k][0], bad[k][1]);
             resume_refused(ctx, all[i], task, log, 1, bad[k][0]);

@@ -111,14 +111,14 @@ static int same_rows(const pen_model *a, const char *table_a, const pen_model *b
     return found;
 }
 
-static void weights_go_where_they_belong(void **state)
+/* more: another parameter, or NULL. */
+static void check_weights(const char *more)
 {
-    (void)state;
     pen_context *ctx = context(2, NULL, NULL);
     pen_dataset *log = log_of(ctx, 0, false, ""), *part = log_of(ctx, 10, true, "");
     pen_model *gmf = source(part, "gmf", NULL), *mlp = source(log, "mlp", NULL);
     plea p = {.model = "neumf",
-              .params = {"factors=4", "epochs=1", "learning_rate=1e-7", "optimizer=sgd", "alpha=0.25"},
+              .params = {"factors=4", "epochs=1", "learning_rate=1e-7", "optimizer=sgd", "alpha=0.25", more},
               .from = {mlp, gmf},
               .refit = 1};
     pen_model *m = must_train(log, &p);
@@ -146,6 +146,13 @@ static void weights_go_where_they_belong(void **state)
     pen_model_destroy(m), pen_model_destroy(gmf), pen_model_destroy(mlp);
     pen_dataset_destroy(log), pen_dataset_destroy(part);
     pen_context_destroy(ctx);
+}
+
+static void weights_go_where_they_belong(void **state)
+{
+    (void)state;
+    check_weights(NULL);
+    check_weights("ema=0.5"); /* averages begin there too */
 }
 
 static void what_does_not_fit_is_refused(void **state)

@@ -219,6 +219,46 @@ static void rates_follow_their_schedule(void **state)
     pen_context_destroy(ctx);
 }
 
+/* schedule=plateau, worked out from what validation said: halved when no epoch was better for so many, counted from the
+ * last halving too; a refit has the rates of the fit, epoch by epoch. On random events validation is noise, which is
+ * what it takes. */
+static void plateaus_halve_the_rate(void **state)
+{
+    (void)state;
+    watch w = {NULL, 0};
+    pen_context *ctx = context(2, &w);
+    pen_dataset *log = log_of(ctx);
+    int in_refits = 0, halves = 0;
+    for (int plateau = 1; plateau <= 3; plateau++)
+        for (int seed = 0; seed < 4; seed++) {
+            char wait[32], rate[32];
+            snprintf(wait, sizeof wait, "plateau=%d", plateau);
+            snprintf(rate, sizeof rate, "learning_rate=0.00%d", 1 + seed);
+            way how = {"gmf",
+                       NULL,
+                       PEN_TASK_RANK,
+                       0,
+                       {"epochs=14", "patience=0", "factors=8", "schedule=plateau", wait, rate, "init=0.1", NULL}};
+            pen_model_destroy(train(&how, log, log_path, PEN_OK));
+            lines all = read_lines();
+            double best = -1, now = 0.001 * (1 + seed);
+            int best_epoch = 0, halved = 0;
+            for (int e = 1; e <= 14; e++) {
+                const json_t *line = epoch_of(&all, "fit", e), *refit = epoch_of(&all, "refit", e);
+                near(number(line, "learning_rate"), now, 1e-8, "learning_rate");
+                if (refit) near(number(refit, "learning_rate"), now, 1e-8, "learning_rate of the refit");
+                in_refits += refit && halved;
+                if (number(line, "validation") > best) best = number(line, "validation"), best_epoch = e;
+                if (e - (best_epoch > halved ? best_epoch : halved) >= plateau) now /= 2, halved = e;
+            }
+            halves += halved > 0;
+            free_lines(&all);
+        }
+    assert_true(halves > 5 && in_refits > 3); /* else little was seen of it */
+    pen_dataset_destroy(log);
+    pen_context_destroy(ctx);
+}
+
 /* ---- runs -------------------------------------------------------------------------------------------------------- */
 
 static const char *const exact[] = {"loss",          "metric",      "validation",     "best",         "examples",
@@ -263,6 +303,12 @@ static void resumed_runs_append(void **state)
     (void)state;
     static const way ways[] = {
         {"gru4rec", NULL, PEN_TASK_RANK, 0, {"epochs=6", "patience=0", "factors=8", "hidden=8", "batch_size=16", NULL}},
+        {"gmf",
+         NULL,
+         PEN_TASK_RANK,
+         0,
+         {"epochs=6", "patience=0", "factors=8", "ema=0.99", "schedule=plateau", "plateau=1", "learning_rate=0.1",
+          NULL}},
         {"bpr", NULL, PEN_TASK_RANK, 0, {"epochs=6", "patience=0", "factors=8", NULL}},
         {"ials", NULL, PEN_TASK_RANK, 0, {"epochs=6", "patience=0", "factors=8", NULL}},
         {"biased-mf", NULL, PEN_TASK_RATE, 0, {"epochs=6", "patience=0", "factors=8", NULL}}};
@@ -373,7 +419,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(norms_are_those_of_weights), cmocka_unit_test(rates_follow_their_schedule),
-        cmocka_unit_test(resumed_runs_append), cmocka_unit_test(failures_are_said), cmocka_unit_test(torn_lines)};
+        cmocka_unit_test(plateaus_halve_the_rate),    cmocka_unit_test(resumed_runs_append),
+        cmocka_unit_test(failures_are_said),          cmocka_unit_test(torn_lines)};
     snprintf(log_path, sizeof log_path, "/tmp/penchant-train-log-%ld.jsonl", (long)getpid());
     snprintf(checkpoint_path, sizeof checkpoint_path, "/tmp/penchant-train-log-%ld.ckpt", (long)getpid());
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

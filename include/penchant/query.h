@@ -218,7 +218,7 @@ PEN_API pen_status pen_export(pen_query *query, const char *what, const char *pa
  *            shard's arena, "loss", "trained", "answers" (an answer runs it), "answer_bytes"}],
  *  "weights": [{"name", "shape", "bytes"}], "tables": [{"name", "shape", "bytes", "optimizer_bytes", "steps"}],
  *  "training": {"flops", "arenas", "bytes": {"arena" (of a shard), "arena_without_sharing", "arenas" (all), "scratch",
- *            "gradients", "weights", "tables", "optimizer"}},
+ *            "gradients", "weights", "tables", "optimizer", "averages"}},
  *  "answer": {"gives", "ops", "flops", "bytes"}, null where answers do not run the plan,
  *  "solve": {"bytes"}, null where no user is solved for}
  * PEN_E_UNSUPPORTED for a model that is no network. Thread-safe. */

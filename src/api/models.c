@@ -165,8 +165,7 @@ static pen_status train_and_complete(const pen_dataset *log, const pen__entrant 
         status = pen__fit_on_parts(log->ctx, entrant, &events, &parts, protocol, protocol->seed, &keeping, model,
                                    &train, report, error);
     if (*model) {
-        pen_status finished =
-            complete(*model, entrant, log, protocol, &events, &train, report, !o->no_history, error);
+        pen_status finished = complete(*model, entrant, log, protocol, &events, &train, report, !o->no_history, error);
         if (finished != PEN_OK) {
             pen__model_free(*model);
             *model = NULL;

@@ -191,6 +191,7 @@ static void put_training(const pen__description *d, pen__text *out)
     put_count(out, "weights", weights * REAL);
     put_count(out, "tables", tables * REAL);
     put_count(out, "optimizer", slots * REAL);
+    put_count(out, "averages", d->averages ? (weights + tables) * REAL : 0);
     pen__text_printf(out, "}, \"arenas\": %d}", m.arenas);
 }
 

@@ -15,6 +15,7 @@ typedef struct pen__description {
     const int64_t *batch_rows; /* of training's batches, by extent */
     int32_t n_shards, n_workers;
     pen__optimiser optimiser;
+    bool averages; /* nn/average.h */
 } pen__description;
 
 /* {"batch", "ops", "weights", "tables", "training", "answer", "solve"}: members of an object, without its braces. What

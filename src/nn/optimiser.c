@@ -10,6 +10,7 @@ double pen__learning_rate(const pen__learning *l, uint64_t t)
     if (l->schedule == PEN_RATE_COSINE) rate *= 0.5 * (1 + cos(3.141592653589793 * done));
     if (l->schedule == PEN_RATE_LINEAR) rate *= 1 - done;
     if (l->schedule == PEN_RATE_STEP && l->step_every > 0) rate *= pow(0.5, floor((double)t / (double)l->step_every));
+    if (l->schedule == PEN_RATE_PLATEAU) rate = ldexp(rate, -l->halvings);
     if (l->warmup > 0 && (int64_t)t < l->warmup) rate *= (double)(t + 1) / (double)l->warmup;
     return rate;
 }

@@ -19,8 +19,14 @@ typedef enum pen__optimiser {
 #define PEN_OPTIMISERS "sgd|momentum|nesterov|adagrad|rowwise-adagrad|rmsprop|adam|adamw"
 
 /* In the order of the parameter `schedule`. */
-typedef enum pen__schedule { PEN_RATE_CONSTANT = 0, PEN_RATE_COSINE, PEN_RATE_LINEAR, PEN_RATE_STEP } pen__schedule;
-#define PEN_SCHEDULES "constant|cosine|linear|step"
+typedef enum pen__schedule {
+    PEN_RATE_CONSTANT = 0,
+    PEN_RATE_COSINE,
+    PEN_RATE_LINEAR,
+    PEN_RATE_STEP,
+    PEN_RATE_PLATEAU /* halved where validation stands still: by the trainer */
+} pen__schedule;
+#define PEN_SCHEDULES "constant|cosine|linear|step|plateau"
 
 typedef struct pen__learning {
     pen__optimiser kind;
@@ -31,6 +37,7 @@ typedef struct pen__learning {
     double clip;        /* the largest norm of a step's whole gradient; 0: any */
     int64_t warmup;     /* steps over which the rate rises from 0 */
     int64_t steps;      /* of the whole training, for cosine and linear */
+    int32_t halvings;   /* `plateau`: so far */
     int64_t step_every; /* `step`: the rate is halved each so many steps */
 } pen__learning;
 

@@ -60,9 +60,10 @@ typedef struct pen__weight {
     char name[48];
     int64_t rows, cols, at;
     pen__init init;
-    bool decays;     /* regularisation applies (not to biases and norms) */
-    double follows;  /* not 0: no gradient moves it; its "gradient" is where a step moves it, this part of the way */
-    pen__real *data; /* (rows, cols), borrowed from the model's tensor: see pen__plan_weight_set */
+    bool decays;        /* regularisation applies (not to biases and norms) */
+    double follows;     /* not 0: no gradient moves it; its "gradient" is where a step moves it, this part of the way */
+    pen__real *data;    /* (rows, cols), borrowed from the model's tensor: see pen__plan_weight_set */
+    pen__real *average; /* its averages (nn/average.h), or NULL */
 } pen__weight;
 
 /* An embedding table, (rows, width). `dense` where some op gives a gradient for every row (full softmax). */
@@ -72,7 +73,7 @@ typedef struct pen__embedding {
     int32_t width;
     pen__init init;
     bool dense, frozen;
-    pen__real *data;
+    pen__real *data, *average; /* likewise */
 } pen__embedding;
 
 typedef enum pen__lookup_kind { PEN_LOOKUP_ROW, PEN_LOOKUP_BAG, PEN_LOOKUP_DENSE } pen__lookup_kind;

@@ -15,6 +15,7 @@ struct pen__run {
     const pen__plan *plan;
     pen__run_options o;
     pen__layout *layout;
+    pen__average *average; /* or NULL */
     int32_t n_workers, n_arenas, n_globals;
     int32_t global[MAX_GLOBALS]; /* numbers of the calls where shards meet */
     int64_t shard_rows[PEN_MAX_EXTENTS], batch_rows[PEN_MAX_EXTENTS];
@@ -67,6 +68,8 @@ pen_status pen__run_create(pen_context *ctx, const pen__plan *plan, const pen__r
         else
             run->global[run->n_globals++] = c;
     }
+    if (status == PEN_OK && options->average > 0)
+        status = pen__average_create(ctx, plan, options->average, &run->average, error);
     if (status == PEN_OK)
         *out = run;
     else
@@ -78,6 +81,7 @@ void pen__run_destroy(pen__run *run)
 {
     if (!run) return;
     pen__layout_destroy(run->layout);
+    pen__average_destroy(run->average);
     pen__free(run->ctx, run->arenas);
     pen__free(run->ctx, run->scratches);
     pen__free(run->ctx, run->dense);
@@ -384,33 +388,31 @@ static bool part_within(const pen__weight *weight, int64_t from, int64_t to, int
     return *low < *high;
 }
 
-/* Steps the weights whose gradients, or where they are to go, stand in total[from, to). */
+/* Steps numbers [low, high) of a weight, whose gradients, or where they are to go, stand in total. */
+static void step_weight(pen__run *run, const pen__weight *weight, int64_t low, int64_t high)
+{
+    pen__real *const *slot = run->o.slots.dense, *total = run->total + weight->at;
+    const pen__update *update = weight->decays ? &run->decaying : &run->plain;
+    if (weight->follows > 0) {
+        pen__real follows = (pen__real)weight->follows;
+        for (int64_t i = low; i < high; i++) weight->data[i] += follows * (total[i] - weight->data[i]);
+    } else if (run->o.learning.kind == PEN_OPT_ROWWISE_ADAGRAD) { /* all rows: there is one run */
+        for (int64_t at = low; at < high; at += weight->cols)
+            pen__optimise(run->o.learning.kind, update, weight->data + at, slot[0] + weight->at + at, NULL, total + at,
+                          weight->cols);
+    } else {
+        pen__optimise(run->o.learning.kind, update, weight->data + low, slot[0] ? slot[0] + weight->at + low : NULL,
+                      slot[1] ? slot[1] + weight->at + low : NULL, total + low, high - low);
+    }
+}
+
 static void step_dense(pen__run *run, int64_t from, int64_t to)
 {
-    const pen__plan *plan = run->plan;
-    pen__real *const *slot = run->o.slots.dense;
-    bool by_row = run->o.learning.kind == PEN_OPT_ROWWISE_ADAGRAD;
-    for (int32_t w = 0; w < plan->n_weights; w++) {
-        const pen__weight *weight = &plan->weight[w];
+    for (int32_t w = 0; w < run->plan->n_weights; w++) {
         int64_t low, high;
-        if (weight->follows > 0) {
-            const pen__real *goal = run->total + weight->at, follows = (pen__real)weight->follows;
-            if (part_within(weight, from, to, &low, &high))
-                for (int64_t i = low; i < high; i++) weight->data[i] += follows * (goal[i] - weight->data[i]);
-            continue;
-        }
-        if (by_row) { /* a row is stepped by the run that holds its first number */
-            for (int64_t r = 0; r < weight->rows; r++)
-                if (weight->at + r * weight->cols >= from && weight->at + r * weight->cols < to)
-                    pen__optimise(run->o.learning.kind, weight->decays ? &run->decaying : &run->plain,
-                                  weight->data + r * weight->cols, slot[0] + weight->at + r * weight->cols, NULL,
-                                  run->total + weight->at + r * weight->cols, weight->cols);
-            continue;
-        }
-        if (!part_within(weight, from, to, &low, &high)) continue;
-        pen__optimise(run->o.learning.kind, weight->decays ? &run->decaying : &run->plain, weight->data + low,
-                      slot[0] ? slot[0] + weight->at + low : NULL, slot[1] ? slot[1] + weight->at + low : NULL,
-                      run->total + weight->at + low, high - low);
+        if (!part_within(&run->plan->weight[w], from, to, &low, &high)) continue;
+        step_weight(run, &run->plan->weight[w], low, high);
+        if (run->average) pen__average_weight(run->average, w, low, high - low);
     }
 }
 
@@ -483,9 +485,11 @@ static pen_status update_task(void *arg, int64_t task, int worker, pen_error *er
         row_gradient(run, u.table, at, g);
         if (measures) square += (double)deep->dot(g, g, table->width);
         if (run->clip != 1) deep->scale(g, run->clip, table->width);
+        if (run->average) pen__average_before(run->average, u.table, row);
         pen__optimise(run->o.learning.kind, &run->of_tables, table->data + row * table->width,
                       slot[0] ? slot[0] + row * stride : NULL, slot[1] ? slot[1] + row * stride : NULL, g,
                       table->width);
+        if (run->average) pen__average_after(run->average, u.table, row);
     }
     if (measures) run->squares[task] = square;
     return PEN_OK;
@@ -527,10 +531,23 @@ pen_status pen__run_step(pen__run *run, const pen__batch *batch, const pen__touc
     if (run->o.learning.clip > 0 || run->o.norms)
         PEN_TRY(PEN_GROW(run->ctx, run->squares, &run->squares_cap, (size_t)n + 1));
     if (run->o.learning.clip > 0) PEN_TRY(clip_gradient(run, n, &report->norm, error));
+    if (run->average) pen__average_step(run->average, step);
     PEN_TRY(pen__parallel(run->ctx, n, update_task, run, error));
     if (run->o.norms && run->o.learning.clip <= 0) report->norm = norm_of(run, n);
     return PEN_OK;
 }
+
+void pen__run_average_begin(pen__run *run, uint64_t step)
+{
+    if (run->average) pen__average_begin(run->average, step);
+}
+
+void pen__run_average_end(pen__run *run)
+{
+    if (run->average) pen__average_end(run->average);
+}
+
+void pen__run_halve(pen__run *run, int32_t halvings) { run->o.learning.halvings = halvings; }
 
 static pen_status tables_gradients(pen__run *run, pen__real *const *wanted)
 {

@@ -11,6 +11,7 @@
 
 #include "base/thread.h"
 #include "nn/arena.h"
+#include "nn/average.h"
 #include "nn/optimiser.h"
 #include "nn/touched.h"
 
@@ -28,7 +29,8 @@ typedef struct pen__run_options {
     pen__learning learning;
     uint64_t seed;
     pen__slots slots;
-    bool norms; /* report the gradient's norm also where nothing is clipped */
+    double average; /* the decay of averaged weights, in (0, 1): then the plan says where they are; 0: none */
+    bool norms;     /* report the gradient's norm also where nothing is clipped */
 } pen__run_options;
 
 typedef struct pen__run pen__run;
@@ -85,6 +87,14 @@ typedef struct pen__step_report {
  * steps. */
 pen_status pen__run_step(pen__run *run, const pen__batch *batch, const pen__touched *touched, uint64_t step,
                          const pen__beside *beside, pen__step_report *report, pen_error *error);
+
+/* Averages: to be called before an epoch's first step (number `step` of the whole training) and behind its last, also
+ * where that failed. Nothing without options.average. */
+void pen__run_average_begin(pen__run *run, uint64_t step);
+void pen__run_average_end(pen__run *run);
+
+/* How often schedule=plateau has halved the rate so far. */
+void pen__run_halve(pen__run *run, int32_t halvings);
 
 /* The same without the step of the optimiser: the summed gradient of the dense block stands in `dense` (n_dense), that
  * of each table in table[t] (all its rows; NULL: not wanted). For proofs and for people who look inside. */

@@ -97,6 +97,7 @@ struct pen_model {
     const pen__train *train;              /* while fitting and evaluating; NULL in a model from a file */
     struct pen__meter *meter;             /* while fitting, or NULL: see pen__model_tick */
     pen__told *told;                      /* while fitting where there is a log, or NULL */
+    int32_t halvings;                     /* while fitting: how often the learning rate was halved (train/trainer.h) */
     int64_t meter_from;                   /* what the meter stood at when this epoch began */
     char *about;                          /* JSON, see pen_model_about */
 };

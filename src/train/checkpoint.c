@@ -79,6 +79,15 @@ static void put_before(pen__container_writer *w, const pen_model *before)
     }
 }
 
+static void put_halvings(pen__container_writer *w, const pen__halvings *halvings)
+{
+    char text[16 * PEN_HALVINGS] = "";
+    int used = 0;
+    for (int32_t k = 0; k < halvings->n; k++)
+        used += snprintf(text + used, sizeof text - (size_t)used, k ? " %d" : "%d", halvings->epoch[k]);
+    pen__container_put_meta(w, "halvings", text);
+}
+
 /* What must be the same for a fit to go on: model, parameters, seed, what it started from. */
 static void identity(const pen_model *model, pen__text *out)
 {
@@ -112,6 +121,7 @@ pen_status pen__checkpoint_write(const char *path, const pen_model *model, uint6
     put_double(w, "best_metric", position->best_metric);
     put_double(w, "loss", position->loss);
     put_double(w, "chosen_metric", position->chosen_metric);
+    put_halvings(w, &position->halvings);
     put_snapshot(w, "last", model, last);
     put_snapshot(w, "best", model, best);
     if (before) put_before(w, before);
@@ -173,6 +183,21 @@ static pen_status check_identity(const pen__container *c, const pen_model *model
     return status;
 }
 
+/* Absent: none. */
+static pen_status get_halvings(const pen__container *c, pen__halvings *halvings, pen_error *error)
+{
+    const char *text = pen__container_meta(c, "halvings");
+    *halvings = (pen__halvings){0};
+    for (int32_t last = 0; text && *text;) {
+        int epoch = 0, used = 0;
+        if (halvings->n == PEN_HALVINGS || sscanf(text, "%d%n", &epoch, &used) != 1 || epoch <= last)
+            return pen__container_unsound(c, error, "metadata halvings are not at most %d rising epochs", PEN_HALVINGS);
+        halvings->epoch[halvings->n++] = last = epoch;
+        text += used;
+    }
+    return PEN_OK;
+}
+
 static pen_status get_position(const pen__container *c, pen__position *p, pen_error *error)
 {
     PEN_TRY(get_int(c, "phase", &p->phase, error));
@@ -183,6 +208,7 @@ static pen_status get_position(const pen__container *c, pen__position *p, pen_er
         return pen__container_unsound(c, error, "its best epoch is %d and its last one %d", p->best_epoch, p->epoch);
     PEN_TRY(get_double(c, "best_metric", &p->best_metric, error));
     PEN_TRY(get_double(c, "loss", &p->loss, error));
+    PEN_TRY(get_halvings(c, &p->halvings, error));
     return get_double(c, "chosen_metric", &p->chosen_metric, error);
 }
 

@@ -13,6 +13,7 @@ typedef struct pen__position {
     int32_t chosen;     /* in a refit: the epochs that the first phase chose */
     double best_metric, loss;
     double chosen_metric; /* in a refit: what validation said of them */
+    pen__halvings halvings;
 } pen__position;
 
 /* A copy of a model's tensors: of those with a role in `roles` (bits 1 << role). */

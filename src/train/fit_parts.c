@@ -228,12 +228,14 @@ pen_status pen__fit_on_parts(pen_context *ctx, const pen__entrant *entrant, cons
         if (refitting) {
             report->epochs = report->best_epoch = at.chosen;
             report->best_metric = at.chosen_metric;
+            report->halvings = at.halvings;
         } else
             PEN_TRY(choose(ctx, &o, log, parts, protocol, model, train, report, error));
         if (!protocol->refit) return PEN_OK;
         o.phase = 1;
         o.n_epochs = o.chosen = report->best_epoch > 0 ? report->best_epoch : report->epochs;
         o.chosen_metric = report->best_metric;
+        o.halvings = report->halvings;
     }
     pen_model *first = *model;
     pen__train first_train = *train;

@@ -55,7 +55,8 @@ pen_status pen__net_memory(const pen__model_class *class, const pen__params *par
         n = (uint64_t)plan->n_dense;
         for (int32_t t = 0; t < plan->n_tables; t++)
             n += (uint64_t)plan->table[t].rows * (uint64_t)plan->table[t].width;
-        n *= 1 + (uint64_t)pen__optimiser_slots((pen__optimiser)pen__params_get(class, params, "optimizer"));
+        n *= 1 + (uint64_t)pen__optimiser_slots((pen__optimiser)pen__params_get(class, params, "optimizer")) +
+             (pen__params_get(class, params, "ema") > 0);
     }
     free_apart(&model, state);
     *bytes = n * sizeof(pen__real);
@@ -80,6 +81,22 @@ static pen_status add_slots(pen_model *model, pen__optimiser kind, const char *n
     return PEN_OK;
 }
 
+/* Where averages are kept the tensor NAME holds them, and what steps move is "NAME.raw". */
+static void raw_name(const char *name, char *out, size_t size) { snprintf(out, size, "%.40s.raw", name); }
+
+/* A weight or a table with its first values. The raw ones are set by the first epoch: begin may change them yet. */
+static pen_status add_learned(pen_model *model, const char *name, int64_t rows, int64_t cols, pen__init init,
+                              pen_error *error)
+{
+    char raw[48];
+    pen__real *data;
+    PEN_TRY(pen__model_add(model, name, PEN_F32, PEN_ROLE_PARAM, rows, cols, 0, &data, error));
+    pen__init_fill(init, name, model->seed, rows, cols, data);
+    if (pen__param(model, "ema") <= 0) return PEN_OK;
+    raw_name(name, raw, sizeof raw);
+    return pen__model_add(model, raw, PEN_F32, PEN_ROLE_OPTIMISER, rows, cols, 0, NULL, error);
+}
+
 pen_status pen__net_begin(pen_model *model, const pen__train *train, pen_error *error)
 {
     (void)train;
@@ -89,17 +106,11 @@ pen_status pen__net_begin(pen_model *model, const pen__train *train, pen_error *
     const pen__plan *plan = status == PEN_OK ? ((pen__net *)(void *)state)->plan : NULL;
     for (int32_t w = 0; status == PEN_OK && w < plan->n_weights; w++) {
         const pen__weight *weight = &plan->weight[w];
-        pen__real *data;
-        status =
-            pen__model_add(model, weight->name, PEN_F32, PEN_ROLE_PARAM, weight->rows, weight->cols, 0, &data, error);
-        if (status == PEN_OK) pen__init_fill(weight->init, weight->name, model->seed, weight->rows, weight->cols, data);
+        status = add_learned(model, weight->name, weight->rows, weight->cols, weight->init, error);
     }
     for (int32_t t = 0; status == PEN_OK && t < plan->n_tables; t++) {
         const pen__embedding *table = &plan->table[t];
-        pen__real *data;
-        status =
-            pen__model_add(model, table->name, PEN_F32, PEN_ROLE_PARAM, table->rows, table->width, 0, &data, error);
-        if (status == PEN_OK) pen__init_fill(table->init, table->name, model->seed, table->rows, table->width, data);
+        status = add_learned(model, table->name, table->rows, table->width, table->init, error);
         if (status == PEN_OK) status = add_slots(model, kind, table->name, table->rows, table->width, error);
     }
     if (status == PEN_OK && plan->n_dense) status = add_slots(model, kind, "dense", plan->n_dense, 1, error);
@@ -211,7 +222,10 @@ static pen_status begin_training(pen_model *model, const pen__train *train, pen_
     const pen__net_class *class = model->class->net;
     if (class->ready) PEN_TRY(class->ready(model, train, error));
     int32_t batch = pen__net_batch(model);
-    pen__run_options o = {.grain = pen__net_grain(model), .seed = model->seed, .norms = model->told != NULL};
+    pen__run_options o = {.grain = pen__net_grain(model),
+                          .seed = model->seed,
+                          .average = pen__param(model, "ema"),
+                          .norms = model->told != NULL};
     o.learning = (pen__learning){.kind = (pen__optimiser)pen__param_int(model, "optimizer"),
                                  .schedule = (pen__schedule)pen__param_int(model, "schedule"),
                                  .rate = pen__param(model, "learning_rate"),
@@ -270,38 +284,82 @@ static void tell(const pen_model *model, double rate, double gradient)
                                .embeddings = sqrt(embeddings)};
 }
 
-pen_status pen__net_epoch(pen_model *model, const pen__train *train, int32_t epoch, double *loss, pen_error *error)
+/* Puts the raw weights, which steps move, in the place of their averages, or the averages back. first: they begin where
+ * the model does. */
+static void swap_averages(const pen_model *model, bool raw, bool first)
+{
+    const pen__net *net = model->state;
+    pen__plan *plan = net->plan;
+    char name[48];
+    for (int32_t k = 0; k < plan->n_weights + plan->n_tables; k++) {
+        pen__weight *weight = k < plan->n_weights ? &plan->weight[k] : NULL;
+        pen__embedding *table = weight ? NULL : &plan->table[k - plan->n_weights];
+        pen__real **data = weight ? &weight->data : &table->data,
+                  **average = weight ? &weight->average : &table->average;
+        raw_name(weight ? weight->name : table->name, name, sizeof name);
+        pen__real *mean = raw ? *data : *average;
+        const pen__state_tensor *tensor = pen__model_tensor(model, name);
+        *data = raw ? tensor->data : mean;
+        *average = raw ? mean : NULL;
+        if (first) memcpy(*data, mean, pen__state_bytes(tensor));
+    }
+}
+
+static pen_status diverged(const pen_model *model, int32_t epoch, int64_t step, int64_t steps, double loss,
+                           pen_error *error)
+{
+    return pen__fail_at(
+        error, PEN_E_DIVERGED, epoch + 1,
+        "%s diverged in epoch %d at step %lld of %lld: its loss is %g; a smaller learning_rate, clip or "
+        "more regularization helps",
+        model->class->name, epoch + 1, (long long)step + 1, (long long)steps, loss);
+}
+
+/* The steps of an epoch: their examples' losses added up, their gradients' norms, the last one's rate. */
+static pen_status take_steps(pen_model *model, const pen__train *train, int32_t epoch, pen__step_report *sum,
+                             pen_error *error)
 {
     pen__net *net = model->state;
-    bool begins = !net->run;
-    if (begins) PEN_TRY(begin_training(model, train, error));
-    PEN_TRY(pen__feed_begin(net->feed, epoch, error));
-    keep_rows(model);
-    if (begins && !epoch)
-        pen__say(model->ctx, PEN_LOG_INFO, "%s: %.1f MB for the steps' numbers and gradients", model->class->name,
-                 (double)pen__run_bytes(net->run) / 1e6);
     int64_t steps = pen__feed_steps(net->feed);
-    double sum = 0, gradient = 0;
-    pen__step_report report = {0};
+    *sum = (pen__step_report){0};
     for (int64_t i = 0; i < steps; i++) {
         const pen__batch *batch;
         const pen__touched *touched;
         pen__beside beside;
+        pen__step_report report;
         PEN_TRY(pen__feed_step(net->feed, i, &batch, &touched, &beside, error));
         pen_status status =
             pen__run_step(net->run, batch, touched, (uint64_t)(epoch * steps + i), &beside, &report, error);
-        if (status == PEN_E_DIVERGED)
-            return pen__fail_at(error, PEN_E_DIVERGED, epoch + 1,
-                                "%s diverged in epoch %d at step %lld of %lld: its loss is %g; a smaller "
-                                "learning_rate, clip or more regularization helps",
-                                model->class->name, epoch + 1, (long long)i + 1, (long long)steps, report.loss);
+        if (status == PEN_E_DIVERGED) return diverged(model, epoch, i, steps, report.loss, error);
         PEN_TRY(status);
-        sum += report.loss * (double)batch->n[PEN_ROOT];
-        gradient += report.norm;
+        sum->loss += report.loss * (double)batch->n[PEN_ROOT];
+        sum->norm += report.norm;
+        sum->rate = report.rate;
         PEN_TRY(pen__model_tick(model, (i + 1) * train->n_events / steps, error));
     }
-    *loss = sum / (double)pen__feed_examples(net->feed);
-    if (model->told) tell(model, report.rate, gradient);
+    return PEN_OK;
+}
+
+pen_status pen__net_epoch(pen_model *model, const pen__train *train, int32_t epoch, double *loss, pen_error *error)
+{
+    pen__net *net = model->state;
+    bool begins = !net->run, averages = pen__param(model, "ema") > 0;
+    pen__step_report sum;
+    if (begins) PEN_TRY(begin_training(model, train, error));
+    PEN_TRY(pen__feed_begin(net->feed, epoch, error));
+    keep_rows(model);
+    pen__run_halve(net->run, model->halvings);
+    if (begins && !epoch)
+        pen__say(model->ctx, PEN_LOG_INFO, "%s: %.1f MB for the steps' numbers and gradients", model->class->name,
+                 (double)pen__run_bytes(net->run) / 1e6);
+    if (averages) swap_averages(model, true, !epoch);
+    pen__run_average_begin(net->run, (uint64_t)(epoch * pen__feed_steps(net->feed)));
+    pen_status status = take_steps(model, train, epoch, &sum, error);
+    pen__run_average_end(net->run);
+    if (averages) swap_averages(model, false, false);
+    PEN_TRY(status);
+    *loss = sum.loss / (double)pen__feed_examples(net->feed);
+    if (model->told) tell(model, sum.rate, sum.norm);
     return PEN_OK;
 }
 

@@ -26,7 +26,8 @@ pen_status pen__net_describe(const pen_model *model, pen__text *out, pen_error *
                           .batch_rows = rows,
                           .n_shards = pen__run_cut(rows[PEN_ROOT], pen__net_grain(model)),
                           .n_workers = pen__workers(model->ctx),
-                          .optimiser = (pen__optimiser)pen__param_int(model, "optimizer")};
+                          .optimiser = (pen__optimiser)pen__param_int(model, "optimizer"),
+                          .averages = pen__param(model, "ema") > 0};
     pen__text_printf(out, "{\"model\": \"%s\", ", model->class->name);
     pen__describe(&d, out);
     pen__text_puts(out, "}\n");

@@ -21,11 +21,11 @@ typedef struct run {
     pen__position at;
     pen__snapshot best, last;
     pen__meter meter;
-    double written; /* when the last checkpoint was */
-    double fitting; /* seconds in the class's own functions */
-    pen__told told; /* by the epoch at hand, where there is a log */
-    int32_t n_epochs, patience;
-    int higher; /* the metric is better when higher */
+    double written;                      /* when the last checkpoint was */
+    double fitting;                      /* seconds in the class's own functions */
+    pen__told told;                      /* by the epoch at hand, where there is a log */
+    int32_t n_epochs, patience, plateau; /* plateau 0: the rate is not halved so */
+    int higher;                          /* the metric is better when higher */
 } run;
 
 enum { ALL_ROLES = 1 << PEN_ROLE_PARAM | 1 << PEN_ROLE_OPTIMISER };
@@ -67,6 +67,23 @@ static pen_status validate(run *r, double *metric, pen_error *error)
     return PEN_OK;
 }
 
+/* After an epoch that was no better: is it time? */
+static void halve(run *r)
+{
+    pen__halvings *h = &r->at.halvings;
+    int32_t since = r->at.best_epoch;
+    if (h->n && h->epoch[h->n - 1] > since) since = h->epoch[h->n - 1];
+    if (r->plateau && r->o->valid && h->n < PEN_HALVINGS && r->at.epoch - since >= r->plateau)
+        h->epoch[h->n++] = r->at.epoch;
+}
+
+static int32_t halvings_before(const run *r, int32_t epoch)
+{
+    int32_t n = 0;
+    while (n < r->at.halvings.n && r->at.halvings.epoch[n] <= epoch) n++;
+    return n;
+}
+
 static void log_epoch(run *r, double seconds, double validation_seconds, bool best)
 {
     pen__train_log_epoch(r->o->log, &(pen__logged_epoch){.phase = r->o->phase,
@@ -105,6 +122,7 @@ static pen_status after_epoch(run *r, double loss, double seconds, pen_error *er
         }
         r->meter.report.metric = metric;
     }
+    halve(r);
     log_epoch(r, seconds, pen__now() - ended, better);
     if (r->o->checkpoint) {
         PEN_TRY(pen__snapshot_take(&r->last, r->model, ALL_ROLES, error));
@@ -127,6 +145,7 @@ static pen_status epochs(run *r, pen_error *error)
         r->meter.report.epoch = r->at.epoch + 1;
         r->model->meter_from = (int64_t)r->at.epoch * o->train->n_events;
         double began = pen__now();
+        r->model->halvings = halvings_before(r, r->at.epoch);
         r->told = (pen__told){(double)o->train->n_events, NAN, NAN, NAN, NAN};
         PEN_TRY(o->class->epoch(r->model, o->train, r->at.epoch, &loss, error));
         double seconds = pen__now() - began;
@@ -178,6 +197,11 @@ static pen_status fit_in_epochs(run *r, pen_error *error)
     const pen__fit_options *o = r->o;
     r->n_epochs = o->n_epochs > 0 ? o->n_epochs : (int32_t)pen__params_get(o->class, o->params, "epochs");
     r->patience = pen__params_has(o->class, "patience") ? (int32_t)pen__params_get(o->class, o->params, "patience") : 0;
+    bool halves = o->class->net && (pen__schedule)pen__params_get(o->class, o->params, "schedule") == PEN_RATE_PLATEAU;
+    r->plateau = halves ? (int32_t)pen__params_get(o->class, o->params, "plateau") : 0;
+    if (halves && !o->valid && !o->phase)
+        pen__say(r->model->ctx, PEN_LOG_WARNING,
+                 "%s: schedule=plateau has no validation to watch: the learning rate stays as it is", o->class->name);
     r->higher = !o->metric || (o->metric->kind != PEN_METRIC_RMSE && o->metric->kind != PEN_METRIC_MAE);
     r->meter = pen__meter_begin(r->model->ctx, o->phase ? "refit" : "train", "events",
                                 (int64_t)r->n_epochs * o->train->n_events);
@@ -223,7 +247,8 @@ static void report_to(const run *r, pen__fit_report *report, double began, pen_s
                                 .loss = r->at.loss,
                                 .seconds = pen__now() - began,
                                 .fit_seconds = r->fitting,
-                                .cancelled = status == PEN_E_CANCELLED};
+                                .cancelled = status == PEN_E_CANCELLED,
+                                .halvings = r->at.halvings};
 }
 
 pen_status pen__fit(pen_context *ctx, const pen__fit_options *o, pen_model **model, pen__fit_report *report,
@@ -233,6 +258,7 @@ pen_status pen__fit(pen_context *ctx, const pen__fit_options *o, pen_model **mod
              .at = {.phase = o->phase,
                     .chosen = o->chosen,
                     .chosen_metric = o->chosen_metric,
+                    .halvings = o->halvings,
                     .best_metric = NAN,
                     .loss = NAN}};
     double began = pen__now();

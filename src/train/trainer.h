@@ -8,6 +8,15 @@
 
 #include "eval/evaluate.h"
 
+/* schedule=plateau of networks: the learning rate is halved when validation has not been better for `plateau` epochs,
+ * counted anew from each halving, PEN_HALVINGS times at most. A refit, which nobody validates, halves where the first
+ * phase did; without any validation the rate stays as it is, which is said. */
+enum { PEN_HALVINGS = 16 };
+typedef struct pen__halvings {
+    int32_t n;
+    int32_t epoch[PEN_HALVINGS]; /* after so many epochs, rising */
+} pen__halvings;
+
 typedef struct pen__fit_options {
     const pen__model_class *class;
     const pen__params *params;
@@ -20,6 +29,7 @@ typedef struct pen__fit_options {
     /* in a refit: the epochs that the first phase chose, and what validation said of them */
     int32_t chosen;
     double chosen_metric;
+    pen__halvings halvings;             /* and where it halved the rate */
     const pen_model *before;            /* in a refit: what the first phase ended with, kept in checkpoints; or NULL */
     const pen_model *const *pretrained; /* what the model starts from, n_pretrained of them */
     size_t n_pretrained;
@@ -37,6 +47,7 @@ typedef struct pen__fit_report {
     double seconds;     /* of everything: both phases, validation too */
     double fit_seconds; /* of the last phase's fitting alone: without validation, checkpoints and reports */
     int32_t cancelled;  /* 1: *model is the best so far */
+    pen__halvings halvings;
 } pen__fit_report;
 
 /* Tells runs apart by what they start from: 0 where that is nothing. O(bytes of the weights). */
