@@ -107,8 +107,8 @@ static span span_of(const double *const *value, const epochs *phase)
     for (int p = 0; p < PHASES; p++)
         for (size_t k = 0; k < phase[p].n; k++)
             if (isfinite(value[p][k])) s.low = fmin(s.low, value[p][k]), s.high = fmax(s.high, value[p][k]);
-    double margin = 0.05 * (s.high - s.low);
-    if (!(margin > 0)) margin = s.high != 0 ? 0.05 * fabs(s.high) : 1;
+    double margin = 0.05 * (s.high - s.low), size = fmax(fabs(s.low), fabs(s.high));
+    if (!(margin > 1e-9 * size)) margin = size > 0 ? 0.05 * size : 1; /* flat: ticks must stay apart */
     return (span){s.low - margin, s.high + margin};
 }
 
