@@ -54,8 +54,14 @@ static size_t follow(const setting *how, float *out)
     assert_int_equal(pen__plan_end(p, NULL), PEN_OK);
     float *weight[16], *table[2], *mean_weight[16], *mean_table[2];
     pen__run_options o = {.grain = 2, .seed = 3, .average = how->decay};
-    o.learning = (pen__learning){
-        .kind = how->kind, .rate = 0.1, .beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-8, .l2 = 0.01, .clip = 0.5};
+    o.learning = (pen__learning){.kind = how->kind,
+                                 .rate = 0.1,
+                                 .beta1 = 0.9,
+                                 .beta2 = 0.99,
+                                 .epsilon = 1e-8,
+                                 .l2 = 0.01,
+                                 .tables = 1,
+                                 .clip = 0.5};
     float *slot[3][2]; /* of the dense block, of the tables */
     for (int k = 0; k < 3; k++)
         for (int s = 0; s < 2; s++) slot[k][s] = calloc(MOST, sizeof(float));

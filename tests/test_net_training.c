@@ -1,5 +1,6 @@
 /* Training of networks that is broken off: amid an epoch the best epoch so far is what is left; checkpoints of another
- * model, of other data and of another way to train are refused, and say why. (The battery resumes to the same bits.) */
+ * model, of other data and of another way to train are refused, and say why. (The battery resumes to the same bits.)
+ * Penalties by group: those of tables are times those of layers. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -206,8 +207,57 @@ static void another_checkpoint(void **state)
     unlink(path);
 }
 
+/* neumf trained with these penalties; the sums of squares of its tables and of its layers in squares[]. */
+static pen_model *penalised(const pen_dataset *log, const char *optimizer, const char *l1, const char *l2,
+                            const char *tables, double squares[2])
+{
+    way how = {"neumf", {"epochs=3", "factors=4", "patience=0", "init=0.1", optimizer, l1, l2, tables}};
+    /* params[] ends with NULL: eight names and none behind, so counted here */
+    pen_protocol p;
+    pen_train_options o = PEN_TRAIN_OPTIONS_INIT;
+    pen_model *model = NULL;
+    pen_error error = {0};
+    pen_protocol_init(&p);
+    o.model = how.model, o.params = (const char *const *)how.params, o.n_params = 8;
+    if (pen_model_train(log, &p, &o, &model, &error) != PEN_OK) fail_msg("%s", error.message);
+    squares[0] = squares[1] = 0;
+    for (int i = 0; i < model->n_tensors; i++) {
+        const pen__state_tensor *x = &model->tensor[i];
+        if (x->role != PEN_ROLE_PARAM || x->dtype != PEN_F32) continue;
+        bool table = strstr(x->name, ".user") || strstr(x->name, ".item");
+        const float *w = x->data;
+        for (size_t k = 0; k < pen__state_bytes(x) / sizeof *w; k++) squares[!table] += (double)w[k] * (double)w[k];
+    }
+    return model;
+}
+
+/* regularization_tables multiplies both penalties of rows of tables and of nothing else. */
+static void penalties_by_group(void **state)
+{
+    (void)state;
+    watch w = {NULL, 0, 0, {0}};
+    pen_context *ctx = context(&w);
+    pen_dataset *log = log_of(ctx, -1);
+    static const char *const kinds[] = {"optimizer=sgd", "optimizer=adam", "optimizer=adamw"};
+    for (int k = 0; k < 3; k++) {
+        double none[2], alike[2], free_rows[2], heavy_rows[2];
+        pen_model *all[] = {
+            penalised(log, kinds[k], "l1=0", "regularization=0", "regularization_tables=9", none),
+            penalised(log, kinds[k], "l1=0.01", "regularization=0.1", "regularization_tables=1", alike),
+            penalised(log, kinds[k], "l1=0.01", "regularization=0.1", "regularization_tables=0", free_rows),
+            penalised(log, kinds[k], "l1=0.01", "regularization=0.1", "regularization_tables=30", heavy_rows)};
+        if (!(free_rows[0] > alike[0] && alike[0] > heavy_rows[0]))
+            fail_msg("%s: tables' squares %g, %g, %g", kinds[k], free_rows[0], alike[0], heavy_rows[0]);
+        if (!(free_rows[1] < none[1])) fail_msg("%s: layers' squares %g, %g", kinds[k], free_rows[1], none[1]);
+        for (int i = 0; i < 4; i++) pen_model_destroy(all[i]);
+    }
+    pen_dataset_destroy(log);
+    pen_context_destroy(ctx);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(best_so_far), cmocka_unit_test(another_checkpoint)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(best_so_far), cmocka_unit_test(another_checkpoint),
+                                       cmocka_unit_test(penalties_by_group)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,7 @@ double pen__learning_rate(const pen__learning *l, uint64_t t)
     return rate;
 }
 
-pen__update pen__update_at(const pen__learning *l, uint64_t t, bool decays)
+pen__update pen__update_at(const pen__learning *l, uint64_t t, double share)
 {
     double rate = pen__learning_rate(l, t), correct1 = 1, correct2 = 1;
     if (l->kind >= PEN_OPT_ADAM) { /* of the rounded betas that the kernel decays by: 1 - 0.999 rounds by 1e-5 of it */
@@ -28,9 +28,9 @@ pen__update pen__update_at(const pen__learning *l, uint64_t t, bool decays)
                          .beta2 = (pen__real)l->beta2,
                          .epsilon = (pen__real)l->epsilon,
                          .correct2 = (pen__real)correct2,
-                         .l1 = (pen__real)(decays ? l->l1 : 0),
-                         .l2 = (pen__real)(decays && !apart ? l->l2 : 0),
-                         .shrink = (pen__real)(decays && apart ? rate * l->l2 : 0)};
+                         .l1 = (pen__real)(share * l->l1),
+                         .l2 = (pen__real)(apart ? 0 : share * l->l2),
+                         .shrink = (pen__real)(apart ? rate * share * l->l2 : 0)};
 }
 
 /* One number remembered for the whole row: the mean of its squared gradients, summed up over steps. */

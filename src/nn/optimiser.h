@@ -33,7 +33,8 @@ typedef struct pen__learning {
     pen__schedule schedule;
     double rate; /* learning rate before the schedule */
     double beta1, beta2, epsilon;
-    double l1, l2;      /* of weights that decay, and of touched rows of tables */
+    double l1, l2;      /* of weights that decay */
+    double tables;      /* times l1 and l2: of touched rows of tables */
     double clip;        /* the largest norm of a step's whole gradient; 0: any */
     int64_t warmup;     /* steps over which the rate rises from 0 */
     int64_t steps;      /* of the whole training, for cosine and linear */
@@ -50,8 +51,9 @@ static inline int pen__optimiser_slots(pen__optimiser kind)
 /* The rate at step t (from 0), by schedule and warm-up. */
 double pen__learning_rate(const pen__learning *learning, uint64_t t);
 
-/* What step t (from 0) does. decays: whether l1 and l2 apply. */
-pen__update pen__update_at(const pen__learning *learning, uint64_t t, bool decays);
+/* What step t (from 0) does to parameters whose l1 and l2 are `share` times those of `learning`: 0 biases and norms,
+ * 1 weights of layers, learning->tables rows of tables. */
+pen__update pen__update_at(const pen__learning *learning, uint64_t t, double share);
 
 /* Steps `n` weights of a row or a run with gradient g; first and second are its slots (NULL where there is none; one
  * number each where kind is rowwise-adagrad). */

@@ -523,9 +523,9 @@ pen_status pen__run_step(pen__run *run, const pen__batch *batch, const pen__touc
     *report = (pen__step_report){.rate = pen__learning_rate(&run->o.learning, step)};
     PEN_TRY(compute_all(run, step, &report->loss, error));
     PEN_CHECK(isfinite(report->loss), PEN_E_DIVERGED, "the loss is %g", report->loss);
-    run->decaying = pen__update_at(&run->o.learning, step, true);
-    run->plain = pen__update_at(&run->o.learning, step, false);
-    run->of_tables = run->decaying;
+    run->decaying = pen__update_at(&run->o.learning, step, 1);
+    run->plain = pen__update_at(&run->o.learning, step, 0);
+    run->of_tables = pen__update_at(&run->o.learning, step, run->o.learning.tables);
     run->clip = 1;
     int64_t n = update_runs(run);
     if (run->o.learning.clip > 0 || run->o.norms)

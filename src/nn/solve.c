@@ -96,7 +96,7 @@ void pen__solve(const pen__layout *layout, void *memory, pen__batch *batch, pen_
         for (int32_t e = 0; e < plan->n_extents; e++) f.count[e] = batch->n[e];
         memset(f.dense_grad, 0, (size_t)plan->n_dense * sizeof *f.dense_grad);
         descend(&f);
-        pen__update update = pen__update_at(&learning, (uint64_t)step, true);
+        pen__update update = pen__update_at(&learning, (uint64_t)step, 1);
         pen__real *slot = slots;
         for (int32_t t = 0; t < plan->n_tables; t++) {
             int64_t width = plan->table[t].width;

@@ -234,6 +234,7 @@ static pen_status begin_training(pen_model *model, const pen__train *train, pen_
                                  .epsilon = 1e-8,
                                  .l1 = pen__param(model, "l1"),
                                  .l2 = pen__param(model, "regularization"),
+                                 .tables = pen__param(model, "regularization_tables"),
                                  .clip = pen__param(model, "clip"),
                                  .warmup = pen__param_int(model, "warmup")};
     int64_t steps = (class->examples(model, train) + batch - 1) / batch, epochs = pen__param_int(model, "epochs");

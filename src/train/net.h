@@ -188,6 +188,13 @@ int32_t pen__net_negative(const pen__train *train, int32_t user, pen__rng *rng);
          .high = 10,                                                                                               \
          .log_scale = 1,                                                                                           \
          .doc = "L1 penalty, likewise"},                                                                           \
+        {.name = "regularization_tables",                                                                          \
+         .type = PEN_PARAM_REAL,                                                                                   \
+         .standard = "1",                                                                                          \
+         .low = 0,                                                                                                 \
+         .high = 1e6,                                                                                              \
+         .log_scale = 1,                                                                                           \
+         .doc = "both penalties of rows of tables, in times of those of layers: 0 leaves embeddings free"},        \
         {.name = "beta1",                                                                                          \
          .type = PEN_PARAM_REAL,                                                                                   \
          .standard = "0.9",                                                                                        \

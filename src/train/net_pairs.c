@@ -184,8 +184,8 @@ static void fold_in(const pen_model *model, const pen__user *user, pairs_desk *d
     batch.begin[net->items] = desk->begin, batch.index[net->user_index] = desk->user,
     batch.index[net->item_index] = desk->item;
     batch.real[0] = desk->label;
-    pen__solve(net->solve, desk->engine, &batch, desk->row, FOLD_STEPS, FOLD_RATE, pen__param(model, "regularization"),
-               refill, &fold);
+    pen__solve(net->solve, desk->engine, &batch, desk->row, FOLD_STEPS, FOLD_RATE,
+               pen__param(model, "regularization") * pen__param(model, "regularization_tables"), refill, &fold);
 }
 
 /* The user as a batch of one; *row gets the rows that stand in for the tables', or NULL. */
