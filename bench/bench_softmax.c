@@ -6,7 +6,7 @@
  * gradients; the optimiser's rate is 0), in processor time. The limit, measured beside it in turns, is the rate of the
  * product 1024 x 128 x 256: as fast as any shape that was tried, while 512 x 512 x 512, whose rows lie at powers of
  * two, is slower by a third. Flops are those of the fewest products that give the loss and its gradients, 3 for a
- * matrix of scores; softmax_full makes 4 for catalogues of more than 12288 items. */
+ * matrix of scores; softmax_full makes 4 for catalogues of more than 131072 items. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

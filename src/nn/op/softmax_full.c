@@ -7,10 +7,10 @@
  * on a loss, so all is done in backward, where a block of rows meets chunks of items: scores by one product, with a row
  * for each item (then all three products run along memory); their exponentials in their place, by what is the largest
  * of each column so far; and, when log sum exp is known, the two products of the gradients. What belongs to one row of
- * h stays out of the big matrix: it multiplies h_r and dh_r, and targets are single rows. Where the chunks of a block
- * do not all stay in the scratch, the second round makes them again. Cost: 6 rows items width flops and rows items
- * exponentials; with a catalogue of more than MOST_ITEMS a third more products and twice the exponentials. Scratch:
- * SCORES reals at most, whatever the batch and the catalogue. */
+ * h stays out of the big matrix: it multiplies h_r and dh_r, and targets are single rows. A block's exponentials are
+ * kept for the second round where they fit into SCORES: reading them back costs half of what making them again would.
+ * Cost: 6 rows items width flops and rows items exponentials; with a catalogue of more than MOST_ITEMS a third more
+ * products and twice the exponentials. Scratch: SCORES reals at most, whatever the batch and the catalogue. */
 #include <math.h>
 
 #include "nn/op.h"
@@ -19,12 +19,11 @@
 enum { TABLE, BIAS }; /* table */
 enum { TARGET };
 enum {
-    SCORES = 3 << 18, /* 3 MB of floats: with less, either rows or chunks are too few */
+    SCORES = 1 << 23, /* 32 MB of floats a thread, of which MOST_ROWS rows of a catalogue of less take less */
     MOST_ROWS = 128,  /* more do not make the products faster */
     LEAST_ROWS = 64,  /* fewer make them slow */
     CHUNK = 1024,     /* items at a time */
-    MOST_ITEMS = SCORES / LEAST_ROWS,
-    MOST_CHUNKS = MOST_ITEMS / CHUNK
+    MOST_ITEMS = SCORES / LEAST_ROWS
 };
 
 /* Whether the scores of a block of rows are kept, and its rows: by the catalogue alone, so that bits do not depend on
@@ -37,6 +36,8 @@ static int64_t rows_at_once(int64_t n_items)
 }
 
 static int64_t items_kept(int64_t n_items) { return keeps(n_items) || n_items < CHUNK ? n_items : CHUNK; }
+
+static int64_t chunks_kept(int64_t n_items) { return (items_kept(n_items) + CHUNK - 1) / CHUNK; }
 
 typedef struct work {
     const pen__frame *f;
@@ -51,8 +52,9 @@ typedef struct work {
     int64_t n;               /* rows of the block at hand */
     int64_t row[MOST_ROWS];
     double mass[MOST_ROWS], sum[MOST_ROWS]; /* W_r; log sum exp is most + log sum */
-    pen__real most[MOST_ROWS], shift[MOST_CHUNKS][MOST_ROWS], factor[MOST_ROWS];
-    pen__real *s; /* (items kept, n): scores, then e^(s - shift of the chunk) */
+    pen__real most[MOST_ROWS], factor[MOST_ROWS];
+    pen__real *s;     /* (items kept, n): scores, then e^(s - shift of the chunk) */
+    pen__real *shift; /* (chunks kept, MOST_ROWS) */
     pen__real *h, *scaled,
         *d; /* (n, width): rows of h; times their factors; what a chunk gives to dh, before factors */
 } work;
@@ -107,7 +109,7 @@ typedef struct chunk {
 static chunk chunk_at(work *w, int64_t from)
 {
     int64_t left = w->n_items - from, kept = keeps(w->n_items) ? from : 0;
-    return (chunk){from, left < CHUNK ? left : CHUNK, w->s + kept * w->n, w->shift[kept / CHUNK]};
+    return (chunk){from, left < CHUNK ? left : CHUNK, w->s + kept * w->n, w->shift + kept / CHUNK * MOST_ROWS};
 }
 
 static void score(const work *w, chunk c)
@@ -228,6 +230,7 @@ static void backward(pen__frame *f, const pen__call *call)
     w.h = w.s + held * items_kept(w.n_items);
     w.scaled = w.h + held * w.width;
     w.d = w.scaled + held * w.width;
+    w.shift = w.d + held * w.width;
     if (dh && !pen__adds(call, 0)) memset(dh, 0, (size_t)(rows * w.width) * sizeof *dh);
     int64_t counted = count_rows(f->batch, extent, w.child, f->batch->index[call->index[TARGET]]);
     w.share = counted > 0 ? 1 / (double)counted : 0;
@@ -245,7 +248,7 @@ static int64_t scratch(const pen__plan *plan, const pen__call *call, const int64
 {
     const pen__embedding *table = &plan->table[call->table[TABLE]];
     int64_t n = rows[plan->node[call->in[0]].extent], most = rows_at_once(table->rows);
-    return (n < most ? n : most) * (items_kept(table->rows) + 3 * table->width);
+    return (n < most ? n : most) * (items_kept(table->rows) + 3 * table->width) + chunks_kept(table->rows) * MOST_ROWS;
 }
 
 static double no_flops(const pen__plan *plan, const pen__call *call, const int64_t *rows)
