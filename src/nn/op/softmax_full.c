@@ -8,7 +8,7 @@
  * for each item (then all three products run along memory); their exponentials in their place, by what is the largest
  * of each column so far; and, when log sum exp is known, the two products of the gradients. What belongs to one row of
  * h stays out of the big matrix: it multiplies h_r and dh_r, and targets are single rows. A block's exponentials are
- * kept for the second round where they fit into SCORES: reading them back costs half of what making them again would.
+ * kept for the second round where they fit into SCORES: reading them back costs less than making them again.
  * Cost: 6 rows items width flops and rows items exponentials; with a catalogue of more than MOST_ITEMS a third more
  * products and twice the exponentials. Scratch: SCORES reals at most, whatever the batch and the catalogue. */
 #include <math.h>
