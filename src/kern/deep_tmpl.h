@@ -486,16 +486,18 @@ INLINE vec penalised(vec g, vec w, const pen__update *u)
     return g + w * u->l2 + sign * u->l1;
 }
 
-static void sgd(pen__real *w, const pen__real *g, int64_t n, const pen__update *u)
+static void sgd(pen__real *w, const pen__real *g, int64_t n, const pen__update *update)
 {
+    const pen__update c = *update, *u = &c; /* no store can change it */
     FOR_EACH(n, {
         vec x = LOAD(w);
         STORE(w, x - u->rate * penalised(LOAD(g), x, u));
     });
 }
 
-static void momentum(pen__real *w, pen__real *m, const pen__real *g, int64_t n, const pen__update *u)
+static void momentum(pen__real *w, pen__real *m, const pen__real *g, int64_t n, const pen__update *update)
 {
+    const pen__update c = *update, *u = &c; /* no store can change it */
     FOR_EACH(n, {
         vec x = LOAD(w), moved = u->beta1 * LOAD(m) + penalised(LOAD(g), x, u);
         STORE(m, moved);
@@ -503,8 +505,9 @@ static void momentum(pen__real *w, pen__real *m, const pen__real *g, int64_t n, 
     });
 }
 
-static void nesterov(pen__real *w, pen__real *m, const pen__real *g, int64_t n, const pen__update *u)
+static void nesterov(pen__real *w, pen__real *m, const pen__real *g, int64_t n, const pen__update *update)
 {
+    const pen__update c = *update, *u = &c; /* no store can change it */
     FOR_EACH(n, {
         vec x = LOAD(w), d = penalised(LOAD(g), x, u), moved = u->beta1 * LOAD(m) + d;
         STORE(m, moved);
@@ -512,8 +515,9 @@ static void nesterov(pen__real *w, pen__real *m, const pen__real *g, int64_t n, 
     });
 }
 
-static void adagrad(pen__real *w, pen__real *v, const pen__real *g, int64_t n, const pen__update *u)
+static void adagrad(pen__real *w, pen__real *v, const pen__real *g, int64_t n, const pen__update *update)
 {
+    const pen__update c = *update, *u = &c; /* no store can change it */
     FOR_EACH(n, {
         vec x = LOAD(w), d = penalised(LOAD(g), x, u), s = LOAD(v) + d * d;
         STORE(v, s);
@@ -521,8 +525,9 @@ static void adagrad(pen__real *w, pen__real *v, const pen__real *g, int64_t n, c
     });
 }
 
-static void rmsprop(pen__real *w, pen__real *v, const pen__real *g, int64_t n, const pen__update *u)
+static void rmsprop(pen__real *w, pen__real *v, const pen__real *g, int64_t n, const pen__update *update)
 {
+    const pen__update c = *update, *u = &c; /* no store can change it */
     FOR_EACH(n, {
         vec x = LOAD(w), d = penalised(LOAD(g), x, u), s = u->beta2 * LOAD(v) + (1 - u->beta2) * d * d;
         STORE(v, s);
@@ -530,8 +535,9 @@ static void rmsprop(pen__real *w, pen__real *v, const pen__real *g, int64_t n, c
     });
 }
 
-static void adam(pen__real *w, pen__real *m, pen__real *v, const pen__real *g, int64_t n, const pen__update *u)
+static void adam(pen__real *w, pen__real *m, pen__real *v, const pen__real *g, int64_t n, const pen__update *update)
 {
+    const pen__update c = *update, *u = &c; /* no store can change it */
     FOR_EACH(n, {
         vec x = LOAD(w), d = penalised(LOAD(g), x, u);
         vec first = u->beta1 * LOAD(m) + (1 - u->beta1) * d, second = u->beta2 * LOAD(v) + (1 - u->beta2) * d * d;

@@ -98,6 +98,10 @@ typedef enum pen__pairwise { PEN_LOSS_BPR = 0, PEN_LOSS_HINGE } pen__pairwise;
  * margin - good + bad). */
 void pen__loss_pairwise(pen__plan *plan, pen__pairwise kind, int32_t good, int32_t bad, double margin);
 
+/* weight |x|^2 / 2, mean over the batch's rows: a penalty of rows for each use, where the optimiser's l2 is one for
+ * each step. weight 0: nothing is appended. */
+void pen__loss_squares(pen__plan *plan, int32_t x, double weight);
+
 /* ---- losses over all items: nn/op/softmax_full.c ----------------------------------------------------------------- */
 
 /* Cross-entropy of each row of h over all rows of `table` (h's width): scores <h, row> + bias. target: an index input
@@ -132,14 +136,15 @@ typedef struct pen__sampled {
     bool sum;           /* bce: the sum over a row's negatives, not their mean */
     int64_t n_items;    /* gbce: the catalogue */
     double t;           /* gbce: calibration, in [0, 1]; 0: bce */
+    double shift;       /* gbce: added to all scores, the positives' too */
     double margin;      /* hinge, ccl */
     double weight;      /* ccl: of the negatives; bpr-max: of its regularisation */
     double elu;         /* bpr-max: scores pass elu with this alpha; 0: they do not */
 } pen__sampled;
 
 /* Loss of scores <h, positive> and <h, negatives>, mean over the batch's rows that have a target. positive: rows of
- * h's extent (a gather by `target`); negative: shared rows, which every row meets, or children of h's rows. All of one
- * width. ccl wants unit vectors. */
+ * h's extent (a gather by `target`); negative: shared rows, which every row meets; rows of another child extent of h's
+ * parent, which the rows of the same parent meet; or children of h's rows. All of one width. ccl wants unit vectors. */
 void pen__loss_sampled(pen__plan *plan, int32_t h, int32_t positive, int32_t negative, const pen__sampled *how);
 
 /* Softmax of <u_r, v_r> / temperature + shift_r against <u_r, v_j> / temperature + shift_j of the whole batch's rows

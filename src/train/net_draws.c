@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "nn/op/row_loss.h"
 
 enum { UNIFORM, POPULARITY, LOG_UNIFORM };
 
@@ -85,10 +86,15 @@ static int32_t shift_of(pen__plan *plan, int32_t extent, const char *name, int32
 }
 
 void pen__drawn_loss(pen__plan *plan, const pen_model *model, pen__drawn *drawn, int32_t targets, int32_t item_table,
-                     int32_t h, pen__sampled how)
+                     int32_t h, bool each, pen__sampled how)
 {
-    drawn->extent = pen__extent_shared(plan, "negatives");
+    drawn->each = each;
+    drawn->extent = each ? pen__extent_child(plan, PEN_ROOT, "negatives") : pen__extent_shared(plan, "negatives");
     drawn->item = pen__input_index(plan, drawn->extent, "negative");
+    if (how.kind == PEN_CONTRAST_GBCE) { /* scores begin where constant ones are best; else learning that eats all */
+        double n = pen__param_int(model, "negatives");
+        how.shift = log(pen__gbce_beta(model->n_items, how.t, n) / n);
+    }
     how.negatives = drawn->item, how.positive_shift = how.negative_shift = -1, how.n_items = model->n_items;
     if (how.kind == PEN_CONTRAST_SOFTMAX && pen__param_int(model, "sampler") != UNIFORM &&
         pen__param_int(model, "logq")) {
@@ -99,10 +105,14 @@ void pen__drawn_loss(pen__plan *plan, const pen_model *model, pen__drawn *drawn,
                       &how);
 }
 
+static bool is_here(const pen__drawn *drawn, const pen__example *example)
+{
+    return drawn->extent >= 0 && !example->user && drawn->each == (example->number >= 0);
+}
+
 void pen__drawn_size(const pen__drawn *drawn, pen__example *example)
 {
-    if (drawn->extent >= 0)
-        example->rows[drawn->extent] = example->user ? 0 : pen__param_int(example->model, "negatives");
+    if (is_here(drawn, example)) example->rows[drawn->extent] = pen__param_int(example->model, "negatives");
 }
 
 static int32_t draw(const pen__draws *draws, pen__rng *rng)
@@ -113,7 +123,7 @@ static int32_t draw(const pen__draws *draws, pen__rng *rng)
 
 void pen__drawn_fill(const pen__drawn *drawn, pen__example *example)
 {
-    for (int64_t k = 0; drawn->extent >= 0 && k < example->rows[drawn->extent]; k++) {
+    for (int64_t k = 0; is_here(drawn, example) && k < example->rows[drawn->extent]; k++) {
         int32_t item = draw(&drawn->draws, &example->rng);
         example->index[drawn->item][k] = item;
         if (drawn->shift >= 0) example->real[drawn->shift][k] = -drawn->draws.log_q[item];

@@ -1,5 +1,5 @@
-/* How the shared negatives of a batch are drawn: alike, by popularity^alpha, or log-uniform in the rank of popularity;
- * and the logQ correction of a sampled softmax for how often an item is drawn (Bengio, Senecal 2008).
+/* How the negatives that a batch or an example shares are drawn: alike, by popularity^alpha, or log-uniform in the rank
+ * of popularity; and the logQ correction of a sampled softmax for how often an item is drawn (Bengio, Senecal 2008).
  *
  * log-uniform: q(rank) ~ log((rank + 2) / (rank + 1)), rank 0 the item with most events (TensorFlow's candidate
  * sampler). One alias table serves both: O(1) a draw, 12 bytes an item. */
@@ -19,9 +19,10 @@ typedef struct pen__draws {
 pen_status pen__draws_make(const pen_model *model, const pen__train *train, pen__draws *draws, pen_error *error);
 void pen__draws_free(pen_context *ctx, pen__draws *draws);
 
-/* Items that are drawn once a batch and shared by it, in a plan. */
+/* Items that are drawn once a batch, or once an example, and shared by its rows, in a plan. */
 typedef struct pen__drawn {
-    int32_t extent, item;        /* the shared extent and its index input, or -1 */
+    int32_t extent, item;        /* their extent, shared or a child of the root, and its index input; or -1 */
+    bool each;                   /* drawn for each example */
     int32_t target_shift, shift; /* real inputs: -log q of the targets and of what is drawn, or -1 */
     pen__draws draws;            /* what they are drawn by: made before the first epoch */
 } pen__drawn;
@@ -33,12 +34,14 @@ static inline void pen__drawn_none(pen__drawn *drawn)
 }
 
 /* Appends the inputs and the loss how->kind of vectors h, one for each target (rows of `targets`, an extent; index
- * input how->target), against the parameter `negatives` items drawn (PEN_DRAWS_PARAMS); rows of item_table are the
- * items' vectors. A softmax is corrected for how often they are drawn, where they are not drawn alike. */
+ * input how->target), against the parameter `negatives` items drawn (PEN_DRAWS_PARAMS) for the batch or, with `each`,
+ * for each example; rows of item_table are the items' vectors. A softmax is corrected for how often they are drawn,
+ * where they are not drawn alike. */
 void pen__drawn_loss(pen__plan *plan, const pen_model *model, pen__drawn *drawn, int32_t targets, int32_t item_table,
-                     int32_t h, pen__sampled how);
+                     int32_t h, bool each, pen__sampled how);
 
-/* For size and fill: the shared rows (number -1; an answer has none), and target `k` of an example. */
+/* For size and fill, of every example and of the batch's shared rows (number -1): what is drawn there, nothing for an
+ * answer; and target `k` of an example. */
 void pen__drawn_size(const pen__drawn *drawn, pen__example *example);
 void pen__drawn_fill(const pen__drawn *drawn, pen__example *example);
 static inline void pen__drawn_target(const pen__drawn *drawn, pen__example *example, int64_t k, int32_t item)

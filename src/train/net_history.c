@@ -17,10 +17,11 @@ void pen__history_inputs(pen__plan *plan, pen__history_net *net)
     pen__drawn_none(&net->drawn);
 }
 
-void pen__history_sampled(pen__plan *plan, pen__history_net *net, const pen_model *model, int32_t h, pen__sampled how)
+void pen__history_sampled(pen__plan *plan, pen__history_net *net, const pen_model *model, int32_t h, bool each,
+                          pen__sampled how)
 {
     how.target = net->target;
-    pen__drawn_loss(plan, model, &net->drawn, net->positions, net->net.item_table, h, how);
+    pen__drawn_loss(plan, model, &net->drawn, net->positions, net->net.item_table, h, each, how);
 }
 
 /* A liked event counts; the others were only seen. */
@@ -139,10 +140,8 @@ void pen__history_fill(pen__example *example)
         fill_asked(example);
         return;
     }
-    if (example->number < 0) {
-        pen__drawn_fill(&net->drawn, example);
-        return;
-    }
+    pen__drawn_fill(&net->drawn, example);
+    if (example->number < 0) return;
     const pen__train *train = example->train;
     window w = window_of(example);
     int64_t n = w.n, k = n + w.skip, e = train->history.begin[w.user + 1];

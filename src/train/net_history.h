@@ -20,14 +20,16 @@ typedef struct pen__history_net {
     int32_t positions;                     /* the extent */
     int32_t item, place, target, negative; /* index inputs of it; place and negative may be -1 */
     int32_t good, bad;                     /* real inputs: ones and zeros, or -1 */
-    pen__drawn drawn;                      /* negatives that a batch shares */
+    pen__drawn drawn;                      /* negatives that a batch or a history shares */
 } pen__history_net;
 
 /* The inputs: positions, item, target; the caller adds place and negatives. */
 void pen__history_inputs(pen__plan *plan, pen__history_net *net);
 
-/* The loss of positions' vectors h against items that are drawn once a batch and shared (train/net_draws.h). */
-void pen__history_sampled(pen__plan *plan, pen__history_net *net, const pen_model *model, int32_t h, pen__sampled how);
+/* The loss of positions' vectors h against items that are drawn once a batch or, with `each`, once a history, and
+ * shared (train/net_draws.h). */
+void pen__history_sampled(pen__plan *plan, pen__history_net *net, const pen_model *model, int32_t h, bool each,
+                          pen__sampled how);
 
 int64_t pen__history_examples(const pen_model *model, const pen__train *train);
 pen_status pen__history_teachers(pen_model *model, const pen__train *train, pen_error *error);

@@ -58,13 +58,18 @@ static void multinomials(void **state)
 
 /* Every loss on sampled items. Shifts learn (biases) or are constants (logQ); targets and negatives are missing here
  * and there, and with 6 items most rows have an accidental hit. */
-static void sampled(pen__contrast kind, bool own, bool biased, int64_t sessions, const int32_t *lengths,
+typedef enum whose { BATCH, SIBLINGS, OWN } whose;
+
+static void sampled(pen__contrast kind, whose negatives, bool biased, int64_t sessions, const int32_t *lengths,
                     int32_t n_negatives)
 {
+    bool own = negatives == OWN;
     check *c = check_begin();
     pen__plan *p = c->plan;
     int32_t clicks = pen__extent_child(p, PEN_ROOT, "clicks");
-    int32_t others = own ? pen__extent_child(p, clicks, "others") : pen__extent_shared(p, "others");
+    int32_t others = negatives == BATCH      ? pen__extent_shared(p, "others")
+                     : negatives == SIBLINGS ? pen__extent_child(p, PEN_ROOT, "others")
+                                             : pen__extent_child(p, clicks, "others");
     int32_t item = pen__input_index(p, clicks, "item"), next = pen__input_index(p, clicks, "next");
     int32_t other = pen__input_index(p, others, "other"), often = pen__input_real(p, others, 1, "often");
     int32_t table = pen__plan_table(p, "item", 6, 5, START), bias = pen__plan_table(p, "bias", 6, 1, START);
@@ -78,6 +83,7 @@ static void sampled(pen__contrast kind, bool own, bool biased, int64_t sessions,
                         .negative_shift = -1,
                         .n_items = 40,
                         .t = 0.7,
+                        .shift = biased ? -0.6 : 0,
                         .margin = 0.1,
                         .weight = 1.5,
                         .elu = biased ? 0.5 : 0,
@@ -93,10 +99,10 @@ static void sampled(pen__contrast kind, bool own, bool biased, int64_t sessions,
     check_rows(c, PEN_ROOT, sessions);
     check_segments(c, clicks, lengths);
     static const int32_t UNEVEN[8] = {2, 3, 0, 1, 4, 1, 2, 3};
-    if (own)
-        check_segments(c, others, UNEVEN);
-    else
+    if (negatives == BATCH)
         check_rows(c, others, n_negatives);
+    else
+        check_segments(c, others, UNEVEN);
     check_index(c, item, 6, 0), check_index(c, next, 6, lengths != ONE), check_index(c, other, 6, lengths != ONE);
     check_real(c, often, -1, 1);
     check_gradients(c);
@@ -106,10 +112,10 @@ static void sampled_losses(void **state)
 {
     (void)state;
     for (int kind = PEN_CONTRAST_SOFTMAX; kind <= PEN_CONTRAST_CCL; kind++)
-        for (int form = 0; form < 4; form++) {
-            sampled((pen__contrast)kind, form & 1, form & 2, 5, RAGGED, 7);
-            sampled((pen__contrast)kind, form & 1, form & 2, 1, ONE, 1);
-            if (!(form & 1)) sampled((pen__contrast)kind, false, form & 2, 5, RAGGED, 0);
+        for (int form = 0; form < 6; form++) {
+            sampled((pen__contrast)kind, (whose)(form >> 1), form & 1, 5, RAGGED, 7);
+            sampled((pen__contrast)kind, (whose)(form >> 1), form & 1, 1, ONE, 1);
+            if (form >> 1 == BATCH) sampled((pen__contrast)kind, BATCH, form & 1, 5, RAGGED, 0);
         }
 }
 

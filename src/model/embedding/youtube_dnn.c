@@ -80,7 +80,7 @@ static void build(const pen_model *model, pen__net *base)
     n = pen__net_tower(plan, model, "tower", x, n, layers, pen__param_int(model, "hidden"));
     base->user = layers || widest > 1 ? pen__linear(plan, "tower", x, n, d, PEN_ACT_NONE) : x[0];
     int32_t h = net->age >= 0 ? base->user : pen__spread(plan, base->user, net->targets);
-    pen__drawn_loss(plan, model, &net->drawn, net->targets, base->item_table, h,
+    pen__drawn_loss(plan, model, &net->drawn, net->targets, base->item_table, h, false,
                     (pen__sampled){.kind = PEN_CONTRAST_SOFTMAX, .target = net->target});
 }
 

@@ -19,9 +19,11 @@ static void build(const pen_model *model, pen__net *net)
     net->item_table = pen__plan_table(plan, "item", model->n_items, d, init);
     net->item_bias = pen__plan_table(plan, "item.bias", model->n_items, 1, zero);
     net->user = pen__gather(plan, users, in.user);
-    int32_t match = pen__dot(plan, net->user, pen__gather(plan, net->item_table, in.item));
-    int32_t biased = pen__plus(plan, pen__gather(plan, user_bias, in.user),
-                               pen__plus(plan, match, pen__gather(plan, net->item_bias, in.item)));
+    int32_t item = pen__gather(plan, net->item_table, in.item), b_user = pen__gather(plan, user_bias, in.user),
+            b_item = pen__gather(plan, net->item_bias, in.item);
+    int32_t biased = pen__plus(plan, b_user, pen__plus(plan, pen__dot(plan, net->user, item), b_item));
+    const int32_t penalised[4] = {net->user, b_user, item, b_item};
+    for (int k = 0; k < 4; k++) pen__loss_squares(plan, penalised[k], pen__param(model, "penalty"));
     pen__loss_pointwise(plan, PEN_LOSS_LOGISTIC, pen__shifted(plan, "bias", biased), in.label, -1);
     pen__net_solves(net, users);
     pen__net_solves(net, user_bias);
@@ -31,6 +33,12 @@ static const pen_param params[] = {
     PEN_NET_FACTORS("64", "length of the vectors"),
     PEN_PAIRS_PARAMS("8"),
     PEN_NET_INIT("0.1", "standard deviation of the factors' first values"),
+    {.name = "penalty",
+     .type = PEN_PARAM_REAL,
+     .standard = "0",
+     .low = 0,
+     .high = 10,
+     .doc = "L2 penalty of vectors and biases for each example that uses them, as in the paper's code"},
     PEN_NET_PARAMS("100", "5", "4096", "events and negatives", "0.002", "adam", "1e-6"),
 };
 
@@ -41,7 +49,8 @@ const pen__model_class pen__mf_class = {
     .family = "factor",
     .summary = "inner product and biases, by logistic loss with drawn negatives",
     .formula = "score(u, i) = b + b_u + b_i + <p_u, q_i>\n"
-               "minimise mean over events (label 1) and negatives (label 0) of log(1 + e^score) - label score",
+               "minimise mean over events (label 1) and negatives (label 0) of log(1 + e^score) - label score\n"
+               "         + penalty / 2 (|p_u|^2 + |q_i|^2 + b_u^2 + b_i^2)",
     .paper = "Rendle, Krichene, Zhang, Anderson: Neural collaborative filtering vs. matrix factorization revisited "
              "(RecSys 2020)",
     .tasks = 1u << PEN_TASK_RANK,

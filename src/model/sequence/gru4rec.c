@@ -31,9 +31,11 @@ static void build(const pen_model *model, pen__net *base)
     int32_t kept = pen__dropped(plan, h, pen__param(model, "dropout_hidden"));
     switch (pen__param_int(model, "loss")) {
     case CE: pen__loss_softmax(plan, kept, base->item_table, net->target, -1); break;
-    case SAMPLED: pen__history_sampled(plan, net, model, kept, (pen__sampled){.kind = PEN_CONTRAST_SOFTMAX}); break;
+    case SAMPLED:
+        pen__history_sampled(plan, net, model, kept, false, (pen__sampled){.kind = PEN_CONTRAST_SOFTMAX});
+        break;
     case BPR_MAX:
-        pen__history_sampled(plan, net, model, kept,
+        pen__history_sampled(plan, net, model, kept, false,
                              (pen__sampled){.kind = PEN_CONTRAST_BPR_MAX,
                                             .weight = pen__param(model, "bpreg"),
                                             .elu = pen__param(model, "elu")});

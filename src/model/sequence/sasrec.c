@@ -75,9 +75,9 @@ static void build(const pen_model *model, pen__net *base)
     switch (pen__param_int(model, "loss")) {
     case BCE: bce(plan, net, h); break;
     case CE: pen__loss_softmax(plan, h, base->item_table, net->target, -1); break;
-    case SAMPLED: pen__history_sampled(plan, net, model, h, (pen__sampled){.kind = PEN_CONTRAST_SOFTMAX}); break;
+    case SAMPLED: pen__history_sampled(plan, net, model, h, false, (pen__sampled){.kind = PEN_CONTRAST_SOFTMAX}); break;
     case GBCE:
-        pen__history_sampled(plan, net, model, h,
+        pen__history_sampled(plan, net, model, h, true,
                              (pen__sampled){.kind = PEN_CONTRAST_GBCE, .sum = true, .t = pen__param(model, "t")});
     }
 }
@@ -111,7 +111,7 @@ static const pen_param params[] = {
      .low = 1,
      .high = 100000,
      .log_scale = 1,
-     .doc = "items drawn for each batch (sampled, gbce)"},
+     .doc = "items drawn for each batch (sampled), or for each history (gbce)"},
     PEN_DRAWS_PARAMS("sampled"),
     {.name = "t",
      .type = PEN_PARAM_REAL,

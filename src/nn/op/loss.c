@@ -1,7 +1,9 @@
-/* Losses of scores: pointwise and pairwise, means over the rows of the whole batch.
+/* Losses of scores, pointwise and pairwise, and of the rows themselves: means over the rows of the whole batch.
  *
  *     squared   (s - y)^2                          logistic  log(1 + e^s) - y s         (y in [0, 1])
  *     bpr       -log sigmoid(good - bad)           hinge     max(0, margin - good + bad)
+ *
+ *     squares   |x|^2 / 2
  *
  * Each row times its weight, if it has one. The loss is added up in double; O(rows). */
 #include <math.h>
@@ -122,4 +124,46 @@ void pen__loss_pairwise(pen__plan *plan, pen__pairwise kind, int32_t good, int32
     if (!call) return;
     call->i[KIND] = (int32_t)kind;
     call->f[0] = margin;
+}
+
+/* ---- penalty of rows --------------------------------------------------------------------------------------------- */
+
+static void squares_forward(pen__frame *f, const pen__call *call)
+{
+    const pen__deep *deep = pen__deep_kern();
+    const pen__real *x = pen__value(f, call->in[0]);
+    int64_t width = pen__width_of(f, call->in[0]);
+    double sum = 0;
+    for (int64_t r = 0; r < pen__rows_of(f, call->in[0]); r++)
+        sum += (double)deep->dot(x + r * width, x + r * width, width);
+    f->loss += 0.5 * call->f[0] * row_weight(f, call, 1, 0) * sum;
+}
+
+static void squares_backward(pen__frame *f, const pen__call *call)
+{
+    const pen__deep *deep = pen__deep_kern();
+    const pen__real *x = pen__value(f, call->in[0]);
+    pen__real *d = pen__grad(f, call->in[0]);
+    int64_t n = d ? pen__rows_of(f, call->in[0]) * pen__width_of(f, call->in[0]) : 0;
+    if (d && !pen__adds(call, 0)) memset(d, 0, (size_t)n * sizeof *d);
+    deep->axpy(d, (pen__real)(call->f[0] * row_weight(f, call, 1, 0)), x, n);
+}
+
+static double squares_flops(const pen__plan *plan, const pen__call *call, const int64_t *rows)
+{
+    return 2.0 * (double)rows[plan->node[call->in[0]].extent] * plan->node[call->in[0]].width;
+}
+
+static const pen__op squares_op = {
+    .name = "squares", .forward = squares_forward, .backward = squares_backward, .keep = 1, .flops = squares_flops};
+
+void pen__loss_squares(pen__plan *plan, int32_t x, double weight)
+{
+    if (!pen__plan_has(plan, x, "a penalty") || weight == 0) return;
+    if (!(weight > 0)) {
+        pen__plan_fail(plan, "a penalty of %g", weight);
+        return;
+    }
+    pen__call *call = pen__plan_call(plan, &squares_op, &x, 1, -1);
+    if (call) call->f[0] = weight;
 }

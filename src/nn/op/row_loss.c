@@ -2,8 +2,8 @@
  *
  *     softmax   log(e^p + sum_j e^x_j) - p
  *     bce       -log sigma(p) - sum_j log(1 - sigma(x_j)), the sum over negatives or their mean
- *     gbce      (-beta log sigma(p) - sum_j log(1 - sigma(x_j))) / (n + 1), beta = a (t (1 - 1/a) + 1/a), a = n /
- * (items - 1)
+ *     gbce      (-beta log sigma(p) - sum_j log(1 - sigma(x_j))) / (n + 1), beta = a (t (1 - 1/a) + 1/a),
+ *               a = n / (items - 1), all scores + shift
  *     bpr       mean_j -log sigma(p - x_j)
  *     bpr-max   -log(sum_j w_j sigma(p - x_j) + 1e-24) + weight sum_j w_j x_j^2, w = softmax(x); elu > 0: scores pass
  * elu first
@@ -41,12 +41,19 @@ static double bce(const pen__row_options *o, double *positive, pen__real *x, int
     return pen__softplus(-p) + share * sum;
 }
 
+double pen__gbce_beta(double n_items, double t, double n)
+{
+    double a = n / (n_items - 1);
+    return a * (t * (1 - 1 / a) + 1 / a);
+}
+
 static double gbce(const pen__row_options *o, double *positive, pen__real *x, int64_t n, pen__real *room)
 {
     (void)room;
     const pen__deep *deep = pen__deep_kern();
-    double p = *positive, share = 1 / (double)(n + 1), a = n > 0 ? (double)n / (o->n_items - 1) : 1;
-    double beta = a * (o->t * (1 - 1 / a) + 1 / a), sum = (double)deep->softplus_sum(x, x, 0, n);
+    double p = *positive + o->shift, share = 1 / (double)(n + 1);
+    double beta = n > 0 ? pen__gbce_beta(o->n_items, o->t, (double)n) : 1;
+    double sum = (double)deep->softplus_sum(x, x, -(pen__real)o->shift, n);
     deep->scale(x, (pen__real)share, n);
     *positive = -beta * share * pen__logistic(-p);
     return share * (beta * pen__softplus(-p) + sum);

@@ -4,19 +4,19 @@
  *     p_r = <h_r, positive_r> + a_r         x_rj = <h_r, negative_j> + b_j
  *
  * The shifts a and b are item biases, minus the logarithm of how often an item is drawn (logQ: Bengio, Senecal 2008),
- * or their sum. Negatives are shared by the whole batch, and then a block of rows meets all of them in one product; or
- * they are a row's own children. A negative that happens to be the row's target is taken out, so that means and
- * normalisers know nothing of it.
+ * or their sum. Negatives are shared by the whole batch, or by the rows of one parent (their siblings), and then a block
+ * of rows meets all of them in one product; or they are a row's own children. A negative that happens to be the row's
+ * target is taken out, so that means and normalisers know nothing of it.
  *
  * Nothing stands on a loss, so all is done in backward, where scores become their own gradients: three products of rows
  * negatives width and one pass over the scores. Scratch: SCORES reals and a few rows. */
 #include "nn/op.h"
 #include "nn/op/row_loss.h"
 
-enum { H, POSITIVE, NEGATIVE };             /* inputs; then the shifts, where there are some */
-enum { KIND, A, B, HITS, SUM };             /* i: A, B are places of the shifts among the inputs, or -1 */
-enum { TARGET, ITEMS };                     /* index inputs: each row's item, each negative's */
-enum { N_ITEMS, MARGIN, WEIGHT, ELU_OR_T }; /* f */
+enum { H, POSITIVE, NEGATIVE };                      /* inputs; then the shifts, where there are some */
+enum { KIND, A, B, HITS, SUM };                      /* i: A, B are places of the shifts among the inputs, or -1 */
+enum { TARGET, ITEMS };                              /* index inputs: each row's item, each negative's */
+enum { N_ITEMS, MARGIN_OR_SHIFT, WEIGHT, ELU_OR_T }; /* f */
 enum { SCORES = 3 << 17, MOST_ROWS = 128, LEAST_ROWS = 16 };
 
 typedef struct work {
@@ -74,7 +74,7 @@ static double row(const work *w, int64_t r, pen__real *s, const int32_t *item, i
     return loss;
 }
 
-/* ---- negatives that all rows share ------------------------------------------------------------------------------- */
+/* ---- negatives that rows share ----------------------------------------------------------------------------------- */
 
 static int64_t rows_at_once(int64_t n)
 {
@@ -82,37 +82,56 @@ static int64_t rows_at_once(int64_t n)
     return rows > MOST_ROWS ? MOST_ROWS : rows < LEAST_ROWS ? LEAST_ROWS : rows;
 }
 
+/* Negatives from .. from + n of their extent. */
+typedef struct shared {
+    int64_t from, n;
+} shared;
+
 /* A block of `rows` rows, whose h stand in `h`; s: (rows, n), d: (rows, width). */
-static double block(const work *w, const int64_t *number, int64_t rows, int64_t n, const pen__real *h, pen__real *s,
+static double block(const work *w, const int64_t *number, int64_t rows, shared of, const pen__real *h, pen__real *s,
                     pen__real *d)
 {
     double loss = 0;
-    pen__product(w->f, false, true, rows, n, w->width, 1, h, w->width, w->negative, w->width, 0, s, n);
+    int64_t n = of.n, at = of.from * w->width;
+    pen__product(w->f, false, true, rows, n, w->width, 1, h, w->width, w->negative + at, w->width, 0, s, n);
     for (int64_t i = 0; i < rows; i++) {
-        if (w->b) w->deep->add(s + i * n, w->b, n);
-        loss += row(w, number[i], s + i * n, w->item, n);
+        if (w->b) w->deep->add(s + i * n, w->b + of.from, n);
+        loss += row(w, number[i], s + i * n, w->item + of.from, n);
     }
     if (w->d_negative)
-        pen__product(w->f, true, false, n, w->width, rows, 1, s, n, h, w->width, 1, w->d_negative, w->width);
-    if (w->db) w->deep->column_sum(w->db, s, rows, n);
+        pen__product(w->f, true, false, n, w->width, rows, 1, s, n, h, w->width, 1, w->d_negative + at, w->width);
+    if (w->db) w->deep->column_sum(w->db + of.from, s, rows, n);
     if (w->dh) {
-        pen__product(w->f, false, false, rows, w->width, n, 1, s, n, w->negative, w->width, 0, d, w->width);
+        pen__product(w->f, false, false, rows, w->width, n, 1, s, n, w->negative + at, w->width, 0, d, w->width);
         for (int64_t i = 0; i < rows; i++) w->deep->add(w->dh + number[i] * w->width, d + i * w->width, w->width);
     }
     return loss;
 }
 
-static double shared_negatives(work *w, int64_t rows, int64_t n)
+/* Rows first .. last, which share these negatives. */
+static double shared_negatives(const work *w, int64_t first, int64_t last, shared of)
 {
-    int64_t number[MOST_ROWS], most = rows_at_once(n), held = 0;
-    pen__real *h = w->room + 2 * n, *d = h + most * w->width, *s = d + most * w->width;
+    int64_t number[MOST_ROWS], most = rows_at_once(of.n), held = 0;
+    pen__real *h = w->room + 2 * of.n, *d = h + most * w->width, *s = d + most * w->width;
     double loss = 0;
-    for (int64_t r = 0; r < rows; r++) {
+    for (int64_t r = first; r < last; r++) {
         if (w->target[r] >= 0) {
             memcpy(h + held * w->width, w->h + r * w->width, (size_t)w->width * sizeof *h);
             number[held++] = r;
         }
-        if (held == most || (held > 0 && r + 1 == rows)) loss += block(w, number, held, n, h, s, d), held = 0;
+        if (held == most || (held > 0 && r + 1 == last)) loss += block(w, number, held, of, h, s, d), held = 0;
+    }
+    return loss;
+}
+
+/* Rows and negatives are children of the same parents. */
+static double sibling_negatives(const work *w, int64_t parents, int32_t extent, int32_t others)
+{
+    double loss = 0;
+    for (int64_t p = 0; p < parents; p++) {
+        shared of = {.from = pen__segment(w->f, others, p)};
+        of.n = pen__segment(w->f, others, p + 1) - of.from;
+        loss += shared_negatives(w, pen__segment(w->f, extent, p), pen__segment(w->f, extent, p + 1), of);
     }
     return loss;
 }
@@ -140,6 +159,17 @@ static double own_negatives(work *w, int64_t rows, int32_t child)
 }
 
 /* ---- the op ------------------------------------------------------------------------------------------------------ */
+
+typedef enum sharing { BATCH, SIBLINGS, OWN, NO_WAY } sharing;
+
+static sharing sharing_of(const pen__plan *plan, int32_t extent, int32_t others)
+{
+    if (plan->extent[others].shared) return BATCH;
+    if (pen__is_child(plan, others, extent)) return OWN;
+    return others != extent && extent != PEN_ROOT && plan->extent[others].parent == plan->extent[extent].parent
+               ? SIBLINGS
+               : NO_WAY;
+}
 
 static void forward(pen__frame *f, const pen__call *call) { (void)f, (void)call; }
 
@@ -170,7 +200,8 @@ static void backward(pen__frame *f, const pen__call *call)
               .room = f->scratch};
     w.o = (pen__row_options){.sum = call->i[SUM],
                              .n_items = call->f[N_ITEMS],
-                             .margin = call->f[MARGIN],
+                             .margin = call->f[MARGIN_OR_SHIFT],
+                             .shift = call->f[MARGIN_OR_SHIFT],
                              .weight = call->f[WEIGHT],
                              .t = call->f[ELU_OR_T],
                              .elu = call->f[ELU_OR_T]};
@@ -185,15 +216,20 @@ static void backward(pen__frame *f, const pen__call *call)
     w.takes_hits = call->i[HITS];
     w.share = share_of(f, extent, call->index[TARGET]);
     int64_t rows = pen__rows_of(f, call->in[H]);
-    bool shared = f->plan->extent[others].shared;
-    f->loss += w.share * (shared ? shared_negatives(&w, rows, f->count[others]) : own_negatives(&w, rows, others));
+    double loss = 0;
+    switch (sharing_of(f->plan, extent, others)) {
+    case BATCH: loss = shared_negatives(&w, 0, rows, (shared){0, f->count[others]}); break;
+    case SIBLINGS: loss = sibling_negatives(&w, f->count[f->plan->extent[extent].parent], extent, others); break;
+    default: loss = own_negatives(&w, rows, others);
+    }
+    f->loss += w.share * loss;
 }
 
 static int64_t scratch(const pen__plan *plan, const pen__call *call, const int64_t *rows)
 {
     int32_t others = plan->node[call->in[NEGATIVE]].extent;
     int64_t n = rows[others], scores = n * MOST_ROWS;
-    if (!plan->extent[others].shared) return 3 * n;
+    if (sharing_of(plan, plan->node[call->in[H]].extent, others) == OWN) return 3 * n;
     if (scores > SCORES) scores = n * LEAST_ROWS > SCORES ? n * LEAST_ROWS : SCORES;
     return 2 * n + scores + 2 * MOST_ROWS * plan->node[call->in[H]].width;
 }
@@ -207,9 +243,11 @@ static double no_flops(const pen__plan *plan, const pen__call *call, const int64
 /* Scores, and what they give to either side. */
 static double flops_back(const pen__plan *plan, const pen__call *call, const int64_t *rows)
 {
-    int32_t others = plan->node[call->in[NEGATIVE]].extent;
-    double n = (double)rows[others], own = (double)rows[plan->node[call->in[H]].extent];
-    if (plan->extent[others].shared) n *= own;
+    int32_t others = plan->node[call->in[NEGATIVE]].extent, extent = plan->node[call->in[H]].extent;
+    double n = (double)rows[others], own = (double)rows[extent];
+    sharing how = sharing_of(plan, extent, others);
+    if (how != OWN) n *= own;
+    if (how == SIBLINGS && rows[plan->extent[extent].parent] > 0) n /= (double)rows[plan->extent[extent].parent];
     return 6 * (n + own) * plan->node[call->in[H]].width;
 }
 
@@ -242,11 +280,10 @@ void pen__loss_sampled(pen__plan *plan, int32_t h, int32_t positive, int32_t neg
         pen__plan_fail(plan, "sampled: loss %d is none", (int)how->kind);
     } else if (!stands_on(plan, positive, extent, width) || (a >= 0 && !stands_on(plan, a, extent, 1))) {
         pen__plan_fail(plan, "sampled: positives are rows of h's extent and width, their shifts of width 1");
-    } else if (plan->node[negative].width != width ||
-               (!plan->extent[others].shared && !pen__is_child(plan, others, extent)) ||
+    } else if (plan->node[negative].width != width || sharing_of(plan, extent, others) == NO_WAY ||
                (b >= 0 && !stands_on(plan, b, others, 1))) {
-        pen__plan_fail(plan,
-                       "sampled: negatives are shared rows or children of h's, of its width, their shifts of width 1");
+        pen__plan_fail(plan, "sampled: negatives are shared rows, siblings or children of h's, of its width, their "
+                             "shifts of width 1");
     } else if (!indexes(plan, how->target, extent) || !indexes(plan, how->negatives, others)) {
         pen__plan_fail(plan, "sampled: the items of positives and negatives are index inputs on their extents");
     } else if (how->kind == PEN_CONTRAST_GBCE && (how->n_items < 2 || how->t < 0 || how->t > 1)) {
@@ -260,7 +297,9 @@ void pen__loss_sampled(pen__plan *plan, int32_t h, int32_t positive, int32_t neg
         call->index[TARGET] = how->target, call->index[ITEMS] = how->negatives;
         call->i[KIND] = (int32_t)how->kind, call->i[HITS] = !how->keeps_hits, call->i[SUM] = how->sum;
         call->i[A] = a < 0 ? -1 : 3, call->i[B] = b < 0 ? -1 : n - 1;
-        call->f[N_ITEMS] = (double)how->n_items, call->f[MARGIN] = how->margin, call->f[WEIGHT] = how->weight;
+        call->f[N_ITEMS] = (double)how->n_items,
+        call->f[MARGIN_OR_SHIFT] = how->kind == PEN_CONTRAST_GBCE ? how->shift : how->margin,
+        call->f[WEIGHT] = how->weight;
         call->f[ELU_OR_T] = how->kind == PEN_CONTRAST_GBCE ? how->t : how->elu;
     }
 }
