@@ -19,11 +19,18 @@ typedef struct layout_work {
     int32_t *last; /* the last call that reads it and learns, or -1 */
 } layout_work;
 
+static int64_t whole_lines(int64_t reals) { return (reals > 0 ? reals + 15 : 16) / 16 * 16; }
+
 int64_t pen__node_reals(const pen__layout *layout, int32_t node)
 {
     int32_t extent = layout->plan->node[node].extent;
     int64_t size = (extent == PEN_EACH_SHARD ? 1 : layout->rows[extent]) * layout->plan->node[node].width;
-    return (size > 0 ? size + 15 : 16) / 16 * 16;
+    return whole_lines(size);
+}
+
+int64_t pen__held_reals(const pen__layout *layout, const pen__call *call)
+{
+    return call->op->hold ? whole_lines(call->op->hold(layout->plan, call, layout->rows)) : 0;
 }
 
 static void place_all(layout_work *w, int64_t *arena)
@@ -99,6 +106,17 @@ static void grad_intervals(layout_work *w)
     }
 }
 
+static void held_intervals(layout_work *w)
+{
+    const pen__plan *plan = w->plan;
+    for (int32_t c = 0; c < plan->n_calls; c++) {
+        const pen__call *call = &plan->call[c];
+        if (!call->learns || !call->op->hold) continue;
+        w->interval[w->n++] =
+            (interval){&w->layout->held[c], pen__held_reals(w->layout, call), 0, c, 2 * plan->n_calls - 1 - c};
+    }
+}
+
 static void scratch_of(pen__layout *layout)
 {
     const pen__plan *plan = layout->plan;
@@ -120,7 +138,9 @@ static pen_status layout_new(pen_context *ctx, const pen__plan *plan, const int6
     memcpy(layout->rows, rows, (size_t)plan->n_extents * sizeof *rows);
     PEN_TRY(PEN_NEW(ctx, layout->value, plan->n_nodes + 1));
     PEN_TRY(PEN_NEW(ctx, layout->grad, plan->n_nodes + 1));
+    PEN_TRY(PEN_NEW(ctx, layout->held, plan->n_calls + 1));
     PEN_TRY(PEN_NEW_ZERO(ctx, layout->needed, plan->n_calls + 1));
+    for (int32_t c = 0; c < plan->n_calls; c++) layout->held[c] = -1;
     for (int32_t i = 0; i < plan->n_nodes; i++) layout->value[i] = layout->grad[i] = -1;
     return PEN_OK;
 }
@@ -131,7 +151,7 @@ static pen_status fill_layout(pen__layout *layout, int32_t node, pen_error *erro
     pen_context *ctx = layout->ctx;
     layout_work w = {.plan = plan, .layout = layout};
     pen_status status = PEN_OK;
-    PEN_TRY_DONE(PEN_NEW(ctx, w.interval, 2 * plan->n_nodes + 1));
+    PEN_TRY_DONE(PEN_NEW(ctx, w.interval, 2 * plan->n_nodes + plan->n_calls + 1));
     PEN_TRY_DONE(PEN_NEW(ctx, w.made, plan->n_nodes + 1));
     PEN_TRY_DONE(PEN_NEW(ctx, w.last, plan->n_nodes + 1));
     for (int32_t i = 0; i < plan->n_nodes; i++) w.made[i] = w.last[i] = -1;
@@ -142,7 +162,10 @@ static pen_status fill_layout(pen__layout *layout, int32_t node, pen_error *erro
         for (int32_t k = 0; k < call->n_in && call->learns; k++) w.last[call->in[k]] = c;
     }
     value_intervals(&w, node);
-    if (layout->training) grad_intervals(&w);
+    if (layout->training) {
+        grad_intervals(&w);
+        held_intervals(&w);
+    }
     place_all(&w, &layout->arena);
     for (int32_t i = 0; i < w.n; i++) layout->apart += w.interval[i].size;
     scratch_of(layout);
@@ -201,6 +224,7 @@ void pen__layout_destroy(pen__layout *layout)
     if (!layout) return;
     pen__free(layout->ctx, layout->value);
     pen__free(layout->ctx, layout->grad);
+    pen__free(layout->ctx, layout->held);
     pen__free(layout->ctx, layout->needed);
     pen__free(layout->ctx, layout);
 }

@@ -18,6 +18,9 @@ void pen__layout_destroy(pen__layout *layout);
 /* Reals of a node's buffer in it: of its values, and as many of its gradient. */
 int64_t pen__node_reals(const pen__layout *layout, int32_t node);
 
+/* Reals that a call holds in it from forward to backward, whether or not the layout is for training. */
+int64_t pen__held_reals(const pen__layout *layout, const pen__call *call);
+
 /* Bytes of memory that one answer at a time needs, and computing one: forward over `batch` (within the layout's
  * bounds), in fixed order, without randomness. row: of each table, one row that stands for all its indices, or NULL
  * (see pen__solve). The answer's values (rows, width) live in `memory` until its next use. Thread-safe on distinct

@@ -98,7 +98,7 @@ static double backward_flops(const pen__plan *plan, const pen__call *call, const
 /* Its buffers in the arena of a shard (or of an answer): values, gradients, what backward needs beside them. */
 static int64_t bytes_of(const pen__layout *layout, const pen__call *call)
 {
-    int64_t n = 0;
+    int64_t n = layout->held[call->number] < 0 ? 0 : pen__held_reals(layout, call);
     const int32_t node[2] = {call->out, call->aux};
     for (int k = 0; k < 2; k++) {
         if (node[k] < 0) continue;

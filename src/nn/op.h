@@ -63,6 +63,8 @@ typedef struct pen__op {
     uint32_t keep;
     /* Reals of scratch for a shard of rows[extent] rows; NULL: none. */
     int64_t (*scratch)(const pen__plan *plan, const pen__call *call, const int64_t *rows);
+    /* Reals that stay from forward to backward, in training alone (pen__held); NULL: none. */
+    int64_t (*hold)(const pen__plan *plan, const pen__call *call, const int64_t *rows);
     /* Floating-point operations of forward for rows[extent] rows in segments of one length, and of backward where that
      * is not twice as many (NULL). Those of products are exact, those of passes about so many. */
     double (*flops)(const pen__plan *plan, const pen__call *call, const int64_t *rows);
@@ -75,6 +77,7 @@ typedef struct pen__layout {
     const pen__plan *plan;
     int64_t rows[PEN_MAX_EXTENTS]; /* bounds of a shard */
     int64_t *value, *grad;         /* of each node: reals into the arena; -1: not there */
+    int64_t *held;                 /* of each call, likewise: what it holds */
     int64_t arena, scratch;        /* reals */
     int64_t apart;                 /* reals of the arena if no two buffers shared a place */
     bool *needed;                  /* of each call: whether it is computed */
@@ -111,6 +114,13 @@ static inline pen__real *pen__grad(const pen__frame *f, int32_t node)
         return f->lookup_grad[n->lookup] + first * n->width;
     }
     return f->arena + f->layout->grad[node];
+}
+
+/* What the call holds from forward to backward; NULL when answering, and where it asks for nothing. */
+static inline pen__real *pen__held(const pen__frame *f, const pen__call *call)
+{
+    int64_t at = f->layout->held[call->number];
+    return at < 0 ? NULL : f->arena + at;
 }
 
 /* Whether a gradient comes to the call: it is a loss, or its output has one (that of constants alone has none). */

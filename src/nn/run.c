@@ -8,7 +8,7 @@
 
 #include "base/memory.h"
 
-enum { UPDATE_GRAIN = 4096, ROW_GRAIN = 128, AHEAD = 2, MAX_GLOBALS = 8 };
+enum { UPDATE_GRAIN = 4096, ROW_GRAIN = 128, AHEAD = 2, LINE = 64 / sizeof(pen__real), MAX_GLOBALS = 8 };
 
 struct pen__run {
     pen_context *ctx;
@@ -368,7 +368,9 @@ static const pen__real *row_gradient(const pen__run *run, int32_t t, int64_t at,
     if (run->plan->table[t].dense)
         for (int32_t s = 0; s < run->n_shards; s++) deep->add(g, run->table_grad[s][t] + at * width, width);
     for (int64_t k = from; k < to; k++) {
-        const pen__source *source = &touched->source[k];
+        const pen__source *source = &touched->source[k], *far = k + 4 < to ? source + 4 : NULL;
+        const pen__real *ahead = far ? run->lookup_grad[far->lookup] + far->row * width : NULL;
+        for (int64_t j = 0; ahead && j < width; j += LINE) __builtin_prefetch(ahead + j);
         deep->axpy(g, source->weight, run->lookup_grad[source->lookup] + source->row * width, width);
     }
     return g;
@@ -470,9 +472,9 @@ __attribute__((always_inline)) static inline void ask_row(const pen__run *run, i
 {
     const pen__embedding *table = &run->plan->table[t];
     pen__real *const *slot = run->o.slots.table[t];
-    int64_t line = 64 / (int64_t)sizeof(pen__real), from = run->touched[t].row[at] * (int64_t)table->width;
+    int64_t from = run->touched[t].row[at] * (int64_t)table->width;
     bool whole = run->o.learning.kind != PEN_OPT_ROWWISE_ADAGRAD;
-    for (int64_t k = from; k < from + table->width; k += line) {
+    for (int64_t k = from; k < from + table->width; k += LINE) {
         __builtin_prefetch(table->data + k, 1);
         if (slot[0] && whole) __builtin_prefetch(slot[0] + k, 1);
         if (slot[1]) __builtin_prefetch(slot[1] + k, 1);

@@ -3,21 +3,23 @@
  *     y_i = sum_j P_ij v_j,   P = softmax over j of q_i k_j / sqrt(d),   j <= i where it is causal
  *
  * (Vaswani et al., 2017). Segments are packed end to end, so no padding is computed. Queries go in blocks of QUERIES
- * rows against all the keys that any of them may see: what lies above the diagonal's blocks is skipped, and no T x T is
- * ever held. Only the log of each softmax's sum is kept; backward makes P again from it, as FlashAttention does (Dao et
- * al., 2022):
+ * rows against all the keys that any of them may see: what lies above the diagonal's blocks is skipped. Of segments of
+ * up to HELD rows the exponentials stay for backward, HELD numbers a row at most; of a longer one, whose T x T is never
+ * there, backward makes them again from the log of each softmax's sum, as FlashAttention does (Dao et al., 2022):
  *
  *     dv_j = sum_i P_ij dy_i,  dP_ij = dy_i v_j,  dS_ij = P_ij (dP_ij - dy_i y_i),
  *     dq = dS k / sqrt(d),     dk = dS' q / sqrt(d)
  *
+ * where P_ij = E_ij s_i: E what is held, s_i the reciprocal of its row's sum, which dy_i is multiplied by first.
  * Dropout of P is drawn from (row of the batch, head, place of the key), so that both directions see the same.
- * Cost: for a segment of T, 4 T^2 d heads flops forward (half where causal), 10 backward; scratch 2 QUERIES T. */
+ * Cost: for a segment of T, 4 T^2 d heads flops forward (half where causal), 8 backward, 10 where T > HELD; scratch
+ * QUERIES (2 T + d). */
 #include <math.h>
 
 #include "nn/op.h"
 #include "nn/ops.h"
 
-enum { QUERIES = 64 };
+enum { QUERIES = 64, HELD = 256 };
 enum { HEADS, CAUSAL };
 
 /* One of q, k, v: a head's columns of a node. */
@@ -29,15 +31,18 @@ typedef struct part {
 typedef struct work {
     const pen__frame *f;
     const pen__call *call;
-    part q, k, v;            /* of the segment and head at hand */
-    pen__real *y, *dy, *log; /* log: of the sums, one a row and head */
+    part q, k, v; /* of the segment and head at hand */
+    pen__real *y, *dy;
+    pen__real *log;   /* of the sums, one a row and head */
+    pen__real *share; /* their reciprocals, beside exponentials that are held */
+    pen__real *held;  /* exponentials of the block at hand (rows, keys); NULL: not held */
     int64_t width, heads;
     int64_t n;     /* rows of the segment */
     int64_t depth; /* d: columns of a head */
     pen__real scale, rate;
     uint64_t key;
-    int64_t first;     /* the segment's first row in the batch */
-    pen__real *p, *ds; /* (QUERIES, n) */
+    int64_t first;         /* the segment's first row in the batch */
+    pen__real *p, *ds, *d; /* (QUERIES, n), (QUERIES, n), (QUERIES, depth) */
 } work;
 
 /* Queries and the keys that they see. */
@@ -76,47 +81,57 @@ static void drop(const work *w, block b, pen__real *to, const pen__real *from)
     pen__deep_kern()->dropout(to, from, b.rows, b.keys, w->key, w->first + b.from, w->rate, false);
 }
 
-static void forward_block(const work *w, block b)
+/* exp(S - most of the row) of a block, and the rows' sums. */
+static void forward_block(work *w, block b)
 {
     const pen__deep *deep = pen__deep_kern();
-    pen__real *y = w->y + b.from * w->width, share[QUERIES];
-    scores(w, b, w->p);
+    pen__real *y = w->y + b.from * w->width, share[QUERIES], *e = w->held ? w->held : w->p;
+    scores(w, b, e);
     for (int64_t r = 0; r < b.rows; r++) {
-        pen__real *row = w->p + r * b.keys;
+        pen__real *row = e + r * b.keys;
         int64_t keys = keys_of(w, b, r);
         pen__real most = deep->max(row, keys), sum = deep->exp_sum(row, row, most, keys);
         memset(row + keys, 0, (size_t)(b.keys - keys) * sizeof *row);
         w->log[(b.from + r) * w->heads] = most + (pen__real)log((double)sum);
-        share[r] = 1 / sum;
+        w->share[(b.from + r) * w->heads] = share[r] = 1 / sum;
     }
-    if (w->rate > 0) drop(w, b, w->p, w->p);
-    pen__product(w->f, false, false, b.rows, w->depth, b.keys, 1, w->p, b.keys, w->v.value, w->v.stride, 0, y,
-                 w->width);
+    if (w->rate > 0) drop(w, b, w->p, e), e = w->p;
+    pen__product(w->f, false, false, b.rows, w->depth, b.keys, 1, e, b.keys, w->v.value, w->v.stride, 0, y, w->width);
     for (int64_t r = 0; r < b.rows; r++) deep->scale(y + r * w->width, share[r], w->depth);
 }
 
-static void backward_block(const work *w, block b)
+/* P of a block again: it is its own E, with shares of 1. */
+static void again(const work *w, block b, pen__real *p)
 {
-    const pen__deep *deep = pen__deep_kern();
-    const pen__real *y = w->y + b.from * w->width, *dy = w->dy + b.from * w->width, *dropped = w->p;
-    scores(w, b, w->p);
+    scores(w, b, p);
     for (int64_t r = 0; r < b.rows; r++) {
-        pen__real *row = w->p + r * b.keys;
+        pen__real *row = p + r * b.keys;
         int64_t keys = keys_of(w, b, r);
-        deep->exp_sum(row, row, w->log[(b.from + r) * w->heads], keys);
+        pen__deep_kern()->exp_sum(row, row, w->log[(b.from + r) * w->heads], keys);
         memset(row + keys, 0, (size_t)(b.keys - keys) * sizeof *row);
     }
-    if (w->rate > 0) drop(w, b, w->ds, w->p), dropped = w->ds;
+}
+
+static void backward_block(work *w, block b)
+{
+    const pen__deep *deep = pen__deep_kern();
+    const pen__real *y = w->y + b.from * w->width, *e = w->held ? w->held : w->p, *dropped = e;
+    if (!w->held) again(w, b, w->p);
+    for (int64_t r = 0; r < b.rows; r++) {
+        memcpy(w->d + r * w->depth, w->dy + (b.from + r) * w->width, (size_t)w->depth * sizeof *w->d);
+        if (w->held) deep->scale(w->d + r * w->depth, w->share[(b.from + r) * w->heads], w->depth);
+    }
+    if (w->rate > 0) drop(w, b, w->ds, e), dropped = w->ds;
     if (w->v.grad)
-        pen__product(w->f, true, false, b.keys, w->depth, b.rows, 1, dropped, b.keys, dy, w->width, 1, w->v.grad,
+        pen__product(w->f, true, false, b.keys, w->depth, b.rows, 1, dropped, b.keys, w->d, w->depth, 1, w->v.grad,
                      w->v.stride);
     if (!w->q.grad && !w->k.grad) return;
-    pen__product(w->f, false, true, b.rows, b.keys, w->depth, 1, dy, w->width, w->v.value, w->v.stride, 0, w->ds,
+    pen__product(w->f, false, true, b.rows, b.keys, w->depth, 1, w->d, w->depth, w->v.value, w->v.stride, 0, w->ds,
                  b.keys);
     if (w->rate > 0) drop(w, b, w->ds, w->ds);
     for (int64_t r = 0; r < b.rows; r++)
-        deep->softmax_back(w->ds + r * b.keys, w->p + r * b.keys,
-                           deep->dot(dy + r * w->width, y + r * w->width, w->depth), b.keys);
+        deep->softmax_back(w->ds + r * b.keys, e + r * b.keys,
+                           deep->dot(w->d + r * w->depth, y + r * w->width, w->depth), b.keys);
     if (w->q.grad)
         pen__product(w->f, false, false, b.rows, w->depth, b.keys, w->scale, w->ds, b.keys, w->k.value, w->k.stride, 1,
                      w->q.grad + b.from * w->q.stride, w->q.stride);
@@ -126,7 +141,7 @@ static void backward_block(const work *w, block b)
 }
 
 /* Every block of every segment and head. */
-static void each_block(pen__frame *f, const pen__call *call, void (*compute)(const work *, block))
+static void each_block(pen__frame *f, const pen__call *call, void (*compute)(work *, block))
 {
     int32_t extent = pen__extent_of(f, call->out);
     int64_t parents = f->count[f->plan->extent[extent].parent];
@@ -134,21 +149,29 @@ static void each_block(pen__frame *f, const pen__call *call, void (*compute)(con
     w.depth = w.width / w.heads;
     w.scale = (pen__real)(1 / sqrt((double)w.depth));
     w.rate = f->training ? (pen__real)call->f[0] : 0;
+    pen__real *held = pen__held(f, call);
     for (int64_t r = 0; r < parents; r++) {
         int64_t from = pen__segment(f, extent, r);
         w.n = pen__segment(f, extent, r + 1) - from;
         w.first = f->first[extent] + from;
         w.p = f->scratch;
         w.ds = w.p + (w.n < QUERIES ? w.n : QUERIES) * w.n;
+        w.d = w.ds + (w.n < QUERIES ? w.n : QUERIES) * w.n;
         for (int64_t h = 0; h < w.heads; h++) {
             w.q = part_of(f, call, 0, from, h * w.depth);
             w.k = part_of(f, call, 1, from, h * w.depth);
             w.v = part_of(f, call, 2, from, h * w.depth);
             w.y = pen__value(f, call->out) + from * w.width + h * w.depth;
             w.dy = f->dense_grad ? pen__grad(f, call->out) + from * w.width + h * w.depth : NULL;
-            w.log = pen__value(f, call->aux) + from * w.heads + h;
+            w.log = pen__value(f, call->aux) + 2 * from * w.heads + h;
+            w.share = w.log + w.n * w.heads;
             w.key = pen__rand64(pen__call_key(f, call), (uint64_t)h, 0);
-            for (int64_t at = 0; at < w.n; at += QUERIES) compute(&w, block_at(&w, at));
+            for (int64_t at = 0; at < w.n; at += QUERIES) {
+                block b = block_at(&w, at);
+                w.held = w.n <= HELD ? held : NULL;
+                compute(&w, b);
+                if (w.held) held += b.rows * b.keys;
+            }
         }
     }
 }
@@ -167,8 +190,15 @@ static void backward(pen__frame *f, const pen__call *call)
 
 static int64_t scratch(const pen__plan *plan, const pen__call *call, const int64_t *rows)
 {
+    int64_t n = rows[plan->node[call->out].extent], queries = n < QUERIES ? n : QUERIES;
+    return queries * (2 * n + plan->node[call->out].width);
+}
+
+/* HELD keys a row at most, in each head. */
+static int64_t hold(const pen__plan *plan, const pen__call *call, const int64_t *rows)
+{
     int64_t n = rows[plan->node[call->out].extent];
-    return 2 * (n < QUERIES ? n : QUERIES) * n;
+    return n * (n < HELD ? n : HELD) * call->i[HEADS];
 }
 
 /* As if the rows were segments of 100. */
@@ -181,7 +211,9 @@ static double flops(const pen__plan *plan, const pen__call *call, const int64_t 
 
 static double flops_back(const pen__plan *plan, const pen__call *call, const int64_t *rows)
 {
-    return 2.5 * flops(plan, call, rows);
+    int32_t extent = plan->node[call->out].extent, parent = plan->extent[extent].parent;
+    bool held = rows[parent] > 0 && rows[extent] <= HELD * rows[parent]; /* segments being of one length */
+    return (held ? 2 : 2.5) * flops(plan, call, rows);
 }
 
 static const pen__op op = {.name = "attention",
@@ -189,6 +221,7 @@ static const pen__op op = {.name = "attention",
                            .backward = backward,
                            .keep = PEN_KEEP_OUT | 7,
                            .scratch = scratch,
+                           .hold = hold,
                            .flops = flops,
                            .flops_back = flops_back};
 
@@ -212,7 +245,7 @@ int32_t pen__attention(pen__plan *plan, const int32_t *x, int32_t n, int32_t hea
     if (heads < 1 || width % heads)
         return pen__plan_fail(plan, "attention of width %d cannot have %d heads", width, heads);
     if (!(dropout >= 0 && dropout < 1)) return pen__plan_fail(plan, "dropout of %g", dropout);
-    int32_t y = pen__plan_node(plan, extent, width, grad), log = pen__plan_node(plan, extent, heads, false);
+    int32_t y = pen__plan_node(plan, extent, width, grad), log = pen__plan_node(plan, extent, 2 * heads, false);
     pen__call *call = pen__plan_call(plan, &op, x, n, y);
     if (!call) return -1;
     call->aux = log;

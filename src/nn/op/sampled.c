@@ -4,9 +4,9 @@
  *     p_r = <h_r, positive_r> + a_r         x_rj = <h_r, negative_j> + b_j
  *
  * The shifts a and b are item biases, minus the logarithm of how often an item is drawn (logQ: Bengio, Senecal 2008),
- * or their sum. Negatives are shared by the whole batch, or by the rows of one parent (their siblings), and then a block
- * of rows meets all of them in one product; or they are a row's own children. A negative that happens to be the row's
- * target is taken out, so that means and normalisers know nothing of it.
+ * or their sum. Negatives are shared by the whole batch, or by the rows of one parent (their siblings), and then a
+ * block of rows meets all of them in one product; or they are a row's own children. A negative that happens to be the
+ * row's target is taken out, so that means and normalisers know nothing of it.
  *
  * Nothing stands on a loss, so all is done in backward, where scores become their own gradients: three products of rows
  * negatives width and one pass over the scores. Scratch: SCORES reals and a few rows. */
