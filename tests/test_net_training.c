@@ -1,6 +1,6 @@
 /* Training of networks that is broken off: amid an epoch the best epoch so far is what is left; checkpoints of another
  * model, of other data and of another way to train are refused, and say why. (The battery resumes to the same bits.)
- * Penalties by group: those of tables are times those of layers. */
+ * Penalties by group: those of tables are times those of layers. A target may be kept out of its own history. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +16,7 @@
 #include "base/random.h"
 #include "penchant/penchant.h"
 #include "rank/model.h"
+#include "rank/rank.h"
 
 enum { N_USERS = 48, N_ITEMS = 40, EPOCHS = 6 };
 
@@ -255,9 +256,46 @@ static void penalties_by_group(void **state)
     pen_context_destroy(ctx);
 }
 
+/* ---- targets and history ----------------------------------------------------------------------------------------- */
+
+/* How far an item stands above the mean of all for who has watched it alone, on average. */
+static double favours_itself(const char *apart, const pen_dataset *log)
+{
+    const way how = {
+        "youtube-dnn",
+        {"epochs=20", "factors=8", "layers=0", "positives=1", "negatives=10", "learning_rate=0.05", apart}};
+    pen_model *m;
+    pen_error error = {0};
+    if (train(&how, log, 0, NULL, 0, &m, &error) != PEN_OK) fail_msg("%s", error.message);
+    double sum = 0;
+    for (int32_t watched = 0; watched < m->n_items; watched++)
+        for (int32_t i = 0; i < m->n_items; i++) {
+            pen__user user = {.number = -1, .item = &watched, .n = 1};
+            float score;
+            assert_int_equal(pen__score_one(m, &user, i, &score, &error), PEN_OK);
+            sum += (double)score * ((i == watched) - 1.0 / m->n_items);
+        }
+    sum /= m->n_items;
+    pen_model_destroy(m);
+    return sum;
+}
+
+/* A target that is part of its own history teaches that what was watched comes again. */
+static void targets_apart(void **state)
+{
+    (void)state;
+    watch w = {0};
+    pen_context *ctx = context(&w);
+    pen_dataset *log = log_of(ctx, -1);
+    double with = favours_itself("apart=no", log), without = favours_itself("apart=yes", log);
+    if (!(with > without + 0.2)) fail_msg("%g with the target, %g without", with, without);
+    pen_dataset_destroy(log);
+    pen_context_destroy(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(best_so_far), cmocka_unit_test(another_checkpoint),
-                                       cmocka_unit_test(penalties_by_group)};
+                                       cmocka_unit_test(penalties_by_group), cmocka_unit_test(targets_apart)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

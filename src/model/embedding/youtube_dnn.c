@@ -27,7 +27,8 @@ typedef struct youtube_dnn {
     int32_t bag, watched, targets, target; /* extents and their index inputs */
     int32_t age;                           /* real input of the targets, or -1 */
     pen__drawn drawn;
-    double leave_out; /* feature_dropout */
+    double feature_dropout;
+    bool apart; /* an example's targets are not in its history */
     pen__feature_inputs in[2];
     pen__features features[2]; /* of the user; of the items that were watched */
     /* while training: */
@@ -47,7 +48,8 @@ static int32_t inputs(const pen_model *model, youtube_dnn *net, int32_t history,
     pen__plan *plan = net->net.plan;
     pen__init init = {PEN_INIT_NORMAL, pen__param(model, "init")};
     int32_t n = 0;
-    net->age = -1, net->leave_out = pen__param(model, "feature_dropout");
+    net->age = -1, net->feature_dropout = pen__param(model, "feature_dropout");
+    net->apart = pen__param_int(model, "apart");
     x[n++] = pen__bag(plan, history, net->watched, PEN_POOL_MEAN, -1);
     for (int side = USER; side <= ITEM; side++) {
         pen__features counts;
@@ -164,49 +166,90 @@ static bool left_out(const pen__example *example)
     const youtube_dnn *net = example->model->state;
     pen__rng rng = example->rng;
     (void)pen__rng_next(&rng); /* the window's */
-    return pen__rng_uniform(&rng) < net->leave_out;
+    return pen__rng_uniform(&rng) < net->feature_dropout;
 }
 
-/* Words of n watched items. */
-static int64_t words_of(const youtube_dnn *net, const int32_t *item, int64_t n)
+/* Target k of an example: which of the user's events it is. How they meet in an example is dealt anew in each epoch:
+ * turned by a step of its own. */
+typedef struct dealt {
+    int64_t events, all, chunk, turn;
+} dealt;
+
+static dealt deal(const pen__example *example, int32_t user)
 {
-    int64_t words = 0;
-    for (int64_t k = 0; k < n; k++) words += pen__features_words(&net->features[ITEM], item[k]);
-    return words;
+    const youtube_dnn *net = example->model->state;
+    dealt d = {.events = events_of(example->train, user), .all = net->user[user + 1] - net->user[user]};
+    uint64_t turn =
+        pen__rand64(example->model->seed, PEN_STREAM_MODEL + 7, (uint64_t)example->epoch << 32 | (uint64_t)user);
+    d.chunk = example->number - net->user[user], d.turn = (int64_t)(turn % (uint64_t)d.events);
+    return d;
+}
+
+static int64_t targets_of(const dealt *d) { return (d->events - d->chunk + d->all - 1) / d->all; }
+static int64_t target_of(const dealt *d, int64_t k) { return (d->chunk + k * d->all + d->turn) % d->events; }
+
+static bool is_target(const dealt *d, int64_t event)
+{
+    for (int64_t k = 0; k < targets_of(d); k++)
+        if (target_of(d, k) == event) return true;
+    return false;
+}
+
+/* The history of an example: up to max_length events in a row, without its targets where they are apart. Gives how many
+ * items, of `words` words in all; writes them into `item` unless it is NULL. */
+static int64_t history_of(const pen__example *example, const dealt *d, int32_t user, int32_t *item, int64_t *words)
+{
+    const youtube_dnn *net = example->model->state;
+    const int32_t *all = example->train->by_user.column + example->train->by_user.begin[user];
+    int64_t most = pen__least(d->events, pen__param_int(example->model, "max_length")), n = 0,
+            from = window(example, d->events, most);
+    *words = 0;
+    for (int64_t e = from; e < from + most; e++) {
+        if (net->apart && is_target(d, e)) continue;
+        if (net->in[ITEM].word >= 0) *words += pen__features_words(&net->features[ITEM], all[e]);
+        if (item) item[n] = all[e];
+        n++;
+    }
+    return n;
+}
+
+/* The items that are asked about, the latest: where they begin, and how many. */
+static const int32_t *asked(const pen__example *example, int64_t *n)
+{
+    *n = pen__least(example->user->n, pen__param_int(example->model, "max_length"));
+    return example->user->item + example->user->n - *n;
 }
 
 static void size(pen__example *example)
 {
     const youtube_dnn *net = example->model->state;
-    int64_t most = pen__param_int(example->model, "max_length"), n;
+    int64_t words = 0;
     int32_t user;
-    const int32_t *item;
     pen__drawn_size(&net->drawn, example);
     if (example->user) {
-        user = example->user->number, n = pen__least(example->user->n, most);
-        item = example->user->item + example->user->n - n;
+        const int32_t *item = asked(example, &example->rows[net->bag]);
+        user = example->user->number;
+        for (int64_t k = 0; net->in[ITEM].word >= 0 && k < example->rows[net->bag]; k++)
+            words += pen__features_words(&net->features[ITEM], item[k]);
         example->rows[net->targets] = net->age >= 0;
     } else {
         if (example->number < 0) return;
-        const pen__train *train = example->train;
-        user = (int32_t)pen__segment_of(net->user, train->n_users, example->number);
-        int64_t events = events_of(train, user), all = net->user[user + 1] - net->user[user],
-                chunk = example->number - net->user[user];
-        n = pen__least(events, most);
-        item = train->by_user.column + train->by_user.begin[user] + window(example, events, n);
-        example->rows[net->targets] = (events - chunk + all - 1) / all; /* events chunk, chunk + all, ... */
+        user = (int32_t)pen__segment_of(net->user, example->train->n_users, example->number);
+        dealt d = deal(example, user);
+        example->rows[net->bag] = history_of(example, &d, user, NULL, &words);
+        example->rows[net->targets] = targets_of(&d);
         if (left_out(example)) user = -1; /* from here on it stands for its features alone */
     }
-    example->rows[net->bag] = n;
     if (net->in[USER].word >= 0) example->rows[net->in[USER].extent] = pen__features_words(&net->features[USER], user);
-    if (net->in[ITEM].word >= 0) example->rows[net->in[ITEM].extent] = words_of(net, item, n);
+    if (net->in[ITEM].word >= 0) example->rows[net->in[ITEM].extent] = words;
 }
 
-/* What was watched, and who did: n items. */
-static void fill_root(pen__example *example, int32_t user, const int32_t *item, int64_t n)
+/* What stands beside the watched items: who watched, and what the items are. */
+static void fill_features(pen__example *example, int32_t user)
 {
     const youtube_dnn *net = example->model->state;
-    if (n) memcpy(example->index[net->watched], item, (size_t)n * sizeof *item); /* an empty history may be NULL */
+    const int32_t *item = example->index[net->watched];
+    int64_t n = example->rows[net->bag];
     pen__features_fill(&net->features[USER], &net->in[USER], user, example);
     if (net->in[ITEM].word < 0) return;
     for (int64_t k = 0, at = 0; k < n; k++) {
@@ -218,10 +261,11 @@ static void fill_root(pen__example *example, int32_t user, const int32_t *item, 
 static void fill(pen__example *example)
 {
     const youtube_dnn *net = example->model->state;
-    int64_t n = example->rows[net->bag];
+    int64_t n, words;
     if (example->user) {
-        const pen__user *asked = example->user;
-        fill_root(example, asked->number, asked->item + asked->n - n, n);
+        const int32_t *item = asked(example, &n);
+        if (n) memcpy(example->index[net->watched], item, (size_t)n * sizeof *item); /* an empty history may be NULL */
+        fill_features(example, example->user->number);
         if (net->age >= 0) *example->real[net->age] = 0; /* now */
         return;
     }
@@ -231,17 +275,15 @@ static void fill(pen__example *example)
     }
     const pen__train *train = example->train;
     int32_t user = (int32_t)pen__segment_of(net->user, train->n_users, example->number);
-    int64_t all = net->user[user + 1] - net->user[user], chunk = example->number - net->user[user],
-            events = events_of(train, user), first = train->by_user.begin[user];
-    const int32_t *item = train->by_user.column + first;
-    fill_root(example, left_out(example) ? -1 : user, item + window(example, events, n), n);
-    /* which events meet in an example is dealt anew in each epoch: turned by a step of its own */
-    uint64_t turn =
-        pen__rand64(example->model->seed, PEN_STREAM_MODEL + 7, (uint64_t)example->epoch << 32 | (uint64_t)user);
+    int64_t first = train->by_user.begin[user];
+    dealt d = deal(example, user);
+    (void)history_of(example, &d, user, example->index[net->watched], &words);
+    fill_features(example, left_out(example) ? -1 : user);
     for (int64_t k = 0; k < example->rows[net->targets]; k++) {
-        int64_t e = (chunk + k * all + (int64_t)(turn % (uint64_t)events)) % events;
-        example->index[net->target][k] = item[e];
-        pen__drawn_target(&net->drawn, example, k, item[e]);
+        int64_t e = target_of(&d, k);
+        int32_t item = train->by_user.column[first + e];
+        example->index[net->target][k] = item;
+        pen__drawn_target(&net->drawn, example, k, item);
         if (net->age >= 0) example->real[net->age][k] = age_of(&net->times, train->by_user.time[first + e]);
     }
 }
@@ -291,6 +333,12 @@ static const pen_param params[] = {
      .low = 0,
      .high = 1,
      .doc = "history and targets share one table"},
+    {.name = "apart",
+     .type = PEN_PARAM_BOOL,
+     .standard = "0",
+     .low = 0,
+     .high = 1,
+     .doc = "an example's targets are left out of its history"},
     PEN_FEATURES_PARAMS(", likewise: words of the watched items are averaged (genres)"),
     {.name = "feature_dropout",
      .type = PEN_PARAM_REAL,
