@@ -288,6 +288,7 @@ static void targets_apart(void **state)
     pen_context *ctx = context(&w);
     pen_dataset *log = log_of(ctx, -1);
     double with = favours_itself("apart=no", log), without = favours_itself("apart=yes", log);
+    /* .85 and .42 on this log; half of the difference is far from what seeds do */
     if (!(with > without + 0.2)) fail_msg("%g with the target, %g without", with, without);
     pen_dataset_destroy(log);
     pen_context_destroy(ctx);

@@ -1,6 +1,7 @@
 /* Where a plan's nodes stand in one arena. A buffer is shared by all that do not live at the same time: values live
  * from the call that makes them to the last that reads them (in forward, or in backward where an op keeps them),
- * gradients from the first call that writes them to the call that consumes them. */
+ * gradients from the first call that writes them to the call that consumes them, what a call holds beside them from its
+ * forward to its backward. */
 #ifndef PEN_NN_ARENA_H
 #define PEN_NN_ARENA_H
 

@@ -81,6 +81,11 @@ int32_t pen__extent_child(pen__plan *plan, int32_t parent, const char *name)
     return extent_add(plan, parent, false, name);
 }
 
+void pen__extent_most(pen__plan *plan, int32_t extent, int64_t most)
+{
+    if (plan->status == PEN_OK && has_extent(plan, extent, "a bound")) plan->extent[extent].most = most;
+}
+
 int32_t pen__extent_shared(pen__plan *plan, const char *name) { return extent_add(plan, -1, true, name); }
 
 static int32_t input_add(pen__plan *plan, pen__input *inputs, int32_t *n, int32_t extent, int32_t width,

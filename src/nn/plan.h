@@ -97,6 +97,7 @@ typedef struct pen__extent {
     char name[32];
     int32_t parent; /* -1: root or shared */
     bool shared;
+    int64_t most; /* rows of one parent, at most; 0: any number */
 } pen__extent;
 
 struct pen__op;
@@ -156,6 +157,9 @@ void pen__plan_destroy(pen__plan *plan);
 
 int32_t pen__extent_child(pen__plan *plan, int32_t parent, const char *name);
 int32_t pen__extent_shared(pen__plan *plan, const char *name);
+
+/* A promise that no parent has more rows of it, so that what grows by their square can be laid out by it. */
+void pen__extent_most(pen__plan *plan, int32_t extent, int64_t most);
 
 /* An index input: one int32 a row of the extent; -1 means nothing there (a zero row). Not a node. */
 int32_t pen__input_index(pen__plan *plan, int32_t extent, const char *name);

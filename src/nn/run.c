@@ -8,7 +8,14 @@
 
 #include "base/memory.h"
 
-enum { UPDATE_GRAIN = 4096, ROW_GRAIN = 128, AHEAD = 2, LINE = 64 / sizeof(pen__real), MAX_GLOBALS = 8 };
+enum {
+    UPDATE_GRAIN = 4096,
+    ROW_GRAIN = 128,
+    AHEAD = 2,
+    SOURCES_AHEAD = 4,
+    LINE = 64 / sizeof(pen__real),
+    MAX_GLOBALS = 8
+};
 
 struct pen__run {
     pen_context *ctx;
@@ -368,7 +375,7 @@ static const pen__real *row_gradient(const pen__run *run, int32_t t, int64_t at,
     if (run->plan->table[t].dense)
         for (int32_t s = 0; s < run->n_shards; s++) deep->add(g, run->table_grad[s][t] + at * width, width);
     for (int64_t k = from; k < to; k++) {
-        const pen__source *source = &touched->source[k], *far = k + 4 < to ? source + 4 : NULL;
+        const pen__source *source = &touched->source[k], *far = k + SOURCES_AHEAD < to ? source + SOURCES_AHEAD : NULL;
         const pen__real *ahead = far ? run->lookup_grad[far->lookup] + far->row * width : NULL;
         for (int64_t j = 0; ahead && j < width; j += LINE) __builtin_prefetch(ahead + j);
         deep->axpy(g, source->weight, run->lookup_grad[source->lookup] + source->row * width, width);

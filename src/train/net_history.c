@@ -8,9 +8,10 @@
 
 enum { ALL, LAST };
 
-void pen__history_inputs(pen__plan *plan, pen__history_net *net)
+void pen__history_inputs(pen__plan *plan, pen__history_net *net, const pen_model *model)
 {
     net->positions = pen__extent_child(plan, PEN_ROOT, "positions");
+    pen__extent_most(plan, net->positions, pen__param_int(model, "max_length"));
     net->item = pen__input_index(plan, net->positions, "item");
     net->target = pen__input_index(plan, net->positions, "next");
     net->place = net->negative = net->good = net->bad = -1;

@@ -24,7 +24,7 @@ typedef struct pen__history_net {
 } pen__history_net;
 
 /* The inputs: positions, item, target; the caller adds place and negatives. */
-void pen__history_inputs(pen__plan *plan, pen__history_net *net);
+void pen__history_inputs(pen__plan *plan, pen__history_net *net, const pen_model *model);
 
 /* The loss of positions' vectors h against items that are drawn once a batch or, with `each`, once a history, and
  * shared (train/net_draws.h). */

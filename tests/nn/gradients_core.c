@@ -51,6 +51,7 @@ static void combine(pen__pool mode, pen__activation act, double dropout)
     pen__loss_pointwise(p, PEN_LOSS_LOGISTIC, pen__dot(p, pen__gained(p, "gain", pen__spread(p, u, events), START), q),
                         label, -1);
     pen__loss_squares(p, q, 0.3), pen__loss_squares(p, both, 0.2), pen__loss_squares(p, u, 0);
+    pen__loss_squares(p, q, 0.1);
     check_rows(c, PEN_ROOT, 5);
     check_segments(c, events, RAGGED);
     static const int32_t OTHER[5] = {2, 5, 0, 1, 3};

@@ -117,6 +117,8 @@ static void sampled_losses(void **state)
             sampled((pen__contrast)kind, (whose)(form >> 1), form & 1, 1, ONE, 1);
             if (form >> 1 == BATCH) sampled((pen__contrast)kind, BATCH, form & 1, 5, RAGGED, 0);
         }
+    static const int32_t LONG[2] = {300, 1}; /* more rows than a block has, of one parent */
+    sampled(PEN_CONTRAST_GBCE, SIBLINGS, true, 2, LONG, 7);
 }
 
 /* Two towers, whose earlier layers run backward while other shards still read; another loss reads v. */

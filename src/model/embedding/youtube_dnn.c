@@ -190,27 +190,45 @@ static int64_t target_of(const dealt *d, int64_t k) { return (d->chunk + k * d->
 
 static bool is_target(const dealt *d, int64_t event)
 {
-    for (int64_t k = 0; k < targets_of(d); k++)
-        if (target_of(d, k) == event) return true;
-    return false;
+    return (event - d->turn + d->events) % d->events % d->all == d->chunk;
 }
 
-/* The history of an example: up to max_length events in a row, without its targets where they are apart. Gives how many
- * items, of `words` words in all; writes them into `item` unless it is NULL. */
-static int64_t history_of(const pen__example *example, const dealt *d, int32_t user, int32_t *item, int64_t *words)
+/* The history of an example: up to max_length events in a row, from `from`, less its targets where they are apart. */
+typedef struct past {
+    const int32_t *item; /* of all its events */
+    int64_t from, most;
+} past;
+
+static past past_of(const pen__example *example, const dealt *d, int32_t user)
 {
-    const youtube_dnn *net = example->model->state;
-    const int32_t *all = example->train->by_user.column + example->train->by_user.begin[user];
-    int64_t most = pen__least(d->events, pen__param_int(example->model, "max_length")), n = 0,
-            from = window(example, d->events, most);
-    *words = 0;
-    for (int64_t e = from; e < from + most; e++) {
-        if (net->apart && is_target(d, e)) continue;
-        if (net->in[ITEM].word >= 0) *words += pen__features_words(&net->features[ITEM], all[e]);
-        if (item) item[n] = all[e];
-        n++;
-    }
+    past p = {.item = example->train->by_user.column + example->train->by_user.begin[user]};
+    p.most = pen__least(d->events, pen__param_int(example->model, "max_length"));
+    p.from = window(example, d->events, p.most);
+    return p;
+}
+
+static int64_t length_of(const youtube_dnn *net, const past *p, const dealt *d)
+{
+    int64_t n = p->most;
+    for (int64_t k = 0; net->apart && k < targets_of(d); k++)
+        n -= target_of(d, k) >= p->from && target_of(d, k) < p->from + p->most;
     return n;
+}
+
+/* Its items, into `item` (length_of). */
+static void items_of(const youtube_dnn *net, const past *p, const dealt *d, int32_t *item)
+{
+    for (int64_t e = p->from; e < p->from + p->most; e++)
+        if (!net->apart || !is_target(d, e)) *item++ = p->item[e];
+}
+
+/* Words of items from .. from + n of a list, but for the targets of `d` (NULL: of all). */
+static int64_t words_of(const youtube_dnn *net, const int32_t *item, int64_t from, int64_t n, const dealt *d)
+{
+    int64_t words = 0;
+    for (int64_t e = from; e < from + n; e++)
+        if (!d || !is_target(d, e)) words += pen__features_words(&net->features[ITEM], item[e]);
+    return words;
 }
 
 /* The items that are asked about, the latest: where they begin, and how many. */
@@ -223,25 +241,27 @@ static const int32_t *asked(const pen__example *example, int64_t *n)
 static void size(pen__example *example)
 {
     const youtube_dnn *net = example->model->state;
+    bool worded = net->in[ITEM].word >= 0;
     int64_t words = 0;
     int32_t user;
     pen__drawn_size(&net->drawn, example);
     if (example->user) {
         const int32_t *item = asked(example, &example->rows[net->bag]);
         user = example->user->number;
-        for (int64_t k = 0; net->in[ITEM].word >= 0 && k < example->rows[net->bag]; k++)
-            words += pen__features_words(&net->features[ITEM], item[k]);
+        if (worded) words = words_of(net, item, 0, example->rows[net->bag], NULL);
         example->rows[net->targets] = net->age >= 0;
     } else {
         if (example->number < 0) return;
         user = (int32_t)pen__segment_of(net->user, example->train->n_users, example->number);
         dealt d = deal(example, user);
-        example->rows[net->bag] = history_of(example, &d, user, NULL, &words);
+        past p = past_of(example, &d, user);
+        example->rows[net->bag] = length_of(net, &p, &d);
+        if (worded) words = words_of(net, p.item, p.from, p.most, net->apart ? &d : NULL);
         example->rows[net->targets] = targets_of(&d);
         if (left_out(example)) user = -1; /* from here on it stands for its features alone */
     }
     if (net->in[USER].word >= 0) example->rows[net->in[USER].extent] = pen__features_words(&net->features[USER], user);
-    if (net->in[ITEM].word >= 0) example->rows[net->in[ITEM].extent] = words;
+    if (worded) example->rows[net->in[ITEM].extent] = words;
 }
 
 /* What stands beside the watched items: who watched, and what the items are. */
@@ -261,8 +281,8 @@ static void fill_features(pen__example *example, int32_t user)
 static void fill(pen__example *example)
 {
     const youtube_dnn *net = example->model->state;
-    int64_t n, words;
     if (example->user) {
+        int64_t n;
         const int32_t *item = asked(example, &n);
         if (n) memcpy(example->index[net->watched], item, (size_t)n * sizeof *item); /* an empty history may be NULL */
         fill_features(example, example->user->number);
@@ -277,7 +297,8 @@ static void fill(pen__example *example)
     int32_t user = (int32_t)pen__segment_of(net->user, train->n_users, example->number);
     int64_t first = train->by_user.begin[user];
     dealt d = deal(example, user);
-    (void)history_of(example, &d, user, example->index[net->watched], &words);
+    past p = past_of(example, &d, user);
+    items_of(net, &p, &d, example->index[net->watched]);
     fill_features(example, left_out(example) ? -1 : user);
     for (int64_t k = 0; k < example->rows[net->targets]; k++) {
         int64_t e = target_of(&d, k);
@@ -338,7 +359,8 @@ static const pen_param params[] = {
      .standard = "0",
      .low = 0,
      .high = 1,
-     .doc = "an example's targets are left out of its history"},
+     .doc = "an example's targets are left out of its history, which wants few positives (1 or 2): who has no more "
+            "events than those has no history then"},
     PEN_FEATURES_PARAMS(", likewise: words of the watched items are averaged (genres)"),
     {.name = "feature_dropout",
      .type = PEN_PARAM_REAL,

@@ -18,7 +18,7 @@ static void build(const pen_model *model, pen__net *base)
     char name[48];
     int32_t d = pen__param_int(model, "factors"), hidden = pen__param_int(model, "hidden");
     double dropout = pen__param(model, "dropout");
-    pen__history_inputs(plan, net);
+    pen__history_inputs(plan, net, model);
     base->item_table =
         pen__plan_table(plan, "item", model->n_items, d, (pen__init){PEN_INIT_NORMAL, pen__param(model, "init")});
     int32_t x = pen__dropped(plan, pen__gather(plan, base->item_table, net->item), dropout);

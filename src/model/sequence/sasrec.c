@@ -61,7 +61,7 @@ static void build(const pen_model *model, pen__net *base)
     pen__plan *plan = base->plan;
     int32_t d = pen__param_int(model, "factors");
     pen__init init = {PEN_INIT_NORMAL, pen__param(model, "init")};
-    pen__history_inputs(plan, net);
+    pen__history_inputs(plan, net, model);
     net->place = pen__input_index(plan, net->positions, "place");
     base->item_table = pen__plan_table(plan, "item", model->n_items, d, init);
     int32_t places = pen__plan_table(plan, "place", pen__param_int(model, "max_length"), d, init);

@@ -82,7 +82,7 @@ static void drop(const work *w, block b, pen__real *to, const pen__real *from)
 }
 
 /* exp(S - most of the row) of a block, and the rows' sums. */
-static void forward_block(work *w, block b)
+static void forward_block(const work *w, block b)
 {
     const pen__deep *deep = pen__deep_kern();
     pen__real *y = w->y + b.from * w->width, share[QUERIES], *e = w->held ? w->held : w->p;
@@ -112,7 +112,7 @@ static void again(const work *w, block b, pen__real *p)
     }
 }
 
-static void backward_block(work *w, block b)
+static void backward_block(const work *w, block b)
 {
     const pen__deep *deep = pen__deep_kern();
     const pen__real *y = w->y + b.from * w->width, *e = w->held ? w->held : w->p, *dropped = e;
@@ -140,8 +140,8 @@ static void backward_block(work *w, block b)
                      w->q.value + b.from * w->q.stride, w->q.stride, 1, w->k.grad, w->k.stride);
 }
 
-/* Every block of every segment and head. */
-static void each_block(pen__frame *f, const pen__call *call, void (*compute)(work *, block))
+/* Every block of every segment and head, in one order for both directions: so each finds what it holds. */
+static void each_block(pen__frame *f, const pen__call *call, void (*compute)(const work *, block))
 {
     int32_t extent = pen__extent_of(f, call->out);
     int64_t parents = f->count[f->plan->extent[extent].parent];
@@ -150,6 +150,7 @@ static void each_block(pen__frame *f, const pen__call *call, void (*compute)(wor
     w.scale = (pen__real)(1 / sqrt((double)w.depth));
     w.rate = f->training ? (pen__real)call->f[0] : 0;
     pen__real *held = pen__held(f, call);
+    int64_t most = f->plan->extent[extent].most; /* what hold() went by */
     for (int64_t r = 0; r < parents; r++) {
         int64_t from = pen__segment(f, extent, r);
         w.n = pen__segment(f, extent, r + 1) - from;
@@ -168,7 +169,7 @@ static void each_block(pen__frame *f, const pen__call *call, void (*compute)(wor
             w.key = pen__rand64(pen__call_key(f, call), (uint64_t)h, 0);
             for (int64_t at = 0; at < w.n; at += QUERIES) {
                 block b = block_at(&w, at);
-                w.held = w.n <= HELD ? held : NULL;
+                w.held = w.n <= HELD && (most == 0 || w.n <= most) ? held : NULL;
                 compute(&w, b);
                 if (w.held) held += b.rows * b.keys;
             }
@@ -194,11 +195,15 @@ static int64_t scratch(const pen__plan *plan, const pen__call *call, const int64
     return queries * (2 * n + plan->node[call->out].width);
 }
 
-/* HELD keys a row at most, in each head. */
+/* Keys of a row in each head: those of a block's last row, which for blocks under a diagonal is (T + QUERIES) / 2 on
+ * average at most. */
 static int64_t hold(const pen__plan *plan, const pen__call *call, const int64_t *rows)
 {
-    int64_t n = rows[plan->node[call->out].extent];
-    return n * (n < HELD ? n : HELD) * call->i[HEADS];
+    int32_t extent = plan->node[call->out].extent;
+    int64_t n = rows[extent], most = plan->extent[extent].most, keys = n < HELD ? n : HELD;
+    if (most > 0 && most < keys) keys = most;
+    if (call->i[CAUSAL] && keys > QUERIES) keys = (keys + QUERIES + 1) / 2;
+    return n * keys * call->i[HEADS];
 }
 
 /* As if the rows were segments of 100. */

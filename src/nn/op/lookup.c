@@ -9,6 +9,8 @@
 #include "nn/op.h"
 #include "nn/ops.h"
 
+enum { AHEAD = 512 }; /* numbers that a gather asks for before it reads them */
+
 pen__real pen__pool_scale(pen__pool mode, int64_t length)
 {
     if (length < 1 || mode == PEN_POOL_SUM) return 1;
@@ -28,7 +30,7 @@ static void gather_forward(pen__frame *f, const pen__call *call)
     const int32_t *index = pen__index_of(f, lookup->index);
     size_t bytes = (size_t)table->width * sizeof(pen__real);
     pen__real *y = pen__value(f, call->out);
-    int64_t n = pen__rows_of(f, call->out), ahead = 1 + 512 / table->width, line = 64 / (int64_t)sizeof *y;
+    int64_t n = pen__rows_of(f, call->out), ahead = 1 + AHEAD / table->width, line = 64 / (int64_t)sizeof *y;
     for (int64_t i = 0; i < n; i++, y += table->width) {
         const pen__real *far =
             i + ahead < n && index[i + ahead] >= 0 ? table->data + (int64_t)index[i + ahead] * table->width : NULL;

@@ -132,11 +132,10 @@ static void squares_forward(pen__frame *f, const pen__call *call)
 {
     const pen__deep *deep = pen__deep_kern();
     const pen__real *x = pen__value(f, call->in[0]);
-    int64_t width = pen__width_of(f, call->in[0]);
+    int64_t width = pen__width_of(f, call->in[0]), rows = pen__rows_of(f, call->in[0]);
     double sum = 0;
-    for (int64_t r = 0; r < pen__rows_of(f, call->in[0]); r++)
-        sum += (double)deep->dot(x + r * width, x + r * width, width);
-    f->loss += 0.5 * call->f[0] * row_weight(f, call, 1, 0) * sum;
+    for (int64_t r = 0; r < rows; r++) sum += (double)deep->dot(x + r * width, x + r * width, width);
+    if (rows > 0) f->loss += 0.5 * call->f[0] * row_weight(f, call, 1, 0) * sum;
 }
 
 static void squares_backward(pen__frame *f, const pen__call *call)
@@ -145,7 +144,8 @@ static void squares_backward(pen__frame *f, const pen__call *call)
     const pen__real *x = pen__value(f, call->in[0]);
     pen__real *d = pen__grad(f, call->in[0]);
     int64_t n = d ? pen__rows_of(f, call->in[0]) * pen__width_of(f, call->in[0]) : 0;
-    if (d && !pen__adds(call, 0)) memset(d, 0, (size_t)n * sizeof *d);
+    if (n == 0) return;
+    if (!pen__adds(call, 0)) memset(d, 0, (size_t)n * sizeof *d);
     deep->axpy(d, (pen__real)(call->f[0] * row_weight(f, call, 1, 0)), x, n);
 }
 
@@ -160,8 +160,9 @@ static const pen__op squares_op = {
 void pen__loss_squares(pen__plan *plan, int32_t x, double weight)
 {
     if (!pen__plan_has(plan, x, "a penalty") || weight == 0) return;
-    if (!(weight > 0)) {
-        pen__plan_fail(plan, "a penalty of %g", weight);
+    if (!(weight > 0) || plan->extent[plan->node[x].extent].shared) {
+        pen__plan_fail(plan, "a penalty of %g on rows of '%s': it is above 0, on rows that no shards share", weight,
+                       plan->extent[plan->node[x].extent].name);
         return;
     }
     pen__call *call = pen__plan_call(plan, &squares_op, &x, 1, -1);

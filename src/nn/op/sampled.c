@@ -166,9 +166,8 @@ static sharing sharing_of(const pen__plan *plan, int32_t extent, int32_t others)
 {
     if (plan->extent[others].shared) return BATCH;
     if (pen__is_child(plan, others, extent)) return OWN;
-    return others != extent && extent != PEN_ROOT && plan->extent[others].parent == plan->extent[extent].parent
-               ? SIBLINGS
-               : NO_WAY;
+    int32_t parent = plan->extent[extent].parent;
+    return others != extent && parent >= 0 && plan->extent[others].parent == parent ? SIBLINGS : NO_WAY;
 }
 
 static void forward(pen__frame *f, const pen__call *call) { (void)f, (void)call; }
