@@ -486,10 +486,16 @@ INLINE vec penalised(vec g, vec w, const pen__update *u)
     return g + w * u->l2 + sign * u->l1;
 }
 
+/* FOR_EACH with u, a copy of *update that no store can change. */
+#define STEP_EACH(n, ...)                             \
+    do {                                              \
+        const pen__update copy = *update, *u = &copy; \
+        FOR_EACH(n, __VA_ARGS__);                     \
+    } while (0)
+
 static void sgd(pen__real *w, const pen__real *g, int64_t n, const pen__update *update)
 {
-    const pen__update c = *update, *u = &c; /* no store can change it */
-    FOR_EACH(n, {
+    STEP_EACH(n, {
         vec x = LOAD(w);
         STORE(w, x - u->rate * penalised(LOAD(g), x, u));
     });
@@ -497,8 +503,7 @@ static void sgd(pen__real *w, const pen__real *g, int64_t n, const pen__update *
 
 static void momentum(pen__real *w, pen__real *m, const pen__real *g, int64_t n, const pen__update *update)
 {
-    const pen__update c = *update, *u = &c; /* no store can change it */
-    FOR_EACH(n, {
+    STEP_EACH(n, {
         vec x = LOAD(w), moved = u->beta1 * LOAD(m) + penalised(LOAD(g), x, u);
         STORE(m, moved);
         STORE(w, x - u->rate * moved);
@@ -507,8 +512,7 @@ static void momentum(pen__real *w, pen__real *m, const pen__real *g, int64_t n, 
 
 static void nesterov(pen__real *w, pen__real *m, const pen__real *g, int64_t n, const pen__update *update)
 {
-    const pen__update c = *update, *u = &c; /* no store can change it */
-    FOR_EACH(n, {
+    STEP_EACH(n, {
         vec x = LOAD(w), d = penalised(LOAD(g), x, u), moved = u->beta1 * LOAD(m) + d;
         STORE(m, moved);
         STORE(w, x - u->rate * (d + u->beta1 * moved));
@@ -517,8 +521,7 @@ static void nesterov(pen__real *w, pen__real *m, const pen__real *g, int64_t n, 
 
 static void adagrad(pen__real *w, pen__real *v, const pen__real *g, int64_t n, const pen__update *update)
 {
-    const pen__update c = *update, *u = &c; /* no store can change it */
-    FOR_EACH(n, {
+    STEP_EACH(n, {
         vec x = LOAD(w), d = penalised(LOAD(g), x, u), s = LOAD(v) + d * d;
         STORE(v, s);
         STORE(w, x - u->rate * d / (vec_sqrt(s) + u->epsilon));
@@ -527,8 +530,7 @@ static void adagrad(pen__real *w, pen__real *v, const pen__real *g, int64_t n, c
 
 static void rmsprop(pen__real *w, pen__real *v, const pen__real *g, int64_t n, const pen__update *update)
 {
-    const pen__update c = *update, *u = &c; /* no store can change it */
-    FOR_EACH(n, {
+    STEP_EACH(n, {
         vec x = LOAD(w), d = penalised(LOAD(g), x, u), s = u->beta2 * LOAD(v) + (1 - u->beta2) * d * d;
         STORE(v, s);
         STORE(w, x - u->rate * d / (vec_sqrt(s) + u->epsilon));
@@ -537,8 +539,7 @@ static void rmsprop(pen__real *w, pen__real *v, const pen__real *g, int64_t n, c
 
 static void adam(pen__real *w, pen__real *m, pen__real *v, const pen__real *g, int64_t n, const pen__update *update)
 {
-    const pen__update c = *update, *u = &c; /* no store can change it */
-    FOR_EACH(n, {
+    STEP_EACH(n, {
         vec x = LOAD(w), d = penalised(LOAD(g), x, u);
         vec first = u->beta1 * LOAD(m) + (1 - u->beta1) * d, second = u->beta2 * LOAD(v) + (1 - u->beta2) * d * d;
         STORE(m, first);

@@ -8,14 +8,7 @@
 
 #include "base/memory.h"
 
-enum {
-    UPDATE_GRAIN = 4096,
-    ROW_GRAIN = 128,
-    AHEAD = 2,
-    SOURCES_AHEAD = 4,
-    LINE = 64 / sizeof(pen__real),
-    MAX_GLOBALS = 8
-};
+enum { UPDATE_GRAIN = 4096, ROW_GRAIN = 128, AHEAD = 2, SOURCES_AHEAD = 4, MAX_GLOBALS = 8 };
 
 struct pen__run {
     pen_context *ctx;
@@ -375,9 +368,10 @@ static const pen__real *row_gradient(const pen__run *run, int32_t t, int64_t at,
     if (run->plan->table[t].dense)
         for (int32_t s = 0; s < run->n_shards; s++) deep->add(g, run->table_grad[s][t] + at * width, width);
     for (int64_t k = from; k < to; k++) {
-        const pen__source *source = &touched->source[k], *far = k + SOURCES_AHEAD < to ? source + SOURCES_AHEAD : NULL;
-        const pen__real *ahead = far ? run->lookup_grad[far->lookup] + far->row * width : NULL;
-        for (int64_t j = 0; ahead && j < width; j += LINE) __builtin_prefetch(ahead + j);
+        const pen__source *source = &touched->source[k];
+        if (k + SOURCES_AHEAD < to)
+            pen__prefetch_row(run->lookup_grad[source[SOURCES_AHEAD].lookup] + source[SOURCES_AHEAD].row * width,
+                              width);
         deep->axpy(g, source->weight, run->lookup_grad[source->lookup] + source->row * width, width);
     }
     return g;
@@ -473,19 +467,15 @@ static pen_status norm_task(void *arg, int64_t task, int worker, pen_error *erro
     return PEN_OK;
 }
 
-/* Asks for what stepping place `at` will read: its row and what is remembered of it. Always inline: gcc 12 takes a
- * function of prefetches alone for one without effect and drops the calls. */
+/* Asks for what stepping place `at` will read: its row and what is remembered of it. */
 __attribute__((always_inline)) static inline void ask_row(const pen__run *run, int32_t t, int64_t at)
 {
     const pen__embedding *table = &run->plan->table[t];
     pen__real *const *slot = run->o.slots.table[t];
     int64_t from = run->touched[t].row[at] * (int64_t)table->width;
-    bool whole = run->o.learning.kind != PEN_OPT_ROWWISE_ADAGRAD;
-    for (int64_t k = from; k < from + table->width; k += LINE) {
-        __builtin_prefetch(table->data + k, 1);
-        if (slot[0] && whole) __builtin_prefetch(slot[0] + k, 1);
-        if (slot[1]) __builtin_prefetch(slot[1] + k, 1);
-    }
+    pen__prefetch_row(table->data + from, table->width);
+    if (slot[0] && run->o.learning.kind != PEN_OPT_ROWWISE_ADAGRAD) pen__prefetch_row(slot[0] + from, table->width);
+    if (slot[1]) pen__prefetch_row(slot[1] + from, table->width);
 }
 
 static pen_status update_task(void *arg, int64_t task, int worker, pen_error *error)

@@ -123,7 +123,8 @@ static int32_t draw(const pen__draws *draws, pen__rng *rng)
 
 void pen__drawn_fill(const pen__drawn *drawn, pen__example *example)
 {
-    for (int64_t k = 0; is_here(drawn, example) && k < example->rows[drawn->extent]; k++) {
+    if (!is_here(drawn, example)) return;
+    for (int64_t k = 0; k < example->rows[drawn->extent]; k++) {
         int32_t item = draw(&drawn->draws, &example->rng);
         example->index[drawn->item][k] = item;
         if (drawn->shift >= 0) example->real[drawn->shift][k] = -drawn->draws.log_q[item];

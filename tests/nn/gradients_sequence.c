@@ -87,8 +87,19 @@ static void long_attentions(void **state)
     (void)state;
     for (int causal = 0; causal < 2; causal++) {
         sequences s = begin(2);
+        if (causal) pen__extent_most(s.p, s.events, 256);
         end(s, attention(s, 4, 1, 2, causal, causal ? 0.2 : 0), 2, LONG, 1 + causal);
     }
+}
+
+/* Segments that break the promise of their extent are not held: 67 rows where 20 were said to be most. */
+static void broken_promise(void **state)
+{
+    (void)state;
+    static const int32_t LENGTHS[3] = {20, 67, 9};
+    sequences s = begin(2);
+    pen__extent_most(s.p, s.events, 20);
+    end(s, attention(s, 4, 1, 2, true, 0.2), 3, LENGTHS, 3);
 }
 
 static void recurrence(void **state)
@@ -209,9 +220,9 @@ static void wrong_shapes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(layer_norm),           cmocka_unit_test(attentions),
-                                       cmocka_unit_test(long_attentions),      cmocka_unit_test(recurrence),
-                                       cmocka_unit_test(segments_become_rows), cmocka_unit_test(fields_interact),
-                                       cmocka_unit_test(batch_norm),           cmocka_unit_test(wrong_shapes)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(layer_norm),      cmocka_unit_test(attentions), cmocka_unit_test(long_attentions),
+        cmocka_unit_test(broken_promise),  cmocka_unit_test(recurrence), cmocka_unit_test(segments_become_rows),
+        cmocka_unit_test(fields_interact), cmocka_unit_test(batch_norm), cmocka_unit_test(wrong_shapes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

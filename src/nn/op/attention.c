@@ -33,9 +33,8 @@ typedef struct work {
     const pen__call *call;
     part q, k, v; /* of the segment and head at hand */
     pen__real *y, *dy;
-    pen__real *log;   /* of the sums, one a row and head */
-    pen__real *share; /* their reciprocals, beside exponentials that are held */
-    pen__real *held;  /* exponentials of the block at hand (rows, keys); NULL: not held */
+    pen__real *sum;  /* of a row's exponentials, one a row and head: its reciprocal where they are held, else its log */
+    pen__real *held; /* exponentials of the block at hand (rows, keys); NULL: not held */
     int64_t width, heads;
     int64_t n;     /* rows of the segment */
     int64_t depth; /* d: columns of a head */
@@ -81,7 +80,6 @@ static void drop(const work *w, block b, pen__real *to, const pen__real *from)
     pen__deep_kern()->dropout(to, from, b.rows, b.keys, w->key, w->first + b.from, w->rate, false);
 }
 
-/* exp(S - most of the row) of a block, and the rows' sums. */
 static void forward_block(const work *w, block b)
 {
     const pen__deep *deep = pen__deep_kern();
@@ -92,8 +90,8 @@ static void forward_block(const work *w, block b)
         int64_t keys = keys_of(w, b, r);
         pen__real most = deep->max(row, keys), sum = deep->exp_sum(row, row, most, keys);
         memset(row + keys, 0, (size_t)(b.keys - keys) * sizeof *row);
-        w->log[(b.from + r) * w->heads] = most + (pen__real)log((double)sum);
-        w->share[(b.from + r) * w->heads] = share[r] = 1 / sum;
+        share[r] = 1 / sum;
+        w->sum[(b.from + r) * w->heads] = w->held ? share[r] : most + (pen__real)log((double)sum);
     }
     if (w->rate > 0) drop(w, b, w->p, e), e = w->p;
     pen__product(w->f, false, false, b.rows, w->depth, b.keys, 1, e, b.keys, w->v.value, w->v.stride, 0, y, w->width);
@@ -107,7 +105,7 @@ static void again(const work *w, block b, pen__real *p)
     for (int64_t r = 0; r < b.rows; r++) {
         pen__real *row = p + r * b.keys;
         int64_t keys = keys_of(w, b, r);
-        pen__deep_kern()->exp_sum(row, row, w->log[(b.from + r) * w->heads], keys);
+        pen__deep_kern()->exp_sum(row, row, w->sum[(b.from + r) * w->heads], keys);
         memset(row + keys, 0, (size_t)(b.keys - keys) * sizeof *row);
     }
 }
@@ -119,7 +117,7 @@ static void backward_block(const work *w, block b)
     if (!w->held) again(w, b, w->p);
     for (int64_t r = 0; r < b.rows; r++) {
         memcpy(w->d + r * w->depth, w->dy + (b.from + r) * w->width, (size_t)w->depth * sizeof *w->d);
-        if (w->held) deep->scale(w->d + r * w->depth, w->share[(b.from + r) * w->heads], w->depth);
+        if (w->held) deep->scale(w->d + r * w->depth, w->sum[(b.from + r) * w->heads], w->depth);
     }
     if (w->rate > 0) drop(w, b, w->ds, e), dropped = w->ds;
     if (w->v.grad)
@@ -164,14 +162,14 @@ static void each_block(pen__frame *f, const pen__call *call, void (*compute)(con
             w.v = part_of(f, call, 2, from, h * w.depth);
             w.y = pen__value(f, call->out) + from * w.width + h * w.depth;
             w.dy = f->dense_grad ? pen__grad(f, call->out) + from * w.width + h * w.depth : NULL;
-            w.log = pen__value(f, call->aux) + 2 * from * w.heads + h;
-            w.share = w.log + w.n * w.heads;
+            w.sum = pen__value(f, call->aux) + from * w.heads + h;
             w.key = pen__rand64(pen__call_key(f, call), (uint64_t)h, 0);
+            bool holds = held && w.n <= HELD && (most == 0 || w.n <= most);
             for (int64_t at = 0; at < w.n; at += QUERIES) {
                 block b = block_at(&w, at);
-                w.held = w.n <= HELD && (most == 0 || w.n <= most) ? held : NULL;
+                w.held = holds ? held : NULL;
                 compute(&w, b);
-                if (w.held) held += b.rows * b.keys;
+                if (holds) held += b.rows * b.keys;
             }
         }
     }
@@ -250,10 +248,10 @@ int32_t pen__attention(pen__plan *plan, const int32_t *x, int32_t n, int32_t hea
     if (heads < 1 || width % heads)
         return pen__plan_fail(plan, "attention of width %d cannot have %d heads", width, heads);
     if (!(dropout >= 0 && dropout < 1)) return pen__plan_fail(plan, "dropout of %g", dropout);
-    int32_t y = pen__plan_node(plan, extent, width, grad), log = pen__plan_node(plan, extent, 2 * heads, false);
+    int32_t y = pen__plan_node(plan, extent, width, grad), sum = pen__plan_node(plan, extent, heads, false);
     pen__call *call = pen__plan_call(plan, &op, x, n, y);
     if (!call) return -1;
-    call->aux = log;
+    call->aux = sum;
     call->i[HEADS] = heads, call->i[CAUSAL] = causal;
     call->f[0] = dropout;
     return y;

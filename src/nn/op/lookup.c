@@ -30,11 +30,10 @@ static void gather_forward(pen__frame *f, const pen__call *call)
     const int32_t *index = pen__index_of(f, lookup->index);
     size_t bytes = (size_t)table->width * sizeof(pen__real);
     pen__real *y = pen__value(f, call->out);
-    int64_t n = pen__rows_of(f, call->out), ahead = 1 + AHEAD / table->width, line = 64 / (int64_t)sizeof *y;
+    int64_t n = pen__rows_of(f, call->out), ahead = 1 + AHEAD / table->width;
     for (int64_t i = 0; i < n; i++, y += table->width) {
-        const pen__real *far =
-            i + ahead < n && index[i + ahead] >= 0 ? table->data + (int64_t)index[i + ahead] * table->width : NULL;
-        for (int64_t k = 0; far && k < table->width; k += line) __builtin_prefetch(far + k);
+        if (i + ahead < n && index[i + ahead] >= 0)
+            pen__prefetch_row(table->data + (int64_t)index[i + ahead] * table->width, table->width);
         if (index[i] < 0)
             memset(y, 0, bytes);
         else
