@@ -81,6 +81,10 @@ int32_t pen__gru(pen__plan *plan, const char *name, int32_t x, int32_t width);
 int32_t pen__last(pen__plan *plan, int32_t x);
 int32_t pen__pooled(pen__plan *plan, int32_t x, pen__pool mode);
 
+/* The last rows of each segment, as many as the sibling `extent` has, nn/op/segment.c (zeros first where x has fewer).
+ * -> (extent, width) */
+int32_t pen__tail(pen__plan *plan, int32_t x, int32_t extent);
+
 /* ---- fields ------------------------------------------------------------------------------------------------------ */
 
 /* Second-order interaction of a factorisation machine, nn/op/fm.c: x has the vectors of `fields` fields side by side;

@@ -12,17 +12,25 @@ void pen__history_inputs(pen__plan *plan, pen__history_net *net, const pen_model
 {
     net->positions = pen__extent_child(plan, PEN_ROOT, "positions");
     pen__extent_most(plan, net->positions, pen__param_int(model, "max_length"));
+    int32_t most = pen__param_int(model, "max_length"), context = pen__param_int(model, "context");
+    if (context >= most) pen__plan_fail(plan, "context (%d) has to be below max_length (%d)", context, most);
+    net->taught = context ? pen__extent_child(plan, PEN_ROOT, "taught") : net->positions;
     net->item = pen__input_index(plan, net->positions, "item");
-    net->target = pen__input_index(plan, net->positions, "next");
+    net->target = pen__input_index(plan, net->taught, "next");
     net->place = net->negative = net->good = net->bad = -1;
     pen__drawn_none(&net->drawn);
+}
+
+int32_t pen__history_taught(pen__plan *plan, const pen__history_net *net, int32_t h)
+{
+    return net->taught == net->positions ? h : pen__tail(plan, h, net->taught);
 }
 
 void pen__history_sampled(pen__plan *plan, pen__history_net *net, const pen_model *model, int32_t h, bool each,
                           pen__sampled how)
 {
     how.target = net->target;
-    pen__drawn_loss(plan, model, &net->drawn, net->positions, net->net.item_table, h, each, how);
+    pen__drawn_loss(plan, model, &net->drawn, net->taught, net->net.item_table, h, each, how);
 }
 
 /* A liked event counts; the others were only seen. */
@@ -35,39 +43,57 @@ static int64_t liked_events(const pen__rows *history, int32_t user)
 
 /* ---- windows ----------------------------------------------------------------------------------------------------- */
 
-/* A history of n targets (liked events that follow another) in windows of at most `most`, from the latest: where it
- * takes several, the first is shorter by 0 .. short_by(most), drawn in each epoch, so that cuts move. The earliest
- * window may be empty. */
-static int64_t short_by(int64_t most) { return (most - 1) / 2; }
+/* A history of n targets (liked events that follow another) in windows of at most `most`, from the latest, each with
+ * `step` targets, the events before them being context; what is left at the beginning is one window, all taught. Where
+ * it takes several, the latest has fewer targets by 0 .. short_by(step), drawn in each epoch, so that cuts move. The
+ * earliest window may be empty. */
+typedef struct cut {
+    int64_t most, step;
+} cut;
+
+static cut cut_of(const pen_model *model)
+{
+    cut c = {.most = pen__param_int(model, "max_length")};
+    c.step = c.most - pen__param_int(model, "context");
+    return c;
+}
+
+static int64_t short_by(int64_t step) { return (step - 1) / 2; }
 
 static int64_t windows_of(const pen_model *model, int64_t n)
 {
-    int64_t most = pen__param_int(model, "max_length");
+    cut c = cut_of(model);
     if (n <= 0) return 0;
-    if (n <= most || pen__param_int(model, "windows") == LAST) return 1;
-    return 1 + (n - most + short_by(most) + most - 1) / most;
+    if (n <= c.most || pen__param_int(model, "windows") == LAST) return 1;
+    int64_t left = n - c.step + short_by(c.step);
+    return left <= c.most ? 2 : 2 + (left - c.most + c.step - 1) / c.step;
 }
 
 typedef struct window {
     int32_t user;
-    int64_t skip, n; /* targets behind it, and in it */
+    int64_t skip, n, taught; /* targets behind it, events that it reads, and those of them with a target */
 } window;
 
 static window window_of(const pen__example *example)
 {
     const pen_model *model = example->model;
     const pen__history_net *net = model->state;
-    int64_t most = pen__param_int(model, "max_length"),
-            teacher = pen__segment_of(net->window, net->n_teachers, example->number),
+    cut c = cut_of(model);
+    int64_t teacher = pen__segment_of(net->window, net->n_teachers, example->number),
             number = example->number - net->window[teacher];
     window w = {.user = net->teacher[teacher]};
-    int64_t n = liked_events(&example->train->history, w.user) - 1, first = pen__least(n, most);
-    if (net->window[teacher + 1] - net->window[teacher] > 1)
-        first -= (int64_t)(pen__rand64(model->seed, PEN_STREAM_MODEL + 8,
-                                       (uint64_t)example->epoch << 32 | (uint64_t)w.user) %
-                           (uint64_t)(short_by(most) + 1));
-    w.skip = number ? first + (number - 1) * most : 0;
-    w.n = number ? pen__least(n - w.skip > 0 ? n - w.skip : 0, most) : first;
+    int64_t n = liked_events(&example->train->history, w.user) - 1;
+    w.n = w.taught = pen__least(n, c.most);
+    if (net->window[teacher + 1] - net->window[teacher] == 1) return w;
+    int64_t first = c.step - (int64_t)(pen__rand64(model->seed, PEN_STREAM_MODEL + 8,
+                                                   (uint64_t)example->epoch << 32 | (uint64_t)w.user) %
+                                       (uint64_t)(short_by(c.step) + 1));
+    w.skip = number ? first + (number - 1) * c.step : 0;
+    int64_t left = n - w.skip; /* the window before this one took all, where it is the earliest */
+    if (number > 1 && left + c.step <= c.most) left = 0;
+    if (left < 0) left = 0;
+    w.taught = number == 0 ? first : left <= c.most ? left : c.step;
+    w.n = pen__least(left, w.taught + c.most - c.step);
     return w;
 }
 
@@ -111,10 +137,13 @@ void pen__history_size(pen__example *example)
     const pen__history_net *net = example->model->state;
     int64_t most = pen__param_int(example->model, "max_length");
     pen__drawn_size(&net->drawn, example);
-    if (example->user)
+    if (example->user) {
         example->rows[net->positions] = pen__least(example->user->n, most);
-    else if (example->number >= 0)
-        example->rows[net->positions] = window_of(example).n;
+    } else if (example->number >= 0) {
+        window w = window_of(example);
+        example->rows[net->positions] = w.n;
+        example->rows[net->taught] = w.taught;
+    }
 }
 
 static void fill_places(const pen__example *example, int64_t n)
@@ -134,6 +163,16 @@ static void fill_asked(pen__example *example)
     fill_places(example, n);
 }
 
+static void fill_target(pen__example *example, int32_t user, int64_t k, int32_t item)
+{
+    const pen__history_net *net = example->model->state;
+    example->index[net->target][k] = item;
+    pen__drawn_target(&net->drawn, example, k, item);
+    if (net->negative >= 0) example->index[net->negative][k] = pen__net_negative(example->train, user, &example->rng);
+    if (net->good >= 0) example->real[net->good][k] = 1;
+    if (net->bad >= 0) example->real[net->bad][k] = 0;
+}
+
 void pen__history_fill(pen__example *example)
 {
     const pen__history_net *net = example->model->state;
@@ -145,19 +184,13 @@ void pen__history_fill(pen__example *example)
     if (example->number < 0) return;
     const pen__train *train = example->train;
     window w = window_of(example);
-    int64_t n = w.n, k = n + w.skip, e = train->history.begin[w.user + 1];
+    int64_t n = w.n, k = n + w.skip, e = train->history.begin[w.user + 1], context = n - w.taught;
     int32_t next = -1;
     while (n && k >= 0) { /* backwards: the last event is only a target */
         e--;
         if (train->history.value[e] == 0) continue;
-        if (k < n) {
-            example->index[net->item][k] = train->history.column[e];
-            example->index[net->target][k] = next;
-            pen__drawn_target(&net->drawn, example, k, next);
-            if (net->negative >= 0) example->index[net->negative][k] = pen__net_negative(train, w.user, &example->rng);
-            if (net->good >= 0) example->real[net->good][k] = 1;
-            if (net->bad >= 0) example->real[net->bad][k] = 0;
-        }
+        if (k < n) example->index[net->item][k] = train->history.column[e];
+        if (k < n && k >= context) fill_target(example, w.user, k - context, next);
         next = train->history.column[e];
         k--;
     }
@@ -168,4 +201,5 @@ void pen__history_bounds(const pen_model *model, int64_t *bound)
 {
     const pen__history_net *net = model->state;
     bound[net->positions] = pen__param_int(model, "max_length");
+    bound[net->taught] = bound[net->positions];
 }

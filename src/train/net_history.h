@@ -3,7 +3,8 @@
  *
  * Training: users with two liked events or more. A history longer than max_length + 1 teaches by windows of it, one
  * behind the other, each an example; where they are cut is drawn anew in each epoch (windows=last: its latest events
- * alone, as in the papers). Answers: the history's last max_length items, and the vector of the last position is the
+ * alone, as in the papers). With `context` they overlap by so many events, which only read: a later window's targets
+ * stand behind no fewer. Answers: the history's last max_length items, and the vector of the last position is the
  * user's, whether the model knows the user or not: what was done a moment ago counts at once. */
 #ifndef PEN_TRAIN_NET_HISTORY_H
 #define PEN_TRAIN_NET_HISTORY_H
@@ -17,17 +18,20 @@ typedef struct pen__history_net {
     int32_t *teacher; /* (n_teachers): users of training with two liked events or more; made by the first epoch */
     int64_t *window;  /* (n_teachers + 1): where the windows of each begin, among all */
     int32_t n_teachers;
-    int32_t positions;                     /* the extent */
-    int32_t item, place, target, negative; /* index inputs of it; place and negative may be -1 */
-    int32_t good, bad;                     /* real inputs: ones and zeros, or -1 */
+    int32_t positions, taught;             /* extents: what is read, and its last rows, which have a target */
+    int32_t item, place, target, negative; /* index inputs of either; place and negative may be -1 */
+    int32_t good, bad;                     /* real inputs of `taught`: ones and zeros, or -1 */
     pen__drawn drawn;                      /* negatives that a batch or a history shares */
 } pen__history_net;
 
 /* The inputs: positions, item, target; the caller adds place and negatives. */
 void pen__history_inputs(pen__plan *plan, pen__history_net *net, const pen_model *model);
 
-/* The loss of positions' vectors h against items that are drawn once a batch or, with `each`, once a history, and
- * shared (train/net_draws.h). */
+/* The rows of positions' vectors h that have a target. */
+int32_t pen__history_taught(pen__plan *plan, const pen__history_net *net, int32_t h);
+
+/* The loss of vectors h of what is taught against items that are drawn once a batch or, with `each`, once a history,
+ * and shared (train/net_draws.h). */
 void pen__history_sampled(pen__plan *plan, pen__history_net *net, const pen_model *model, int32_t h, bool each,
                           pen__sampled how);
 
@@ -41,17 +45,22 @@ void pen__history_unbind(pen_model *model);
     .examples = pen__history_examples, .ready = pen__history_teachers, .size = pen__history_size, \
     .fill = pen__history_fill, .bounds = pen__history_bounds
 
-#define PEN_HISTORY_PARAMS(LENGTH)                                                                  \
-    {.name = "max_length",                                                                          \
-     .type = PEN_PARAM_INT,                                                                         \
-     .standard = LENGTH,                                                                            \
-     .low = 1,                                                                                      \
-     .high = 100000,                                                                                \
-     .log_scale = 1,                                                                                \
-     .doc = "events that are read at once: an answer looks at a history's latest"},                 \
-    {                                                                                               \
-        .name = "windows", .type = PEN_PARAM_CHOICE, .standard = "all", .choices = "all|last",      \
-        .doc = "a longer history teaches by all its windows of max_length events, or by its latest" \
+#define PEN_HISTORY_PARAMS(LENGTH)                                                                     \
+    {.name = "max_length",                                                                             \
+     .type = PEN_PARAM_INT,                                                                            \
+     .standard = LENGTH,                                                                               \
+     .low = 1,                                                                                         \
+     .high = 100000,                                                                                   \
+     .log_scale = 1,                                                                                   \
+     .doc = "events that are read at once: an answer looks at a history's latest"},                    \
+        {.name = "windows",                                                                            \
+         .type = PEN_PARAM_CHOICE,                                                                     \
+         .standard = "all",                                                                            \
+         .choices = "all|last",                                                                        \
+         .doc = "a longer history teaches by all its windows of max_length events, or by its latest"}, \
+    {                                                                                                  \
+        .name = "context", .type = PEN_PARAM_INT, .standard = "0", .low = 0, .high = 99999,            \
+        .doc = "events by which windows overlap: read again, not taught; below max_length"             \
     }
 
 #endif

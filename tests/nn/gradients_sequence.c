@@ -144,6 +144,34 @@ static void segments_become_rows(void **state)
     end(s, pen__last(s.p, s.x), 1, ONE, 1);
 }
 
+/* The last rows of each segment: none, some, all, and more than there are. */
+static void tails(void **state)
+{
+    (void)state;
+    static const int32_t FEWER[5] = {2, 0, 0, 7, 0}, MORE[5] = {1, 2, 3, 9, 0};
+    for (int what = 0; what < 4; what++) {
+        sequences s = begin(3);
+        int32_t ends = pen__extent_child(s.p, PEN_ROOT, "ends");
+        check_segments(s.c, ends, what % 2 ? MORE : FEWER);
+        int32_t all = pen__linear(s.p, "all", &s.x, 1, 3, PEN_ACT_TANH), y = pen__tail(s.p, all, ends);
+        if (what / 2) { /* x is read twice: gradients add */
+            int32_t label = pen__input_real(s.p, s.events, 3, "label of all");
+            check_real(s.c, label, 0, 1);
+            int32_t product = pen__dot(s.p, all, label), mean = pen__pooled(s.p, product, PEN_POOL_MEAN);
+            int32_t zero = pen__input_real(s.p, PEN_ROOT, 1, "zero");
+            check_real(s.c, zero, 0, 0);
+            pen__loss_pointwise(s.p, PEN_LOSS_SQUARED, mean, zero, -1);
+        }
+        end(s, y, 5, RAGGED, 1 + what);
+    }
+}
+
+static int32_t of_its_own_rows(pen__plan *p)
+{
+    int32_t events = pen__extent_child(p, PEN_ROOT, "events"), below = pen__extent_child(p, events, "below");
+    return pen__tail(p, pen__input_real(p, events, 1, "x"), below);
+}
+
 static void fields_interact(void **state)
 {
     (void)state;
@@ -216,13 +244,15 @@ static void wrong_shapes(void **state)
     refused(of_root, "child extent");
     refused(of_odd_heads, "3 heads");
     refused(of_odd_widths, "differ in width");
+    refused(of_its_own_rows, "beside");
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(layer_norm),      cmocka_unit_test(attentions), cmocka_unit_test(long_attentions),
-        cmocka_unit_test(broken_promise),  cmocka_unit_test(recurrence), cmocka_unit_test(segments_become_rows),
-        cmocka_unit_test(fields_interact), cmocka_unit_test(batch_norm), cmocka_unit_test(wrong_shapes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(layer_norm),      cmocka_unit_test(attentions),
+                                       cmocka_unit_test(long_attentions), cmocka_unit_test(broken_promise),
+                                       cmocka_unit_test(recurrence),      cmocka_unit_test(segments_become_rows),
+                                       cmocka_unit_test(tails),           cmocka_unit_test(fields_interact),
+                                       cmocka_unit_test(batch_norm),      cmocka_unit_test(wrong_shapes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

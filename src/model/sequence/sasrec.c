@@ -45,9 +45,8 @@ static int32_t block(pen__plan *plan, const pen_model *model, int32_t x, int32_t
 /* log(1 + e^-good) + log(1 + e^bad), one negative a position. */
 static void bce(pen__plan *plan, pen__history_net *net, int32_t h)
 {
-    net->negative = pen__input_index(plan, net->positions, "negative");
-    int32_t one = pen__input_real(plan, net->positions, 1, "one"),
-            zero = pen__input_real(plan, net->positions, 1, "zero");
+    net->negative = pen__input_index(plan, net->taught, "negative");
+    int32_t one = pen__input_real(plan, net->taught, 1, "one"), zero = pen__input_real(plan, net->taught, 1, "zero");
     net->good = one < 0 ? -1 : plan->node[one].input, net->bad = zero < 0 ? -1 : plan->node[zero].input;
     pen__loss_pointwise(plan, PEN_LOSS_LOGISTIC, pen__dot(plan, h, pen__gather(plan, net->net.item_table, net->target)),
                         one, -1);
@@ -72,6 +71,7 @@ static void build(const pen_model *model, pen__net *base)
     for (int32_t b = 0; b < pen__param_int(model, "layers"); b++) x = block(plan, model, x, b);
     int32_t h = pen__norm(plan, "norm", x);
     base->user = pen__last(plan, h);
+    h = pen__history_taught(plan, net, h);
     switch (pen__param_int(model, "loss")) {
     case BCE: bce(plan, net, h); break;
     case CE: pen__loss_softmax(plan, h, base->item_table, net->target, -1); break;
