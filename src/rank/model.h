@@ -168,6 +168,26 @@ struct pen__model_class {
 
 /* ---- parameters -------------------------------------------------------------------------------------------------- */
 
+/* Rows of a parameter table; LOG: worth searching on a logarithmic scale. */
+#define PEN_P_NUMBER(TYPE, NAME, STANDARD, LOW, HIGH, LOG, DOC)                                                   \
+    {                                                                                                             \
+        .name = NAME, .type = PEN_PARAM_##TYPE, .standard = STANDARD, .low = LOW, .high = HIGH, .log_scale = LOG, \
+        .doc = DOC                                                                                                \
+    }
+#define PEN_P_INT(NAME, STANDARD, LOW, HIGH, DOC) PEN_P_NUMBER(INT, NAME, STANDARD, LOW, HIGH, 0, DOC)
+#define PEN_P_INT_LOG(NAME, STANDARD, LOW, HIGH, DOC) PEN_P_NUMBER(INT, NAME, STANDARD, LOW, HIGH, 1, DOC)
+#define PEN_P_REAL(NAME, STANDARD, LOW, HIGH, DOC) PEN_P_NUMBER(REAL, NAME, STANDARD, LOW, HIGH, 0, DOC)
+#define PEN_P_REAL_LOG(NAME, STANDARD, LOW, HIGH, DOC) PEN_P_NUMBER(REAL, NAME, STANDARD, LOW, HIGH, 1, DOC)
+#define PEN_P_BOOL(NAME, STANDARD, DOC) PEN_P_NUMBER(BOOL, NAME, STANDARD, 0, 1, 0, DOC)
+#define PEN_P_CHOICE(NAME, STANDARD, CHOICES, DOC)                                                   \
+    {                                                                                                \
+        .name = NAME, .type = PEN_PARAM_CHOICE, .standard = STANDARD, .choices = CHOICES, .doc = DOC \
+    }
+#define PEN_P_TEXT(NAME, STANDARD, DOC)                                        \
+    {                                                                          \
+        .name = NAME, .type = PEN_PARAM_TEXT, .standard = STANDARD, .doc = DOC \
+    }
+
 void pen__params_default(const pen__model_class *class, pen__params *params);
 
 /* "name=value"; an unknown name is refused with the nearest, a value out of range with the range. */

@@ -121,119 +121,37 @@ int32_t pen__net_negative(const pen__train *train, int32_t user, pen__rng *rng);
 
 /* ---- parameters -------------------------------------------------------------------------------------------------- */
 
-#define PEN_NET_FACTORS(STANDARD, DOC)                                                                          \
-    {                                                                                                           \
-        .name = "factors", .type = PEN_PARAM_INT, .standard = STANDARD, .low = 1, .high = 4096, .log_scale = 1, \
-        .doc = DOC                                                                                              \
-    }
-#define PEN_NET_TOWER(BEHIND)                                                                                         \
-    {.name = "layers", .type = PEN_PARAM_INT, .standard = "1", .low = 0, .high = 6, .doc = "hidden layers; " BEHIND}, \
-    {                                                                                                                 \
-        .name = "hidden", .type = PEN_PARAM_INT, .standard = "128", .low = 1, .high = 4096, .log_scale = 1,           \
-        .doc = "width of the first of them; each is half as wide as the one before it"                                \
-    }
-#define PEN_NET_DROPOUT(STANDARD, DOC)                                                                      \
-    {                                                                                                       \
-        .name = "dropout", .type = PEN_PARAM_REAL, .standard = STANDARD, .low = 0, .high = 0.95, .doc = DOC \
-    }
-#define PEN_NET_INIT(STANDARD, DOC)                                                                                    \
-    {                                                                                                                  \
-        .name = "init", .type = PEN_PARAM_REAL, .standard = STANDARD, .low = 0, .high = 10, .log_scale = 1, .doc = DOC \
-    }
+#define PEN_NET_FACTORS(STANDARD, DOC) PEN_P_INT_LOG("factors", STANDARD, 1, 4096, DOC)
+#define PEN_NET_TOWER(BEHIND)                                 \
+    PEN_P_INT("layers", "1", 0, 6, "hidden layers; " BEHIND), \
+        PEN_P_INT_LOG("hidden", "128", 1, 4096,               \
+                      "width of the first of them; each is half as wide as the one before it")
+#define PEN_NET_DROPOUT(STANDARD, DOC) PEN_P_REAL("dropout", STANDARD, 0, 0.95, DOC)
+#define PEN_NET_INIT(STANDARD, DOC) PEN_P_REAL_LOG("init", STANDARD, 0, 10, DOC)
 
 #define PEN_NET_PARAMS(EPOCHS, PATIENCE, BATCH, BATCH_OF, RATE, OPTIMIZER, L2)                                     \
-    {.name = "epochs",                                                                                             \
-     .type = PEN_PARAM_INT,                                                                                        \
-     .standard = EPOCHS,                                                                                           \
-     .low = 1,                                                                                                     \
-     .high = 10000,                                                                                                \
-     .log_scale = 1,                                                                                               \
-     .doc = "passes over the examples, at most"},                                                                  \
-        {.name = "patience",                                                                                       \
-         .type = PEN_PARAM_INT,                                                                                    \
-         .standard = PATIENCE,                                                                                     \
-         .low = 0,                                                                                                 \
-         .high = 1000,                                                                                             \
-         .doc = "epochs without a better validation before training stops; 0: never"},                             \
-        {.name = "batch_size",                                                                                     \
-         .type = PEN_PARAM_INT,                                                                                    \
-         .standard = BATCH,                                                                                        \
-         .low = 1,                                                                                                 \
-         .high = 1000000,                                                                                          \
-         .log_scale = 1,                                                                                           \
-         .doc = BATCH_OF " of one step"},                                                                          \
-        {.name = "learning_rate",                                                                                  \
-         .type = PEN_PARAM_REAL,                                                                                   \
-         .standard = RATE,                                                                                         \
-         .low = 1e-7,                                                                                              \
-         .high = 100,                                                                                              \
-         .log_scale = 1,                                                                                           \
-         .doc = "size of a step, before the schedule"},                                                            \
-        {.name = "optimizer",                                                                                      \
-         .type = PEN_PARAM_CHOICE,                                                                                 \
-         .standard = OPTIMIZER,                                                                                    \
-         .choices = PEN_OPTIMISERS,                                                                                \
-         .doc = "how steps are sized; tables learn the rows that a batch touches"},                                \
-        {.name = "regularization",                                                                                 \
-         .type = PEN_PARAM_REAL,                                                                                   \
-         .standard = L2,                                                                                           \
-         .low = 0,                                                                                                 \
-         .high = 10,                                                                                               \
-         .log_scale = 1,                                                                                           \
-         .doc = "L2 penalty of weights and of touched rows (adamw: decay apart from the gradient)"},               \
-        {.name = "l1",                                                                                             \
-         .type = PEN_PARAM_REAL,                                                                                   \
-         .standard = "0",                                                                                          \
-         .low = 0,                                                                                                 \
-         .high = 10,                                                                                               \
-         .log_scale = 1,                                                                                           \
-         .doc = "L1 penalty, likewise"},                                                                           \
-        {.name = "regularization_tables",                                                                          \
-         .type = PEN_PARAM_REAL,                                                                                   \
-         .standard = "1",                                                                                          \
-         .low = 0,                                                                                                 \
-         .high = 1e6,                                                                                              \
-         .log_scale = 1,                                                                                           \
-         .doc = "both penalties of rows of tables, in times of those of layers: 0 leaves embeddings free"},        \
-        {.name = "beta1",                                                                                          \
-         .type = PEN_PARAM_REAL,                                                                                   \
-         .standard = "0.9",                                                                                        \
-         .low = 0,                                                                                                 \
-         .high = 0.9999,                                                                                           \
-         .doc = "momentum, or decay of the first moment"},                                                         \
-        {.name = "beta2",                                                                                          \
-         .type = PEN_PARAM_REAL,                                                                                   \
-         .standard = "0.999",                                                                                      \
-         .low = 0,                                                                                                 \
-         .high = 0.999999,                                                                                         \
-         .doc = "decay of the second moment"},                                                                     \
-        {.name = "clip",                                                                                           \
-         .type = PEN_PARAM_REAL,                                                                                   \
-         .standard = "0",                                                                                          \
-         .low = 0,                                                                                                 \
-         .high = 1e6,                                                                                              \
-         .log_scale = 1,                                                                                           \
-         .doc = "largest norm of a step's gradient; 0: any"},                                                      \
-        {.name = "schedule",                                                                                       \
-         .type = PEN_PARAM_CHOICE,                                                                                 \
-         .standard = "constant",                                                                                   \
-         .choices = PEN_SCHEDULES,                                                                                 \
-         .doc = "of the learning rate over the epochs; step halves it ten times, plateau where validation rests"}, \
-        {.name = "plateau",                                                                                        \
-         .type = PEN_PARAM_INT,                                                                                    \
-         .standard = "2",                                                                                          \
-         .low = 1,                                                                                                 \
-         .high = 1000,                                                                                             \
-         .doc = "schedule=plateau: epochs without a better validation before the rate is halved"},                 \
-        {.name = "ema",                                                                                            \
-         .type = PEN_PARAM_REAL,                                                                                   \
-         .standard = "0",                                                                                          \
-         .low = 0,                                                                                                 \
-         .high = 0.9999,                                                                                           \
-         .doc = "decay a step of averaged weights, which validate and answer (0.999); 0: none"},                   \
-    {                                                                                                              \
-        .name = "warmup", .type = PEN_PARAM_INT, .standard = "0", .low = 0, .high = 1000000,                       \
-        .doc = "steps over which the rate rises from 0"                                                            \
-    }
+    PEN_P_INT_LOG("epochs", EPOCHS, 1, 10000, "passes over the examples, at most"),                                \
+        PEN_P_INT("patience", PATIENCE, 0, 1000,                                                                   \
+                  "epochs without a better validation before training stops; 0: never"),                           \
+        PEN_P_INT_LOG("batch_size", BATCH, 1, 1000000, BATCH_OF " of one step"),                                   \
+        PEN_P_REAL_LOG("learning_rate", RATE, 1e-7, 100, "size of a step, before the schedule"),                   \
+        PEN_P_CHOICE("optimizer", OPTIMIZER, PEN_OPTIMISERS,                                                       \
+                     "how steps are sized; tables learn the rows that a batch touches"),                           \
+        PEN_P_REAL_LOG("regularization", L2, 0, 10,                                                                \
+                       "L2 penalty of weights and of touched rows (adamw: decay apart from the gradient)"),        \
+        PEN_P_REAL_LOG("l1", "0", 0, 10, "L1 penalty, likewise"),                                                  \
+        PEN_P_REAL_LOG("regularization_tables", "1", 0, 1e6,                                                       \
+                       "both penalties of rows of tables, in times of those of layers: 0 leaves embeddings free"), \
+        PEN_P_REAL("beta1", "0.9", 0, 0.9999, "momentum, or decay of the first moment"),                           \
+        PEN_P_REAL("beta2", "0.999", 0, 0.999999, "decay of the second moment"),                                   \
+        PEN_P_REAL_LOG("clip", "0", 0, 1e6, "largest norm of a step's gradient; 0: any"),                          \
+        PEN_P_CHOICE(                                                                                              \
+            "schedule", "constant", PEN_SCHEDULES,                                                                 \
+            "of the learning rate over the epochs; step halves it ten times, plateau where validation rests"),     \
+        PEN_P_INT("plateau", "2", 1, 1000,                                                                         \
+                  "schedule=plateau: epochs without a better validation before the rate is halved"),               \
+        PEN_P_REAL("ema", "0", 0, 0.9999,                                                                          \
+                   "decay a step of averaged weights, which validate and answer (0.999); 0: none"),                \
+        PEN_P_INT("warmup", "0", 0, 1000000, "steps over which the rate rises from 0")
 
 #endif

@@ -49,21 +49,10 @@ static inline void pen__drawn_target(const pen__drawn *drawn, pen__example *exam
     if (drawn->target_shift >= 0) example->real[drawn->target_shift][k] = -drawn->draws.log_q[item];
 }
 
-#define PEN_DRAWS_PARAMS(LOSSES)                                                                      \
-    {.name = "sampler",                                                                               \
-     .type = PEN_PARAM_CHOICE,                                                                        \
-     .standard = "uniform",                                                                           \
-     .choices = "uniform|popularity|log-uniform",                                                     \
-     .doc = "how negatives are drawn: alike, by popularity^alpha, log-uniform in popularity's rank"}, \
-        {.name = "alpha",                                                                             \
-         .type = PEN_PARAM_REAL,                                                                      \
-         .standard = "0.75",                                                                          \
-         .low = 0,                                                                                    \
-         .high = 4,                                                                                   \
-         .doc = "power of popularity"},                                                               \
-    {                                                                                                 \
-        .name = "logq", .type = PEN_PARAM_BOOL, .standard = "1", .low = 0, .high = 1,                 \
-        .doc = "scores are corrected for how often an item is drawn (" LOSSES ")"                     \
-    }
+#define PEN_DRAWS_PARAMS(LOSSES)                                                                           \
+    PEN_P_CHOICE("sampler", "uniform", "uniform|popularity|log-uniform",                                   \
+                 "how negatives are drawn: alike, by popularity^alpha, log-uniform in popularity's rank"), \
+        PEN_P_REAL("alpha", "0.75", 0, 4, "power of popularity"),                                          \
+        PEN_P_BOOL("logq", "1", "scores are corrected for how often an item is drawn (" LOSSES ")")
 
 #endif

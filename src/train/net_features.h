@@ -77,13 +77,9 @@ void pen__features_fill(const pen__features *features, const pen__feature_inputs
                         pen__example *example);
 
 /* The parameters that name the columns; what the item table's are for. */
-#define PEN_FEATURES_PARAMS(ITEMS)                                                                                   \
-    {.name = "user_features",                                                                                        \
-     .type = PEN_PARAM_TEXT,                                                                                         \
-     .standard = "all",                                                                                              \
-     .doc = "columns of the user table: all (but texts), none, or names by commas (searches: a text)"},              \
-    {                                                                                                                \
-        .name = "item_features", .type = PEN_PARAM_TEXT, .standard = "all", .doc = "columns of the item table" ITEMS \
-    }
+#define PEN_FEATURES_PARAMS(ITEMS)                                                                         \
+    PEN_P_TEXT("user_features", "all",                                                                     \
+               "columns of the user table: all (but texts), none, or names by commas (searches: a text)"), \
+        PEN_P_TEXT("item_features", "all", "columns of the item table" ITEMS)
 
 #endif

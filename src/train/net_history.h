@@ -45,22 +45,12 @@ void pen__history_unbind(pen_model *model);
     .examples = pen__history_examples, .ready = pen__history_teachers, .size = pen__history_size, \
     .fill = pen__history_fill, .bounds = pen__history_bounds
 
-#define PEN_HISTORY_PARAMS(LENGTH)                                                                     \
-    {.name = "max_length",                                                                             \
-     .type = PEN_PARAM_INT,                                                                            \
-     .standard = LENGTH,                                                                               \
-     .low = 1,                                                                                         \
-     .high = 100000,                                                                                   \
-     .log_scale = 1,                                                                                   \
-     .doc = "events that are read at once: an answer looks at a history's latest"},                    \
-        {.name = "windows",                                                                            \
-         .type = PEN_PARAM_CHOICE,                                                                     \
-         .standard = "all",                                                                            \
-         .choices = "all|last",                                                                        \
-         .doc = "a longer history teaches by all its windows of max_length events, or by its latest"}, \
-    {                                                                                                  \
-        .name = "context", .type = PEN_PARAM_INT, .standard = "0", .low = 0, .high = 99999,            \
-        .doc = "events by which windows overlap: read again, not taught; below max_length"             \
-    }
+#define PEN_HISTORY_PARAMS(LENGTH)                                                                          \
+    PEN_P_INT_LOG("max_length", LENGTH, 1, 100000,                                                          \
+                  "events that are read at once: an answer looks at a history's latest"),                   \
+        PEN_P_CHOICE("windows", "all", "all|last",                                                          \
+                     "a longer history teaches by all its windows of max_length events, or by its latest"), \
+        PEN_P_INT("context", "0", 0, 99999,                                                                 \
+                  "events by which windows overlap: read again, not taught; below max_length")
 
 #endif

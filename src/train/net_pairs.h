@@ -41,42 +41,16 @@ pen_status pen__pairs_user_vector(const pen_model *model, const pen__user *user,
 pen_status pen__pairs_score(const pen_model *model, const pen__user *user, void *scratch, float *scores,
                             pen_error *error);
 
-#define PEN_PAIRS_PARAMS(NEGATIVES)                                                                     \
-    {.name = "negatives",                                                                               \
-     .type = PEN_PARAM_INT,                                                                             \
-     .standard = NEGATIVES,                                                                             \
-     .low = 1,                                                                                          \
-     .high = 1000,                                                                                      \
-     .log_scale = 1,                                                                                    \
-     .doc = "items drawn against each event, anew in each epoch"},                                      \
-    {                                                                                                   \
-        .name = "sampler", .type = PEN_PARAM_CHOICE, .standard = "unseen", .choices = "unseen|uniform", \
-        .doc = "negatives are drawn alike, from what the user has no event with, or from everything"    \
-    }
+#define PEN_PAIRS_PARAMS(NEGATIVES)                                                                       \
+    PEN_P_INT_LOG("negatives", NEGATIVES, 1, 1000, "items drawn against each event, anew in each epoch"), \
+        PEN_P_CHOICE("sampler", "unseen", "unseen|uniform",                                               \
+                     "negatives are drawn alike, from what the user has no event with, or from everything")
 
-#define PEN_TOWER_PARAMS                                                                                  \
-    {.name = "factors",                                                                                   \
-     .type = PEN_PARAM_INT,                                                                               \
-     .standard = "64",                                                                                    \
-     .low = 1,                                                                                            \
-     .high = 512,                                                                                         \
-     .log_scale = 1,                                                                                      \
-     .doc = "width of the last hidden layer, and length of the inner product's vectors"},                 \
-        {.name = "layers",                                                                                \
-         .type = PEN_PARAM_INT,                                                                           \
-         .standard = "2",                                                                                 \
-         .low = 1,                                                                                        \
-         .high = 6,                                                                                       \
-         .doc = "hidden layers; each is half as wide as the one before it"},                              \
-        {.name = "dropout",                                                                               \
-         .type = PEN_PARAM_REAL,                                                                          \
-         .standard = "0",                                                                                 \
-         .low = 0,                                                                                        \
-         .high = 0.9,                                                                                     \
-         .doc = "share of hidden numbers left out in training"},                                          \
-    {                                                                                                     \
-        .name = "init", .type = PEN_PARAM_REAL, .standard = "0.01", .low = 0, .high = 10, .log_scale = 1, \
-        .doc = "standard deviation of the embeddings' first values"                                       \
-    }
+#define PEN_TOWER_PARAMS                                                                            \
+    PEN_P_INT_LOG("factors", "64", 1, 512,                                                          \
+                  "width of the last hidden layer, and length of the inner product's vectors"),     \
+        PEN_P_INT("layers", "2", 1, 6, "hidden layers; each is half as wide as the one before it"), \
+        PEN_P_REAL("dropout", "0", 0, 0.9, "share of hidden numbers left out in training"),         \
+        PEN_P_REAL_LOG("init", "0.01", 0, 10, "standard deviation of the embeddings' first values")
 
 #endif

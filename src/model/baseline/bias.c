@@ -85,21 +85,9 @@ static pen_status explain(const pen_model *model, const pen__user *user, int32_t
 }
 
 static const pen_param params[] = {
-    {.name = "epochs", .type = PEN_PARAM_INT, .standard = "10", .low = 1, .high = 1000, .doc = "alternating sweeps"},
-    {.name = "regularization",
-     .type = PEN_PARAM_REAL,
-     .standard = "5",
-     .low = 0,
-     .high = 1e6,
-     .log_scale = 1,
-     .doc = "pull of the items' biases to zero, in events"},
-    {.name = "regularization_user",
-     .type = PEN_PARAM_REAL,
-     .standard = "5",
-     .low = 0,
-     .high = 1e6,
-     .log_scale = 1,
-     .doc = "pull of the users' biases to zero, in events"},
+    PEN_P_INT("epochs", "10", 1, 1000, "alternating sweeps"),
+    PEN_P_REAL_LOG("regularization", "5", 0, 1e6, "pull of the items' biases to zero, in events"),
+    PEN_P_REAL_LOG("regularization_user", "5", 0, 1e6, "pull of the users' biases to zero, in events"),
 };
 
 const pen__model_class pen__bias_class = {

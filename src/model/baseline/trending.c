@@ -62,13 +62,7 @@ static pen_status explain(const pen_model *model, const pen__user *user, int32_t
 }
 
 static const pen_param params[] = {
-    {.name = "half_life",
-     .type = PEN_PARAM_REAL,
-     .standard = "30",
-     .low = 0.001,
-     .high = 36500,
-     .log_scale = 1,
-     .doc = "days after which an event counts half"},
+    PEN_P_REAL_LOG("half_life", "30", 0.001, 36500, "days after which an event counts half"),
 };
 
 const pen__model_class pen__trending_class = {

@@ -33,12 +33,8 @@ static const pen_param params[] = {
     PEN_NET_FACTORS("64", "length of the vectors"),
     PEN_PAIRS_PARAMS("8"),
     PEN_NET_INIT("0.1", "standard deviation of the factors' first values"),
-    {.name = "penalty",
-     .type = PEN_PARAM_REAL,
-     .standard = "0",
-     .low = 0,
-     .high = 10,
-     .doc = "L2 penalty of vectors and biases for each example that uses them, as in the paper's code"},
+    PEN_P_REAL("penalty", "0", 0, 10,
+               "L2 penalty of vectors and biases for each example that uses them, as in the paper's code"),
     PEN_NET_PARAMS("100", "5", "4096", "events and negatives", "0.002", "adam", "1e-6"),
 };
 

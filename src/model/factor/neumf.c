@@ -78,13 +78,10 @@ static pen_status pretrain(pen_model *model, const pen__train *train, const pen_
 static const pen_param params[] = {
     PEN_TOWER_PARAMS,
     PEN_PAIRS_PARAMS("4"),
-    {.name = "alpha",
-     .type = PEN_PARAM_REAL,
-     .standard = "0.5",
-     .low = 0,
-     .high = 1,
-     .doc = "weight of the gmf model in the last layer, where it starts from saved ones (--pretrain); the mlp has the "
-            "rest"},
+    PEN_P_REAL(
+        "alpha", "0.5", 0, 1,
+        "weight of the gmf model in the last layer, where it starts from saved ones (--pretrain); the mlp has the "
+        "rest"),
     PEN_NET_PARAMS("50", "5", "1024", "events and negatives", "0.001", "adam", "0"),
 };
 

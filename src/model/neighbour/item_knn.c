@@ -299,24 +299,10 @@ static pen_status similar(const pen_model *model, int32_t item, void *scratch_by
 }
 
 static const pen_param params[] = {
-    {.name = "k",
-     .type = PEN_PARAM_INT,
-     .standard = "50",
-     .low = 1,
-     .high = 1e6,
-     .log_scale = 1,
-     .doc = "neighbours of an item; when rating, the most that one prediction uses"},
-    {.name = "pool",
-     .type = PEN_PARAM_INT,
-     .standard = "1000",
-     .low = 1,
-     .high = 1e6,
-     .log_scale = 1,
-     .doc = "rating: neighbours kept of an item, of which the k best that a user has rated are used"},
-    {.name = "normalize",
-     .type = PEN_PARAM_BOOL,
-     .standard = "no",
-     .doc = "ranking: each item's similarities add up to 1"},
+    PEN_P_INT_LOG("k", "50", 1, 1e6, "neighbours of an item; when rating, the most that one prediction uses"),
+    PEN_P_INT_LOG("pool", "1000", 1, 1e6,
+                  "rating: neighbours kept of an item, of which the k best that a user has rated are used"),
+    PEN_P_BOOL("normalize", "no", "ranking: each item's similarities add up to 1"),
     PEN__SIMILARITY_PARAMS,
 };
 

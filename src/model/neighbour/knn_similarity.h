@@ -37,87 +37,26 @@ pen_status pen__similarity_of(const pen__model_class *class, const pen__params *
 
 /* The rows that both models' parameter tables share. */
 #define PEN__SIMILARITY_PARAMS                                                                                         \
-    {.name = "similarity",                                                                                             \
-     .type = PEN_PARAM_CHOICE,                                                                                         \
-     .standard = "cosine",                                                                                             \
-     .choices = "cosine|adjusted-cosine|pearson|msd|jaccard|tversky",                                                  \
-     .doc = "how alike two of them are"},                                                                              \
-        {.name = "weighting",                                                                                          \
-         .type = PEN_PARAM_CHOICE,                                                                                     \
-         .standard = "none",                                                                                           \
-         .choices = "none|tfidf|bm25",                                                                                 \
-         .doc = "ranking: weights of the events before the cosine, Pearson or adjusted cosine"},                       \
-        {.name = "shrink",                                                                                             \
-         .type = PEN_PARAM_REAL,                                                                                       \
-         .standard = "10",                                                                                             \
-         .low = 0,                                                                                                     \
-         .high = 1e6,                                                                                                  \
-         .log_scale = 1,                                                                                               \
-         .doc = "distrust of few: ranking: added to the denominator; rating: similarity times n / (n + shrink), n in " \
-                "common"},                                                                                             \
-        {.name = "min_support",                                                                                        \
-         .type = PEN_PARAM_INT,                                                                                        \
-         .standard = "1",                                                                                              \
-         .low = 1,                                                                                                     \
-         .high = 1e6,                                                                                                  \
-         .doc = "fewest events in common"},                                                                            \
-        {.name = "power",                                                                                              \
-         .type = PEN_PARAM_REAL,                                                                                       \
-         .standard = "1",                                                                                              \
-         .low = 0.1,                                                                                                   \
-         .high = 10,                                                                                                   \
-         .doc = "exponent of the similarity (case amplification)"},                                                    \
-        {.name = "alpha",                                                                                              \
-         .type = PEN_PARAM_REAL,                                                                                       \
-         .standard = "0.5",                                                                                            \
-         .low = 0,                                                                                                     \
-         .high = 1,                                                                                                    \
-         .doc = "ranking: exponent of the asymmetric cosine, 0.5 the plain one"},                                      \
-        {.name = "tversky_alpha",                                                                                      \
-         .type = PEN_PARAM_REAL,                                                                                       \
-         .standard = "1",                                                                                              \
-         .low = 0,                                                                                                     \
-         .high = 10,                                                                                                   \
-         .doc = "tversky: weight of what only it has"},                                                                \
-        {.name = "tversky_beta",                                                                                       \
-         .type = PEN_PARAM_REAL,                                                                                       \
-         .standard = "1",                                                                                              \
-         .low = 0,                                                                                                     \
-         .high = 10,                                                                                                   \
-         .doc = "tversky: weight of what only the other has"},                                                         \
-        {.name = "bm25_k1",                                                                                            \
-         .type = PEN_PARAM_REAL,                                                                                       \
-         .standard = "1.2",                                                                                            \
-         .low = 0,                                                                                                     \
-         .high = 1000,                                                                                                 \
-         .doc = "bm25: where repeated events saturate"},                                                               \
-        {.name = "bm25_b",                                                                                             \
-         .type = PEN_PARAM_REAL,                                                                                       \
-         .standard = "0.75",                                                                                           \
-         .low = 0,                                                                                                     \
-         .high = 1,                                                                                                    \
-         .doc = "bm25: how much many events are held against it"},                                                     \
-        {.name = "residuals",                                                                                          \
-         .type = PEN_PARAM_BOOL,                                                                                       \
-         .standard = "yes",                                                                                            \
-         .doc = "rating: compare what mean and biases leave (no: the ratings themselves)"},                            \
-        {.name = "damping",                                                                                            \
-         .type = PEN_PARAM_REAL,                                                                                       \
-         .standard = "0.5",                                                                                            \
-         .low = 0,                                                                                                     \
-         .high = 1000,                                                                                                 \
-         .doc = "rating: added to the sum of similarities, so that few or weak neighbours move the baseline less"},    \
-        {.name = "regularization",                                                                                     \
-         .type = PEN_PARAM_REAL,                                                                                       \
-         .standard = "5",                                                                                              \
-         .low = 0,                                                                                                     \
-         .high = 1e6,                                                                                                  \
-         .log_scale = 1,                                                                                               \
-         .doc = "rating: pull of the items' biases to zero, in events"},                                               \
-    {                                                                                                                  \
-        .name = "regularization_user", .type = PEN_PARAM_REAL, .standard = "5", .low = 0, .high = 1e6, .log_scale = 1, \
-        .doc = "rating: pull of the users' biases to zero, in events"                                                  \
-    }
+    PEN_P_CHOICE("similarity", "cosine", "cosine|adjusted-cosine|pearson|msd|jaccard|tversky",                         \
+                 "how alike two of them are"),                                                                         \
+        PEN_P_CHOICE("weighting", "none", "none|tfidf|bm25",                                                           \
+                     "ranking: weights of the events before the cosine, Pearson or adjusted cosine"),                  \
+        PEN_P_REAL_LOG(                                                                                                \
+            "shrink", "10", 0, 1e6,                                                                                    \
+            "distrust of few: ranking: added to the denominator; rating: similarity times n / (n + shrink), n in "     \
+            "common"),                                                                                                 \
+        PEN_P_INT("min_support", "1", 1, 1e6, "fewest events in common"),                                              \
+        PEN_P_REAL("power", "1", 0.1, 10, "exponent of the similarity (case amplification)"),                          \
+        PEN_P_REAL("alpha", "0.5", 0, 1, "ranking: exponent of the asymmetric cosine, 0.5 the plain one"),             \
+        PEN_P_REAL("tversky_alpha", "1", 0, 10, "tversky: weight of what only it has"),                                \
+        PEN_P_REAL("tversky_beta", "1", 0, 10, "tversky: weight of what only the other has"),                          \
+        PEN_P_REAL("bm25_k1", "1.2", 0, 1000, "bm25: where repeated events saturate"),                                 \
+        PEN_P_REAL("bm25_b", "0.75", 0, 1, "bm25: how much many events are held against it"),                          \
+        PEN_P_BOOL("residuals", "yes", "rating: compare what mean and biases leave (no: the ratings themselves)"),     \
+        PEN_P_REAL("damping", "0.5", 0, 1000,                                                                          \
+                   "rating: added to the sum of similarities, so that few or weak neighbours move the baseline less"), \
+        PEN_P_REAL_LOG("regularization", "5", 0, 1e6, "rating: pull of the items' biases to zero, in events"),         \
+        PEN_P_REAL_LOG("regularization_user", "5", 0, 1e6, "rating: pull of the users' biases to zero, in events")
 
 /* What the formulas need of each object: n floats an array, those that a kind does not use are NULL. */
 typedef struct pen__terms {

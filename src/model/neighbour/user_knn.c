@@ -475,13 +475,8 @@ static pen_status explain(const pen_model *model, const pen__user *user, int32_t
 }
 
 static const pen_param params[] = {
-    {.name = "k",
-     .type = PEN_PARAM_INT,
-     .standard = "100",
-     .low = 1,
-     .high = 1e6,
-     .log_scale = 1,
-     .doc = "neighbours of a user; when rating, the most similar raters that one prediction uses"},
+    PEN_P_INT_LOG("k", "100", 1, 1e6,
+                  "neighbours of a user; when rating, the most similar raters that one prediction uses"),
     PEN__SIMILARITY_PARAMS,
 };
 
