@@ -1,0 +1,232 @@
+/* Bags as batches: how a user's events are dealt to examples, and what is left of the history. */
+#include "train/net_bags.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/search.h"
+
+void pen__bags_inputs(pen__plan *plan, pen__bags *bags, const pen_model *model)
+{
+    bags->bag = pen__extent_child(plan, PEN_ROOT, "history");
+    bags->targets = pen__extent_child(plan, PEN_ROOT, "targets");
+    pen__drawn_none(&bags->drawn);
+    bags->watched = pen__input_index(plan, bags->bag, "watched");
+    bags->target = pen__input_index(plan, bags->targets, "target");
+    bags->age = pen__param_int(model, "age") ? pen__input_real(plan, bags->targets, 1, "age") : -1;
+    bags->apart = pen__param_int(model, "apart");
+}
+
+/* ---- the age of an example --------------------------------------------------------------------------------------- */
+
+static pen_status find_ages(const char *name, const pen__train *train, pen__ages *out, pen_error *error)
+{
+    double sum = 0;
+    int64_t n = 0;
+    PEN_CHECK(train->by_user.time, PEN_E_INPUT,
+              "%s: the age of an example needs times, and the log has none (age=no, or --time-column)", name);
+    *out = (pen__ages){.first = INT64_MAX, .last = INT64_MIN};
+    for (int64_t e = 0; e < train->n_events; e++) {
+        int64_t time = train->by_user.time[e];
+        if (time == PEN_TIME_MISSING) continue;
+        if (time < out->first) out->first = time;
+        if (time > out->last) out->last = time;
+        sum += (double)time, n++;
+    }
+    PEN_CHECK(n > 0, PEN_E_INPUT, "%s: the age of an example needs times, and all are missing (age=no)", name);
+    out->mean = (int64_t)(sum / (double)n);
+    return PEN_OK;
+}
+
+/* From 0, the end of training, to 1, its beginning. */
+static float age_of(const pen__ages *a, int64_t time)
+{
+    double span = (double)a->last - (double)a->first;
+    if (time == PEN_TIME_MISSING) time = a->mean;
+    return span > 0 ? (float)(((double)a->last - (double)time) / span) : 0;
+}
+
+/* ---- examples: chunks of a user's events ------------------------------------------------------------------------- */
+
+static int64_t events_of(const pen__train *train, int32_t user)
+{
+    return train->by_user.begin[user + 1] - train->by_user.begin[user];
+}
+
+static int64_t chunks(const pen_model *model, const pen__train *train, int32_t user)
+{
+    int64_t most = pen__param_int(model, "positives");
+    return (events_of(train, user) + most - 1) / most;
+}
+
+int64_t pen__bags_examples(const pen_model *model, const pen__train *train)
+{
+    int64_t n = 0;
+    for (int32_t u = 0; u < train->n_users; u++) n += chunks(model, train, u);
+    return n;
+}
+
+int32_t pen__bags_batch(const pen_model *model)
+{
+    int32_t n = pen__param_int(model, "batch_size") / pen__param_int(model, "positives");
+    return n > 0 ? n : 1;
+}
+
+pen_status pen__bags_ready(const pen_model *model, pen__bags *bags, const pen__train *train, pen_error *error)
+{
+    if (bags->first) return PEN_OK;
+    PEN_TRY(pen__draws_make(model, train, &bags->drawn.draws, error));
+    if (bags->age >= 0) PEN_TRY(find_ages(model->class->name, train, &bags->ages, error));
+    PEN_TRY(PEN_NEW(model->ctx, bags->first, train->n_users + 1));
+    bags->first[0] = 0;
+    for (int32_t u = 0; u < train->n_users; u++) bags->first[u + 1] = bags->first[u] + chunks(model, train, u);
+    return PEN_OK;
+}
+
+void pen__bags_free(pen_context *ctx, pen__bags *bags)
+{
+    pen__free(ctx, bags->first);
+    pen__draws_free(ctx, &bags->drawn.draws);
+}
+
+/* Where the part of a user's `events` that is averaged begins: n of them in a row, drawn anew in each epoch. */
+static int64_t window(const pen__example *example, int64_t events, int64_t n)
+{
+    pen__rng rng = example->rng;
+    return events > n ? (int64_t)pen__rng_below(&rng, (uint64_t)(events - n + 1)) : 0;
+}
+
+/* Target k of an example: which of the user's events it is. How they meet in an example is dealt anew in each epoch:
+ * turned by a step of its own. */
+typedef struct dealt {
+    int64_t events, all, chunk, turn;
+} dealt;
+
+static int32_t user_of(const pen__bags *bags, const pen__example *example)
+{
+    return (int32_t)pen__segment_of(bags->first, example->train->n_users, example->number);
+}
+
+static dealt deal(const pen__bags *bags, const pen__example *example, int32_t user)
+{
+    dealt d = {.events = events_of(example->train, user), .all = bags->first[user + 1] - bags->first[user]};
+    uint64_t turn =
+        pen__rand64(example->model->seed, PEN_STREAM_MODEL + 7, (uint64_t)example->epoch << 32 | (uint64_t)user);
+    d.chunk = example->number - bags->first[user], d.turn = (int64_t)(turn % (uint64_t)d.events);
+    return d;
+}
+
+static int64_t targets_of(const dealt *d) { return (d->events - d->chunk + d->all - 1) / d->all; }
+static int64_t target_of(const dealt *d, int64_t k) { return (d->chunk + k * d->all + d->turn) % d->events; }
+
+static bool is_target(const dealt *d, int64_t event)
+{
+    return (event - d->turn + d->events) % d->events % d->all == d->chunk;
+}
+
+/* The history of an example: up to max_length events in a row, from `from`, less its targets where they are apart. */
+typedef struct past {
+    const int32_t *item; /* of all its events */
+    int64_t from, most;
+} past;
+
+static past past_of(const pen__example *example, const dealt *d, int32_t user)
+{
+    past p = {.item = example->train->by_user.column + example->train->by_user.begin[user]};
+    p.most = pen__least(d->events, pen__param_int(example->model, "max_length"));
+    p.from = window(example, d->events, p.most);
+    return p;
+}
+
+static int64_t length_of(const pen__bags *bags, const past *p, const dealt *d)
+{
+    int64_t n = p->most;
+    for (int64_t k = 0; bags->apart && k < targets_of(d); k++)
+        n -= target_of(d, k) >= p->from && target_of(d, k) < p->from + p->most;
+    return n;
+}
+
+/* Its items, into `item` (length_of). */
+static void items_of(const pen__bags *bags, const past *p, const dealt *d, int32_t *item)
+{
+    for (int64_t e = p->from; e < p->from + p->most; e++)
+        if (!bags->apart || !is_target(d, e)) *item++ = p->item[e];
+}
+
+/* Words of `n` items, but for the targets of `d` (NULL: of all), which count them from `from`. */
+static int64_t words_of(const pen__features *features, const int32_t *item, int64_t from, int64_t n, const dealt *d)
+{
+    int64_t words = 0;
+    for (int64_t e = from; features && e < from + n; e++)
+        if (!d || !is_target(d, e)) words += pen__features_words(features, item[e]);
+    return words;
+}
+
+/* ---- rows and inputs --------------------------------------------------------------------------------------------- */
+
+/* The items that are asked about, the latest: where they begin, and how many. */
+static const int32_t *asked(const pen__example *example, int64_t *n)
+{
+    *n = pen__least(example->user->n, pen__param_int(example->model, "max_length"));
+    return example->user->item + example->user->n - *n;
+}
+
+int32_t pen__bags_size(const pen__bags *bags, pen__example *example, const pen__features *features, int64_t *words)
+{
+    pen__drawn_size(&bags->drawn, example);
+    *words = 0;
+    if (example->user) {
+        const int32_t *item = asked(example, &example->rows[bags->bag]);
+        *words = words_of(features, item, 0, example->rows[bags->bag], NULL);
+        example->rows[bags->targets] = bags->age >= 0;
+        return example->user->number;
+    }
+    if (example->number < 0) return -1;
+    int32_t user = user_of(bags, example);
+    dealt d = deal(bags, example, user);
+    past p = past_of(example, &d, user);
+    example->rows[bags->bag] = length_of(bags, &p, &d);
+    *words = words_of(features, p.item, p.from, p.most, bags->apart ? &d : NULL);
+    example->rows[bags->targets] = targets_of(&d);
+    return user;
+}
+
+static pen__real *ages_of(const pen__bags *bags, const pen__example *example)
+{
+    const pen__net *net = example->model->state;
+    return bags->age < 0 ? NULL : example->real[net->plan->node[bags->age].input];
+}
+
+static int32_t fill_asked(const pen__bags *bags, pen__example *example)
+{
+    int64_t n;
+    const int32_t *item = asked(example, &n);
+    pen__real *age = ages_of(bags, example);
+    if (n) memcpy(example->index[bags->watched], item, (size_t)n * sizeof *item); /* an empty history may be NULL */
+    if (age) *age = 0;                                                            /* now */
+    return example->user->number;
+}
+
+int32_t pen__bags_fill(const pen__bags *bags, pen__example *example)
+{
+    if (example->user) return fill_asked(bags, example);
+    if (example->number < 0) {
+        pen__drawn_fill(&bags->drawn, example);
+        return -1;
+    }
+    const pen__train *train = example->train;
+    int32_t user = user_of(bags, example);
+    int64_t first = train->by_user.begin[user];
+    dealt d = deal(bags, example, user);
+    past p = past_of(example, &d, user);
+    pen__real *age = ages_of(bags, example);
+    items_of(bags, &p, &d, example->index[bags->watched]);
+    for (int64_t k = 0; k < example->rows[bags->targets]; k++) {
+        int64_t e = target_of(&d, k);
+        int32_t item = train->by_user.column[first + e];
+        example->index[bags->target][k] = item;
+        pen__drawn_target(&bags->drawn, example, k, item);
+        if (age) age[k] = age_of(&bags->ages, train->by_user.time[first + e]);
+    }
+    return user;
+}
