@@ -1,5 +1,6 @@
 /* Windows of histories, as sequence models learn by them: whatever their length, their overlap and the epoch, each
- * event but the first is taught once, from the events right before it, no fewer than `context` of them. */
+ * event but the first is taught once, from the events right before it: no fewer than the share `overlap` of a window,
+ * where there are as many. */
 #include "log_fixture.h"
 #include "rank/model.h"
 #include "train/net_history.h"
@@ -67,10 +68,10 @@ static void each_event_once(void **state)
     pen_context *ctx = context_of(1);
     pen__train train = histories(ctx);
     for (size_t c = 0; c < sizeof CUT / sizeof *CUT; c++) {
-        char length[32], context[32];
+        char length[32], overlap[32];
         snprintf(length, sizeof length, "max_length=%d", CUT[c][0]);
-        snprintf(context, sizeof context, "context=%d", CUT[c][1]);
-        pen_model *model = model_of(&train, (const char *const[]){length, context, "windows=all"});
+        snprintf(overlap, sizeof overlap, "overlap=%g", (CUT[c][1] + 0.1) / CUT[c][0]);
+        pen_model *model = model_of(&train, (const char *const[]){length, overlap, "windows=all"});
         int64_t windows = pen__history_examples(model, &train);
         for (int32_t epoch = 1; epoch <= 4; epoch++) {
             static int taught[USERS][USERS];

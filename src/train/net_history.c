@@ -8,13 +8,27 @@
 
 enum { ALL, LAST };
 
+/* A history of n targets (liked events that follow another) in windows of at most `most`, from the latest, each with
+ * `step` targets, the events before them being context; what is left at the beginning is one window, all taught. Where
+ * it takes several, the latest has fewer targets by 0 .. short_by(step), drawn in each epoch, so that cuts move. The
+ * earliest window may be empty. */
+typedef struct cut {
+    int64_t most, step;
+} cut;
+
+static cut cut_of(const pen_model *model)
+{
+    cut c = {.most = pen__param_int(model, "max_length")};
+    c.step = c.most - (int64_t)(pen__param(model, "overlap") * (double)c.most);
+    return c;
+}
+
 void pen__history_inputs(pen__plan *plan, pen__history_net *net, const pen_model *model)
 {
     net->positions = pen__extent_child(plan, PEN_ROOT, "positions");
     pen__extent_most(plan, net->positions, pen__param_int(model, "max_length"));
-    int32_t most = pen__param_int(model, "max_length"), context = pen__param_int(model, "context");
-    if (context >= most) pen__plan_fail(plan, "context (%d) has to be below max_length (%d)", context, most);
-    net->taught = context ? pen__extent_child(plan, PEN_ROOT, "taught") : net->positions;
+    cut c = cut_of(model);
+    net->taught = c.step < c.most ? pen__extent_child(plan, PEN_ROOT, "taught") : net->positions;
     net->item = pen__input_index(plan, net->positions, "item");
     net->target = pen__input_index(plan, net->taught, "next");
     net->place = net->negative = net->good = net->bad = -1;
@@ -42,21 +56,6 @@ static int64_t liked_events(const pen__rows *history, int32_t user)
 }
 
 /* ---- windows ----------------------------------------------------------------------------------------------------- */
-
-/* A history of n targets (liked events that follow another) in windows of at most `most`, from the latest, each with
- * `step` targets, the events before them being context; what is left at the beginning is one window, all taught. Where
- * it takes several, the latest has fewer targets by 0 .. short_by(step), drawn in each epoch, so that cuts move. The
- * earliest window may be empty. */
-typedef struct cut {
-    int64_t most, step;
-} cut;
-
-static cut cut_of(const pen_model *model)
-{
-    cut c = {.most = pen__param_int(model, "max_length")};
-    c.step = c.most - pen__param_int(model, "context");
-    return c;
-}
 
 static int64_t short_by(int64_t step) { return (step - 1) / 2; }
 

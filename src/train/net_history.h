@@ -3,9 +3,9 @@
  *
  * Training: users with two liked events or more. A history longer than max_length + 1 teaches by windows of it, one
  * behind the other, each an example; where they are cut is drawn anew in each epoch (windows=last: its latest events
- * alone, as in the papers). With `context` they overlap by so many events, which only read: a later window's targets
- * stand behind no fewer. Answers: the history's last max_length items, and the vector of the last position is the
- * user's, whether the model knows the user or not: what was done a moment ago counts at once. */
+ * alone, as in the papers). With `overlap` they share events, which the later one reads without being taught: its
+ * targets stand behind no fewer. Answers: the history's last max_length items, and the vector of the last position is
+ * the user's, whether the model knows the user or not: what was done a moment ago counts at once. */
 #ifndef PEN_TRAIN_NET_HISTORY_H
 #define PEN_TRAIN_NET_HISTORY_H
 
@@ -50,7 +50,7 @@ void pen__history_unbind(pen_model *model);
                   "events that are read at once: an answer looks at a history's latest"),                   \
         PEN_P_CHOICE("windows", "all", "all|last",                                                          \
                      "a longer history teaches by all its windows of max_length events, or by its latest"), \
-        PEN_P_INT("context", "0", 0, 99999,                                                                 \
-                  "events by which windows overlap: read again, not taught; below max_length")
+        PEN_P_REAL("overlap", "0", 0, 0.95,                                                                 \
+                   "share of such a window that is context alone: windows overlap by it, no event is taught twice")
 
 #endif
