@@ -1,6 +1,7 @@
 /* Histories as batches: who teaches, what a user's positions hold. */
 #include "train/net_history.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -33,6 +34,12 @@ void pen__history_inputs(pen__plan *plan, pen__history_net *net, const pen_model
     net->target = pen__input_index(plan, net->taught, "next");
     net->place = net->negative = net->good = net->bad = -1;
     pen__drawn_none(&net->drawn);
+}
+
+int32_t pen__history_items(pen__plan *plan, const pen__history_net *net, const pen_model *model)
+{
+    int32_t item = pen__gather(plan, net->net.item_table, net->item);
+    return pen__param_int(model, "scale") ? pen__scaled(plan, item, sqrt(pen__param_int(model, "factors"))) : item;
 }
 
 int32_t pen__history_taught(pen__plan *plan, const pen__history_net *net, int32_t h)

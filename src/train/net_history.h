@@ -27,6 +27,9 @@ typedef struct pen__history_net {
 /* The inputs: positions, item, target; the caller adds place and negatives. */
 void pen__history_inputs(pen__plan *plan, pen__history_net *net, const pen_model *model);
 
+/* What is read: the vectors of positions' items, rows of net->net.item_table, times sqrt(factors) where `scale`. */
+int32_t pen__history_items(pen__plan *plan, const pen__history_net *net, const pen_model *model);
+
 /* The rows of positions' vectors h that have a target. */
 int32_t pen__history_taught(pen__plan *plan, const pen__history_net *net, int32_t h);
 
@@ -52,5 +55,11 @@ void pen__history_unbind(pen_model *model);
                      "a longer history teaches by all its windows of max_length events, or by its latest"), \
         PEN_P_REAL("overlap", "0", 0, 0.95,                                                                 \
                    "share of such a window that is context alone: windows overlap by it, no event is taught twice")
+
+#define PEN_HISTORY_SCALE                                                                                        \
+    PEN_P_BOOL(                                                                                                  \
+        "scale", "0",                                                                                            \
+        "item vectors are multiplied by sqrt(factors) on the way in: where items are many and events few, what " \
+        "was met last counts from the first epoch on")
 
 #endif

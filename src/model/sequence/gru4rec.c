@@ -21,7 +21,7 @@ static void build(const pen_model *model, pen__net *base)
     pen__history_inputs(plan, net, model);
     base->item_table =
         pen__plan_table(plan, "item", model->n_items, d, (pen__init){PEN_INIT_NORMAL, pen__param(model, "init")});
-    int32_t x = pen__dropped(plan, pen__gather(plan, base->item_table, net->item), dropout);
+    int32_t x = pen__dropped(plan, pen__history_items(plan, net, model), dropout);
     for (int32_t l = 0; l < pen__param_int(model, "layers"); l++) {
         snprintf(name, sizeof name, "gru%d", l);
         x = pen__gru(plan, name, x, hidden);
@@ -54,6 +54,7 @@ static const pen_param params[] = {
     PEN_DRAWS_PARAMS("sampled"),
     PEN_P_REAL("bpreg", "1", 0, 100, "penalty of the drawn items' scores (bpr-max)"),
     PEN_P_REAL("elu", "1", 0, 10, "alpha of the elu that scores pass (bpr-max); 0: none"),
+    PEN_HISTORY_SCALE,
     PEN_NET_DROPOUT("0.1", "share of the items' numbers left out in training"),
     PEN_P_REAL("dropout_hidden", "0", 0, 0.9, "the same of the state's, before the loss"),
     PEN_NET_INIT("0.02", "standard deviation of the embeddings' first values"),

@@ -6,7 +6,6 @@
  *
  * Kang, McAuley: "Self-attentive sequential recommendation" (ICDM 2018). Full and sampled cross-entropy: Klenitskiy,
  * Vasilev: "Turning dross into gold loss" (RecSys 2023). gbce: Petrov, Macdonald: "gSASRec" (RecSys 2023). */
-#include <math.h>
 #include <stdio.h>
 
 #include "train/net_history.h"
@@ -64,10 +63,8 @@ static void build(const pen_model *model, pen__net *base)
     net->place = pen__input_index(plan, net->positions, "place");
     base->item_table = pen__plan_table(plan, "item", model->n_items, d, init);
     int32_t places = pen__plan_table(plan, "place", pen__param_int(model, "max_length"), d, init);
-    int32_t item = pen__gather(plan, base->item_table, net->item);
-    if (pen__param_int(model, "scale")) item = pen__scaled(plan, item, sqrt(d));
-    int32_t x =
-        pen__dropped(plan, pen__plus(plan, item, pen__gather(plan, places, net->place)), pen__param(model, "dropout"));
+    int32_t item = pen__history_items(plan, net, model), place = pen__gather(plan, places, net->place);
+    int32_t x = pen__dropped(plan, pen__plus(plan, item, place), pen__param(model, "dropout"));
     for (int32_t b = 0; b < pen__param_int(model, "layers"); b++) x = block(plan, model, x, b);
     int32_t h = pen__norm(plan, "norm", x);
     base->user = pen__last(plan, h);
@@ -96,7 +93,7 @@ static const pen_param params[] = {
     PEN_DRAWS_PARAMS("sampled"),
     PEN_P_REAL("t", "0.75", 0, 1, "calibration of gbce; 0: bce"),
     PEN_P_CHOICE("norm", "pre", "pre|post", "layer norm before or after each part of a block"),
-    PEN_P_BOOL("scale", "0", "multiply item vectors by sqrt(factors) on the way in, as the paper's code does"),
+    PEN_HISTORY_SCALE,
     PEN_NET_DROPOUT("0.1", "share of numbers left out in training"),
     PEN_NET_INIT("0.02", "standard deviation of the embeddings' first values"),
     PEN_NET_PARAMS("100", "10", "128", "histories", "0.001", "adam", "0"),
