@@ -76,7 +76,7 @@
      PEN_TASK_RANK,
      1,
      {"factors=8", "epochs=40", "batch_size=8", "learning_rate=0.02", "loss=gbce", "negatives=30", "max_length=6",
-      "overlap=0.5", "init=0.1"},
+      "overlap=0.5", "scale=yes"},
      "ndcg@10",
      0.08,
      0.2,

@@ -153,7 +153,7 @@ static void items_of(const pen__bags *bags, const past *p, const dealt *d, int32
         if (!bags->apart || !is_target(d, e)) *item++ = p->item[e];
 }
 
-/* Words of `n` items, but for the targets of `d` (NULL: of all), which count them from `from`. */
+/* Words of items from .. from + n of a list, but for the targets of `d` (NULL: of all). */
 static int64_t words_of(const pen__features *features, const int32_t *item, int64_t from, int64_t n, const dealt *d)
 {
     int64_t words = 0;
