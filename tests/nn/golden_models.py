@@ -92,10 +92,11 @@ class Sasrec(History):
     d, hidden, layers = 8, 12, 2
 
     def __init__(self, name, kind, heads, norm, scale, sgd, adam):
-        self.name, self.kind, self.heads, self.post, self.scale, self.sgd, self.adam = name, kind, heads, norm == "post", scale, sgd, adam
-        d, self.weights = self.d, {}
+        self.name, self.kind, self.heads, self.scale, self.sgd, self.adam = name, kind, heads, scale, sgd, adam
+        self.post, self.query, d, self.weights = norm == "post", norm == "query", self.d, {}
+        projections = [("query", (d, d)), ("kv", (2 * d, d))] if self.query else [("qkv", (3 * d, d))]
         for b in range(self.layers):
-            for part, shape in [("norm1", (1, d)), ("qkv", (3 * d, d)), ("attention", (d, d)), ("norm2", (1, d)),
+            for part, shape in [("norm1", (1, d)), *projections, ("attention", (d, d)), ("norm2", (1, d)),
                                 ("inner", (self.hidden, d)), ("outer", (d, self.hidden))]:
                 self.weights["block%d.%s.weight" % (b, part)] = shape
                 self.weights["block%d.%s.bias" % (b, part)] = (1, shape[1] if "norm" in part else shape[0])
@@ -111,13 +112,15 @@ class Sasrec(History):
         for b in range(self.layers):
             at = "block%d." % b
             y = x if self.post else norm(at + "norm1", x)
-            q, k, v = linear(at + "qkv", y).reshape(n, 3, self.heads, self.d // self.heads).permute(1, 2, 0, 3)
+            qkv = torch.cat([linear(at + "query", y), linear(at + "kv", x)], 1) if self.query else linear(at + "qkv", y)
+            x = y if self.query else x
+            q, k, v = qkv.reshape(n, 3, self.heads, self.d // self.heads).permute(1, 2, 0, 3)
             y = F.scaled_dot_product_attention(q, k, v, is_causal=True).permute(1, 0, 2).reshape(n, self.d)
             x = x + linear(at + "attention", y)
             if self.post:
                 x = norm(at + "norm1", x)
             y = x if self.post else norm(at + "norm2", x)
-            x = x + linear(at + "outer", torch.relu(linear(at + "inner", y)))
+            x = (y if self.query else x) + linear(at + "outer", torch.relu(linear(at + "inner", y)))
             if self.post:
                 x = norm(at + "norm2", x)
         return norm("norm", x)
@@ -182,8 +185,8 @@ def moved(model, w):
     first = begin(model)
     out = {name: (x - first[name]).detach() for name, x in w.items()}
     for name, x in out.items():
-        if name.endswith("qkv.bias"):
-            x[0, model.d:2 * model.d] = 0
+        if name.endswith("kv.bias"):
+            x[0, -2 * model.d:-model.d] = 0
     return out
 
 
@@ -197,6 +200,7 @@ MODELS = [
     Sasrec("sasrec bce", "bce", 1, "pre", False, 0.5, 0.02),
     Sasrec("sasrec ce", "ce", 2, "pre", False, 0.5, 0.02),
     Sasrec("sasrec ce post", "ce", 4, "post", True, 0.5, 0.02),
+    Sasrec("sasrec ce query", "ce", 2, "query", True, 0.5, 0.02),
     Gru4rec("gru4rec", 7, 7, 1, 4.0, 0.02),
     Gru4rec("gru4rec deep", 6, 9, 2, 1.0, 0.02),
 ]

@@ -11,34 +11,57 @@
 #include "train/net_history.h"
 
 enum { BCE, CE, SAMPLED, GBCE };
-enum { PRE, POST };
+enum { PRE, POST, QUERY };
 
-/* One block: attention and a layer of its own for each position, each added to what it read. */
-static int32_t block(pen__plan *plan, const pen_model *model, int32_t x, int32_t number)
-{
+typedef struct block {
+    pen__plan *plan;
+    const pen_model *model;
+    int32_t number;
     char name[48];
-    int32_t d = pen__param_int(model, "factors"), post = pen__param_int(model, "norm") == POST;
-    double dropout = pen__param(model, "dropout");
-    snprintf(name, sizeof name, "block%d.norm1", number);
-    int32_t a = post ? x : pen__norm(plan, name, x);
-    snprintf(name, sizeof name, "block%d.qkv", number);
-    int32_t qkv = pen__linear(plan, name, &a, 1, 3 * d, PEN_ACT_NONE);
-    int32_t mixed = pen__attention(plan, &qkv, 1, pen__param_int(model, "heads"), true, dropout);
-    snprintf(name, sizeof name, "block%d.attention", number);
-    int32_t out = pen__dropped(plan, pen__linear(plan, name, &mixed, 1, d, PEN_ACT_NONE), dropout);
-    x = pen__plus(plan, x, out);
-    snprintf(name, sizeof name, "block%d.norm1", number);
-    if (post) x = pen__norm(plan, name, x);
-    snprintf(name, sizeof name, "block%d.norm2", number);
-    int32_t b = post ? x : pen__norm(plan, name, x);
-    snprintf(name, sizeof name, "block%d.inner", number);
-    int32_t inner =
-        pen__dropped(plan, pen__linear(plan, name, &b, 1, pen__param_int(model, "hidden"), PEN_ACT_RELU), dropout);
-    snprintf(name, sizeof name, "block%d.outer", number);
-    out = pen__dropped(plan, pen__linear(plan, name, &inner, 1, d, PEN_ACT_NONE), dropout);
-    x = pen__plus(plan, x, out);
-    snprintf(name, sizeof name, "block%d.norm2", number);
-    return post ? pen__norm(plan, name, x) : x;
+} block;
+
+static const char *named(block *at, const char *part)
+{
+    snprintf(at->name, sizeof at->name, "block%d.%s", at->number, part);
+    return at->name;
+}
+
+static int32_t norm(block *at, const char *part, int32_t x) { return pen__norm(at->plan, named(at, part), x); }
+
+static int32_t linear(block *at, const char *part, int32_t x, int32_t width, pen__activation act)
+{
+    double init = pen__param(at->model, "init_layers");
+    if (init == 0) return pen__linear(at->plan, named(at, part), &x, 1, width, act);
+    return pen__linear_with(at->plan, named(at, part), &x, 1, width, act, false, (pen__init){PEN_INIT_NORMAL, init});
+}
+
+/* Attention and a layer of its own for each position, each added to what it read: x (norm=pre, post) or its norm
+ * (query), which then is all that goes on, while keys and values are of x itself. */
+static int32_t blocks(block *at, int32_t x)
+{
+    pen__plan *plan = at->plan;
+    int32_t d = pen__param_int(at->model, "factors"), mode = pen__param_int(at->model, "norm");
+    int32_t heads = pen__param_int(at->model, "heads"), hidden = pen__param_int(at->model, "hidden");
+    double dropout = pen__param(at->model, "dropout");
+    for (at->number = 0; at->number < pen__param_int(at->model, "layers"); at->number++) {
+        int32_t a = mode == POST ? x : norm(at, "norm1", x), read[2], n = 1;
+        if (mode == QUERY) {
+            read[0] = linear(at, "query", a, d, PEN_ACT_NONE);
+            read[n++] = linear(at, "kv", x, 2 * d, PEN_ACT_NONE);
+        } else {
+            read[0] = linear(at, "qkv", a, 3 * d, PEN_ACT_NONE);
+        }
+        int32_t mixed = pen__attention(plan, read, n, heads, true, dropout);
+        int32_t out = pen__dropped(plan, linear(at, "attention", mixed, d, PEN_ACT_NONE), dropout);
+        x = pen__plus(plan, mode == QUERY ? a : x, out);
+        if (mode == POST) x = norm(at, "norm1", x);
+        int32_t b = mode == POST ? x : norm(at, "norm2", x);
+        int32_t inner = pen__dropped(plan, linear(at, "inner", b, hidden, PEN_ACT_RELU), dropout);
+        out = pen__dropped(plan, linear(at, "outer", inner, d, PEN_ACT_NONE), dropout);
+        x = pen__plus(plan, mode == QUERY ? b : x, out);
+        if (mode == POST) x = norm(at, "norm2", x);
+    }
+    return x;
 }
 
 /* log(1 + e^-good) + log(1 + e^bad), one negative a position. */
@@ -65,8 +88,7 @@ static void build(const pen_model *model, pen__net *base)
     int32_t places = pen__plan_table(plan, "place", pen__param_int(model, "max_length"), d, init);
     int32_t item = pen__history_items(plan, net, model), place = pen__gather(plan, places, net->place);
     int32_t x = pen__dropped(plan, pen__plus(plan, item, place), pen__param(model, "dropout"));
-    for (int32_t b = 0; b < pen__param_int(model, "layers"); b++) x = block(plan, model, x, b);
-    int32_t h = pen__norm(plan, "norm", x);
+    int32_t h = pen__norm(plan, "norm", blocks(&(block){.plan = plan, .model = model}, x));
     base->user = pen__last(plan, h);
     h = pen__history_taught(plan, net, h);
     switch (pen__param_int(model, "loss")) {
@@ -92,10 +114,14 @@ static const pen_param params[] = {
     PEN_P_INT_LOG("negatives", "256", 1, 100000, "items drawn for each batch (sampled), or for each history (gbce)"),
     PEN_DRAWS_PARAMS("sampled"),
     PEN_P_REAL("t", "0.75", 0, 1, "calibration of gbce; 0: bce"),
-    PEN_P_CHOICE("norm", "pre", "pre|post", "layer norm before or after each part of a block"),
+    PEN_P_CHOICE(
+        "norm", "pre", "pre|post|query",
+        "layer norm before or after each part of a block, or before, as in the authors' code: attention's query "
+        "alone reads the norm, and what goes on is the norm"),
     PEN_HISTORY_SCALE,
     PEN_NET_DROPOUT("0.1", "share of numbers left out in training"),
     PEN_NET_INIT("0.02", "standard deviation of the embeddings' first values"),
+    PEN_P_REAL("init_layers", "0", 0, 10, "standard deviation of the layers' first weights; 0: He's, and Xavier's"),
     PEN_NET_PARAMS("100", "10", "128", "histories", "0.001", "adam", "0"),
 };
 
