@@ -186,6 +186,14 @@ static void large_shapes(void **state)
     }
 }
 
+/* What a block of rows leaves behind: blocks have multiples of 24 rows. */
+static void blocks_of_rows(void **state)
+{
+    for (int t = 0; t < 4; t++)
+        for (int64_t m = 48; m < 222; m += m % 24 < 6 ? 1 : 18)
+            check_shape(*state, shape_of(t & 1, t & 2, m, 66, 256, 0));
+}
+
 /* What is in C has no say where beta is 0; NaN in A and B comes through, also times 0, and only where it belongs. */
 static void not_a_number(void **state)
 {
@@ -393,9 +401,9 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(small_shapes), cmocka_unit_test(every_size),     cmocka_unit_test(large_shapes),
-        cmocka_unit_test(not_a_number), cmocka_unit_test(elements_alone), cmocka_unit_test(rows_in_cuts),
-        cmocka_unit_test(many_threads), cmocka_unit_test(one_thread),
+        cmocka_unit_test(small_shapes),   cmocka_unit_test(every_size),   cmocka_unit_test(large_shapes),
+        cmocka_unit_test(blocks_of_rows), cmocka_unit_test(not_a_number), cmocka_unit_test(elements_alone),
+        cmocka_unit_test(rows_in_cuts),   cmocka_unit_test(many_threads), cmocka_unit_test(one_thread),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -256,12 +256,15 @@ static void columns_of_tiles(const block *w, const target *c, real *panels)
     }
 }
 
+/* Rows of the next block of `step` or fewer (a multiple of MR) where m are left: the last block has more than MR, which
+ * next_rows can share, or all. */
+static inline int64_t block_rows(int64_t m, int64_t step) { return m <= step ? m : m - step > MR ? step : step - MR; }
+
 static __attribute__((noinline)) void direct_rows(block w, int64_t m, const target *c)
 {
     real panels[PANELS] __attribute__((aligned(64)));
-    const int64_t step = ROWS * KC / w.k / MR * MR;
-    for (; w.i < m; w.i += step) {
-        w.m = least(m - w.i, step);
+    for (; w.i < m; w.i += w.m) {
+        w.m = block_rows(m - w.i, ROWS * KC / w.k / MR * MR);
         columns_of_tiles(&w, c, panels);
     }
 }
@@ -269,10 +272,9 @@ static __attribute__((noinline)) void direct_rows(block w, int64_t m, const targ
 static __attribute__((noinline)) void packed_rows(block w, int64_t m, const target *c)
 {
     real panels[PANELS] __attribute__((aligned(64))), rows[KC * MC + VN] __attribute__((aligned(64)));
-    const int64_t step = MC * KC / w.k / MR * MR;
     w.packed = rows;
-    for (; w.i < m; w.i += step) {
-        w.m = least(m - w.i, step);
+    for (; w.i < m; w.i += w.m) {
+        w.m = block_rows(m - w.i, MC * KC / w.k / MR * MR);
         pack_rows(w.a, w.i, w.m, m, w.t, w.k, rows);
         columns_of_tiles(&w, c, panels);
     }
