@@ -85,7 +85,7 @@
      PEN_TASK_RANK,
      1,
      {"factors=8", "epochs=40", "batch_size=8", "learning_rate=0.02", "norm=query", "init_layers=0.1", "scale=yes",
-      "max_length=12"},
+      "places=first", "max_length=12"},
      "ndcg@10",
      0.08,
      0.2,

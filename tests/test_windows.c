@@ -22,9 +22,9 @@ static pen__train histories(pen_context *ctx)
     return train;
 }
 
-static pen_model *model_of(const pen__train *train, const char *const *assignments)
+static pen_model *model_of(const pen__train *train, const char *name, const char *const *assignments)
 {
-    const pen__model_class *class = pen__model_class_find("gru4rec");
+    const pen__model_class *class = pen__model_class_find(name);
     pen__params params;
     pen_model *model;
     pen__params_default(class, &params);
@@ -71,7 +71,7 @@ static void each_event_once(void **state)
         char length[32], overlap[32];
         snprintf(length, sizeof length, "max_length=%d", CUT[c][0]);
         snprintf(overlap, sizeof overlap, "overlap=%g", (CUT[c][1] + 0.1) / CUT[c][0]);
-        pen_model *model = model_of(&train, (const char *const[]){length, overlap, "windows=all"});
+        pen_model *model = model_of(&train, "gru4rec", (const char *const[]){length, overlap, "windows=all"});
         int64_t windows = pen__history_examples(model, &train);
         for (int32_t epoch = 1; epoch <= 4; epoch++) {
             static int taught[USERS][USERS];
@@ -89,8 +89,42 @@ static void each_event_once(void **state)
     pen_context_destroy(ctx);
 }
 
+/* sasrec's places of one example, in training or of one who asks: they end with the last, or begin with the first. */
+static void check_places(const pen_model *model, pen__example example, bool from_first)
+{
+    enum { LENGTH = 8 };
+    const pen__history_net *net = model->state;
+    int32_t item[LENGTH], next[LENGTH], place[LENGTH];
+    pen__history_size(&example);
+    int64_t n = example.rows[net->positions];
+    assert_in_range(n, 0, LENGTH);
+    example.index[net->item] = item, example.index[net->target] = next, example.index[net->place] = place;
+    pen__history_fill(&example);
+    for (int64_t k = 0; k < n; k++) assert_int_equal(place[k], from_first ? k : LENGTH - n + k);
+}
+
+static void places(void **state)
+{
+    (void)state;
+    pen_context *ctx = context_of(1);
+    pen__train train = histories(ctx);
+    for (int from_first = 0; from_first < 2; from_first++) {
+        const char *where = from_first ? "places=first" : "places=last";
+        pen_model *model = model_of(&train, "sasrec", (const char *const[]){"max_length=8", where, "windows=all"});
+        for (int64_t w = 0; w < pen__history_examples(model, &train); w++)
+            check_places(model, (pen__example){.model = model, .train = &train, .number = w, .epoch = 1}, from_first);
+        for (int32_t n = 1; n < 12; n++) {
+            pen__user user = {.number = -1, .n = n, .item = train.history.column};
+            check_places(model, (pen__example){.model = model, .user = &user}, from_first);
+        }
+        pen__model_free(model);
+    }
+    free(train.history.begin), free(train.history.column), free(train.history.value);
+    pen_context_destroy(ctx);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(each_event_once)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(each_event_once), cmocka_unit_test(places)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

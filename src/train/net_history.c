@@ -155,9 +155,8 @@ void pen__history_size(pen__example *example)
 static void fill_places(const pen__example *example, int64_t n)
 {
     const pen__history_net *net = example->model->state;
-    int32_t most = pen__param_int(example->model, "max_length");
-    /* the latest has the last place */
-    for (int64_t k = 0; net->place >= 0 && k < n; k++) example->index[net->place][k] = (int32_t)(most - n + k);
+    int64_t first = net->from_first ? 0 : pen__param_int(example->model, "max_length") - n;
+    for (int64_t k = 0; net->place >= 0 && k < n; k++) example->index[net->place][k] = (int32_t)(first + k);
 }
 
 static void fill_asked(pen__example *example)

@@ -20,8 +20,9 @@ typedef struct pen__history_net {
     int32_t n_teachers;
     int32_t positions, taught;             /* extents: what is read, and its last rows, which have a target */
     int32_t item, place, target, negative; /* index inputs of either; place and negative may be -1 */
-    int32_t good, bad;                     /* real inputs of `taught`: ones and zeros, or -1 */
-    pen__drawn drawn;                      /* negatives that a batch or a history shares */
+    bool from_first;   /* places are counted from the earliest event that is read, not back from the last place */
+    int32_t good, bad; /* real inputs of `taught`: ones and zeros, or -1 */
+    pen__drawn drawn;  /* negatives that a batch or a history shares */
 } pen__history_net;
 
 /* The inputs: positions, item, target; the caller adds place and negatives. */

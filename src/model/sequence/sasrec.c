@@ -12,6 +12,7 @@
 
 enum { BCE, CE, SAMPLED, GBCE };
 enum { PRE, POST, QUERY };
+enum { LAST, FIRST };
 
 typedef struct block {
     pen__plan *plan;
@@ -84,6 +85,7 @@ static void build(const pen_model *model, pen__net *base)
     pen__init init = {PEN_INIT_NORMAL, pen__param(model, "init")};
     pen__history_inputs(plan, net, model);
     net->place = pen__input_index(plan, net->positions, "place");
+    net->from_first = pen__param_int(model, "places") == FIRST;
     base->item_table = pen__plan_table(plan, "item", model->n_items, d, init);
     int32_t places = pen__plan_table(plan, "place", pen__param_int(model, "max_length"), d, init);
     int32_t item = pen__history_items(plan, net, model), place = pen__gather(plan, places, net->place);
@@ -114,6 +116,8 @@ static const pen_param params[] = {
     PEN_P_INT_LOG("negatives", "256", 1, 100000, "items drawn for each batch (sampled), or for each history (gbce)"),
     PEN_DRAWS_PARAMS("sampled"),
     PEN_P_REAL("t", "0.75", 0, 1, "calibration of gbce; 0: bce"),
+    PEN_P_CHOICE("places", "last", "last|first",
+                 "the latest event has the last place, or the earliest that is read the first"),
     PEN_P_CHOICE(
         "norm", "pre", "pre|post|query",
         "layer norm before or after each part of a block, or before, as in the authors' code: attention's query "
