@@ -10,15 +10,20 @@ import struct
 import sys
 from collections import defaultdict
 
+PACE = 15.0  # seconds from one rating to the next, of users with a single known time
+
 
 def coarse(seconds):
     return struct.unpack("f", struct.pack("f", int(seconds)))[0]
 
 
 def times(events):
-    """A time for each of a user's events, in order: known, or evenly between; beyond the first and the last at the user's median pace."""
+    """A time for each of a user's events, in order: known, or evenly between; beyond the first and the last at the user's median pace.
+    Where none is known the order stays."""
     known = [(k, t) for k, (_, t) in enumerate(events) if t is not None]
-    paces = sorted((t2 - t1) / (k2 - k1) for (k1, t1), (k2, t2) in zip(known, known[1:])) or [15.0]
+    paces = sorted((t2 - t1) / (k2 - k1) for (k1, t1), (k2, t2) in zip(known, known[1:])) or [PACE]
+    if not known:
+        return [64.0 * k for k in range(len(events))]
     pace, out = paces[len(paces) // 2], [0.0] * len(events)
     (first, begin), (last, end) = known[0], known[-1]
     for k in range(len(events)):

@@ -186,7 +186,7 @@ static void large_shapes(void **state)
     }
 }
 
-/* What a block of rows leaves behind: blocks have multiples of 24 rows. */
+/* What a block of rows leaves behind: with 256 terms blocks have multiples of 24 rows. */
 static void blocks_of_rows(void **state)
 {
     for (int t = 0; t < 4; t++)

@@ -1,6 +1,6 @@
 /* Windows of histories, as sequence models learn by them: whatever their length, their overlap and the epoch, each
  * event but the first is taught once, from the events right before it: no fewer than the share `overlap` of a window,
- * where there are as many. */
+ * where there are as many. And places, from either end. */
 #include "log_fixture.h"
 #include "rank/model.h"
 #include "train/net_history.h"

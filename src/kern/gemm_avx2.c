@@ -3,6 +3,7 @@
  * A file for an instruction set defines VN reals in a vector vf, load, store, broadcast, fused multiply-add, vturn
  * (TURN reals from each of VN rows, transposed), and the sizes of the tile (MR x NV vectors) and of the packed rows
  * (MC). */
+#include <assert.h>
 #include <immintrin.h>
 #include <string.h>
 

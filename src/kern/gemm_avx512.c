@@ -1,4 +1,5 @@
 /* Matrix products with AVX-512: tiles of 12 x 32, 24 of the 32 registers. See gemm_avx2.c. */
+#include <assert.h>
 #include <immintrin.h>
 #include <string.h>
 

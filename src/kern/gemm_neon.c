@@ -1,5 +1,6 @@
 /* Matrix products for arm64: tiles of 8 x 12, 24 of the 32 registers. See gemm_avx2.c. */
 #include <arm_neon.h>
+#include <assert.h>
 #include <string.h>
 
 #include "kern/gemm_levels.h"

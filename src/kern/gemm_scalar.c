@@ -1,5 +1,6 @@
 /* Matrix products for any machine, in float or double: tiles of 4 x 2 vectors of 16 bytes as the compiler's vector
  * type, which it maps to what the platform's floor has. Products and sums are rounded apart. See gemm_avx2.c. */
+#include <assert.h>
 #include <string.h>
 
 #include "kern/gemm_levels.h"

@@ -22,6 +22,8 @@ enum {
     GROUPS = 2
 };
 
+_Static_assert(MC % MR == 0 && MC >= 2 * MR && ROWS % MR == 0 && ROWS >= 2 * MR, "what a block leaves can be shared");
+
 /* A loop over what stands in registers. A sanitizer's checks of each unrolled step would take minutes to compile. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define EACH(i, n) for (int i = 0; i < (n); i++)
@@ -151,6 +153,8 @@ static inline __attribute__((always_inline)) void tiles(const int mr, const int 
         TILES_OF_ROWS(8, low, nv, direct, copies) TILES_OF_ROWS(9, low, nv, direct, copies)    \
         TILES_OF_ROWS(10, low, nv, direct, copies) TILES_OF_ROWS(11, low, nv, direct, copies)  \
         TILES_OF_ROWS(12, low, nv, direct, copies)                                             \
+    default:                                                                                   \
+        assert(false);                                                                         \
     }
 /* clang-format on */
 enum { FEW_TURNED = 3, FEW_STREAMED = 2 }; /* rows that are taken from where they are, whichever way op(B) lies */
@@ -256,8 +260,8 @@ static void columns_of_tiles(const block *w, const target *c, real *panels)
     }
 }
 
-/* Rows of the next block of `step` or fewer (a multiple of MR) where m are left: the last block has more than MR, which
- * next_rows can share, or all. */
+/* Rows of the next block of `step` or fewer (a multiple of MR) where m are left. Tiles of few rows have no kernel, so
+ * the last block has more than MR rows, which next_rows can share, or all there are. */
 static inline int64_t block_rows(int64_t m, int64_t step) { return m <= step ? m : m - step > MR ? step : step - MR; }
 
 static __attribute__((noinline)) void direct_rows(block w, int64_t m, const target *c)

@@ -132,7 +132,7 @@ int32_t pen__net_negative(const pen__train *train, int32_t user, pen__rng *rng);
 #define PEN_NET_PARAMS(EPOCHS, PATIENCE, BATCH, BATCH_OF, RATE, OPTIMIZER, L2)                                     \
     PEN_P_INT_LOG("epochs", EPOCHS, 1, 10000, "passes over the examples, at most"),                                \
         PEN_P_INT("patience", PATIENCE, 0, 1000,                                                                   \
-                  "epochs without a better validation before training stops; 0: never"),                           \
+                  "epochs without a better validation before training stops; 0: never; the best epoch is kept"),   \
         PEN_P_INT_LOG("batch_size", BATCH, 1, 1000000, BATCH_OF " of one step"),                                   \
         PEN_P_REAL_LOG("learning_rate", RATE, 1e-7, 100, "size of a step, before the schedule"),                   \
         PEN_P_CHOICE("optimizer", OPTIMIZER, PEN_OPTIMISERS,                                                       \

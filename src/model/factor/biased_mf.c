@@ -318,7 +318,8 @@ static pen_status explain(const pen_model *model, const pen__user *user, int32_t
 static const pen_param params[] = {
     PEN_P_INT_LOG("factors", "50", 1, 1024, "length of the vectors"),
     PEN_P_INT_LOG("epochs", "80", 1, 10000, "passes over the ratings (ALS: sweeps; 15 are plenty), at most"),
-    PEN_P_INT("patience", "5", 0, 1000, "epochs without a better validation before training stops; 0: never"),
+    PEN_P_INT("patience", "5", 0, 1000,
+              "epochs without a better validation before training stops; 0: never; the best epoch is kept"),
     PEN_P_CHOICE("solver", "sgd", "sgd|als", "how it is fitted"),
     PEN_P_REAL_LOG("learning_rate", "0.01", 1e-6, 10, "size of a step of SGD in the first epoch (adagrad: about 0.1)"),
     PEN_P_CHOICE(

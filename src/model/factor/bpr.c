@@ -403,7 +403,8 @@ static pen_status user_vector(const pen_model *model, const pen__user *user, voi
 static const pen_param params[] = {
     PEN_P_INT_LOG("factors", "64", 1, 1024, "length of the vectors"),
     PEN_P_INT_LOG("epochs", "100", 1, 10000, "passes over the events, at most"),
-    PEN_P_INT("patience", "10", 0, 1000, "epochs without a better validation before training stops; 0: never"),
+    PEN_P_INT("patience", "10", 0, 1000,
+              "epochs without a better validation before training stops; 0: never; the best epoch is kept"),
     PEN_P_REAL_LOG("learning_rate", "0.05", 1e-6, 10, "size of a step in the first epoch"),
     PEN_P_REAL("decay", "0", 0, 1, "of the learning rate: that of epoch e is learning_rate (1 - decay)^e"),
     PEN_P_CHOICE("optimizer", "sgd", "sgd|adagrad", "how steps are sized"),

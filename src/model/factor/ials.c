@@ -441,7 +441,8 @@ static pen_status explain(const pen_model *model, const pen__user *user, int32_t
 static const pen_param params[] = {
     PEN_P_INT_LOG("factors", "64", 1, 8192, "dimension d of the users' and items' vectors"),
     PEN_P_INT("epochs", "16", 1, 1000, "sweeps over items and users"),
-    PEN_P_INT("patience", "3", 0, 1000, "epochs without a better validation before training stops; 0: never"),
+    PEN_P_INT("patience", "3", 0, 1000,
+              "epochs without a better validation before training stops; 0: never; the best epoch is kept"),
     PEN_P_REAL_LOG("regularization", "0.007", 0, 1e6,
                    "pull of the vectors to zero; ials: times (events + alpha0 * others)^nu; hkv: as it is"),
     PEN_P_REAL("nu", "1", 0, 2, "ials: how regularization grows with a row's events; 0: not at all"),

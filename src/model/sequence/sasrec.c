@@ -45,7 +45,8 @@ static int32_t blocks(block *at, int32_t x)
     int32_t heads = pen__param_int(at->model, "heads"), hidden = pen__param_int(at->model, "hidden");
     double dropout = pen__param(at->model, "dropout");
     for (at->number = 0; at->number < pen__param_int(at->model, "layers"); at->number++) {
-        int32_t a = mode == POST ? x : norm(at, "norm1", x), read[2], n = 1;
+        int32_t a = mode == POST ? x : norm(at, "norm1", x);
+        int32_t read[2], n = 1;
         if (mode == QUERY) {
             read[0] = linear(at, "query", a, d, PEN_ACT_NONE);
             read[n++] = linear(at, "kv", x, 2 * d, PEN_ACT_NONE);
@@ -117,15 +118,16 @@ static const pen_param params[] = {
     PEN_DRAWS_PARAMS("sampled"),
     PEN_P_REAL("t", "0.75", 0, 1, "calibration of gbce; 0: bce"),
     PEN_P_CHOICE("places", "last", "last|first",
-                 "the latest event has the last place, or the earliest that is read the first"),
+                 "last: places end at max_length; first: they count from the earliest event that is read"),
     PEN_P_CHOICE(
         "norm", "pre", "pre|post|query",
-        "layer norm before or after each part of a block, or before, as in the authors' code: attention's query "
-        "alone reads the norm, and what goes on is the norm"),
+        "pre: layer norm before each part of a block; post: after; query: before, as in the authors' code, where each "
+        "part is added to the norm and of attention the query alone reads it"),
     PEN_HISTORY_SCALE,
     PEN_NET_DROPOUT("0.1", "share of numbers left out in training"),
     PEN_NET_INIT("0.02", "standard deviation of the embeddings' first values"),
-    PEN_P_REAL("init_layers", "0", 0, 10, "standard deviation of the layers' first weights; 0: He's, and Xavier's"),
+    PEN_P_REAL_LOG("init_layers", "0", 0, 10,
+                   "standard deviation of the layers' first weights; 0: He's for ReLU, else Xavier's"),
     PEN_NET_PARAMS("100", "10", "128", "histories", "0.001", "adam", "0"),
 };
 
