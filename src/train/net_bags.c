@@ -75,7 +75,7 @@ int32_t pen__bags_batch(const pen_model *model)
 pen_status pen__bags_ready(const pen_model *model, pen__bags *bags, const pen__train *train, pen_error *error)
 {
     if (bags->first) return PEN_OK;
-    PEN_TRY(pen__draws_make(model, train, &bags->drawn.draws, error));
+    if (bags->drawn.extent >= 0) PEN_TRY(pen__draws_make(model, train, &bags->drawn.draws, error));
     if (bags->age >= 0) PEN_TRY(find_ages(model->class->name, train, &bags->ages, error));
     PEN_TRY(PEN_NEW(model->ctx, bags->first, train->n_users + 1));
     bags->first[0] = 0;

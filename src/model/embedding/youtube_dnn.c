@@ -4,13 +4,14 @@
  *
  * No user has a vector of their own: every user, known or new, is answered by the history, and by inner products. An
  * example is a user with up to `positives` of their events as targets: the bags and the tower are computed once for all
- * of them (with `age` the tower once a target). Negatives are drawn once a batch and shared (train/net_draws.h). Cost:
- * O(events / positives history d + events negatives d) an epoch.
+ * of them (with `age` the tower once a target). Negatives are drawn once a batch and shared (train/net_draws.h), or are
+ * all items (loss=ce). Cost: O(events / positives history d + events negatives d) an epoch.
  *
  * Covington, Adams, Sargin: "Deep neural networks for YouTube recommendations" (RecSys 2016). */
 #include "train/net_bags.h"
 
 enum { USER = PEN_SIDE_USER, ITEM = PEN_SIDE_ITEM };
+enum { SAMPLED, CE };
 
 typedef struct youtube_dnn {
     pen__net net;
@@ -59,8 +60,11 @@ static void build(const pen_model *model, pen__net *base)
     n = pen__net_tower(plan, model, "tower", x, n, layers, pen__param_int(model, "hidden"));
     base->user = layers || widest > 1 ? pen__linear(plan, "tower", x, n, d, PEN_ACT_NONE) : x[0];
     int32_t h = net->bags.age >= 0 ? base->user : pen__spread(plan, base->user, net->bags.targets);
-    pen__drawn_loss(plan, model, &net->bags.drawn, net->bags.targets, base->item_table, h, false,
-                    (pen__sampled){.kind = PEN_CONTRAST_SOFTMAX, .target = net->bags.target});
+    if (pen__param_int(model, "loss") == CE)
+        pen__loss_softmax(plan, h, base->item_table, net->bags.target, -1);
+    else
+        pen__drawn_loss(plan, model, &net->bags.drawn, net->bags.targets, base->item_table, h, false,
+                        (pen__sampled){.kind = PEN_CONTRAST_SOFTMAX, .target = net->bags.target});
 }
 
 /* ---- examples: train/net_bags.h, and what is known beside a history ---------------------------------------------- */
@@ -150,7 +154,9 @@ static const pen_param params[] = {
     PEN_P_REAL("feature_dropout", "0.1", 0, 0.95,
                "share of examples in which a user's features are left out, so that who lacks them is answered well"),
     PEN_BAGS_PARAMS("500", "8"),
-    PEN_P_INT_LOG("negatives", "256", 1, 100000, "items drawn for each batch"),
+    PEN_P_CHOICE("loss", "sampled", "sampled|ce",
+                 "softmax over drawn items, or over all: for catalogues of some thousand items"),
+    PEN_P_INT_LOG("negatives", "256", 1, 100000, "items drawn for each batch (sampled)"),
     PEN_DRAWS_PARAMS("its softmax"),
     PEN_NET_DROPOUT("0", "share of hidden numbers left out in training"),
     PEN_NET_INIT("0.1", "standard deviation of the embeddings' first values"),
@@ -170,7 +176,7 @@ const pen__model_class pen__youtube_dnn_class = {
     .family = "embedding",
     .summary = "the mean of what was watched through a tower; sampled softmax",
     .formula = "u = tower(mean of e'_j over the history, features, age),  score(u, i) = <u, e_i>\n"
-               "minimise the mean over events of -log softmax(target) against drawn items",
+               "minimise the mean over events of -log softmax(target) against drawn items, or all (loss=ce)",
     .paper = "Covington, Adams, Sargin: Deep neural networks for YouTube recommendations (RecSys 2016)",
     .tasks = 1u << PEN_TASK_RANK,
     .params = params,
