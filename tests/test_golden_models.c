@@ -19,7 +19,7 @@
 #include "train/net_history.h"
 #include "train/net_pairs.h"
 
-enum { N_CASES = sizeof GOLDEN / sizeof *GOLDEN, EVENTS = 24, HISTORIES = 12, MOST = 20, ROOM = 256 };
+enum { N_CASES = sizeof GOLDEN / sizeof *GOLDEN, EVENTS = 24, HISTORIES = 12, MOST = 20, DRAWN = 9, ROOM = 256 };
 static const double BOUND = 1e-4;
 
 typedef struct setting {
@@ -40,6 +40,11 @@ static const setting SETTING[] = {
      1,
      61,
      {"factors=8", "hidden=12", "heads=2", "max_length=20", "loss=ce", "norm=query", "scale=yes", "dropout=0"}},
+    {"sasrec",
+     1,
+     61,
+     {"factors=8", "hidden=12", "heads=2", "max_length=20", "loss=sampled", "negatives=9", "temperature=0.25",
+      "scale=yes", "dropout=0"}},
     {"gru4rec", 1, 61, {"factors=7", "hidden=7", "dropout=0"}},
     {"gru4rec", 1, 61, {"factors=6", "hidden=9", "layers=2", "dropout=0"}},
 };
@@ -214,6 +219,10 @@ static void history_batch(const network *n, int t, batch *b)
     if (net->place >= 0) b->batch.index[net->place] = b->index[3];
     if (net->good >= 0) b->batch.real[net->good] = b->real[0];
     if (net->bad >= 0) b->batch.real[net->bad] = b->real[1];
+    if (net->drawn.extent < 0) return;
+    for (int k = 0; k < DRAWN; k++) b->index[2][k] = below(3000 + t, k, n_items);
+    b->batch.n[net->drawn.extent] = DRAWN;
+    b->batch.index[net->drawn.item] = b->index[2];
 }
 
 static void fill(const network *n, int t, batch *b)

@@ -57,6 +57,8 @@ pen_status pen__net_memory(const pen__model_class *class, const pen__params *par
             n += (uint64_t)plan->table[t].rows * (uint64_t)plan->table[t].width;
         n *= 1 + (uint64_t)pen__optimiser_slots((pen__optimiser)pen__params_get(class, params, "optimizer")) +
              (pen__params_get(class, params, "ema") > 0);
+        const pen__net *net = (pen__net *)(void *)state;
+        if (net->cosine) n += (uint64_t)train->n_items * (uint64_t)plan->table[net->item_table].width;
     }
     free_apart(&model, state);
     *bytes = n * sizeof(pen__real);
@@ -153,6 +155,32 @@ pen_status pen__net_build(pen_model *model, pen_error *error)
     return check_rows(model, model->state, error);
 }
 
+enum { DIRECTIONS_GRAIN = 1024 };
+
+static pen_status find_some_directions(void *arg, int64_t shard, int worker, pen_error *error)
+{
+    const pen__net *net = arg;
+    const pen__embedding *table = &net->plan->table[net->item_table];
+    (void)worker, (void)error;
+    int64_t end = pen__least(table->rows, (shard + 1) * DIRECTIONS_GRAIN), width = table->width;
+    for (int64_t r = shard * DIRECTIONS_GRAIN; r < end; r++) {
+        const pen__real *from = table->data + r * width;
+        double length = sqrt((double)pen__deep_kern()->dot(from, from, width));
+        pen__real by = (pen__real)(1 / fmax(length, 1e-12));
+        for (int64_t k = 0; k < width; k++) net->direction[r * width + k] = from[k] * by;
+    }
+    return PEN_OK;
+}
+
+static pen_status find_directions(pen_model *model, pen_error *error)
+{
+    pen__net *net = model->state;
+    if (!net->cosine) return PEN_OK;
+    const pen__embedding *table = &net->plan->table[net->item_table];
+    if (!net->direction) PEN_TRY(PEN_NEW(model->ctx, net->direction, table->rows * table->width));
+    return pen__parallel(model->ctx, pen__shards(table->rows, DIRECTIONS_GRAIN), find_some_directions, net, error);
+}
+
 pen_status pen__net_bind(pen_model *model, pen_error *error)
 {
     pen__net *net = model->state;
@@ -160,6 +188,7 @@ pen_status pen__net_bind(pen_model *model, pen_error *error)
     net->bound[PEN_ROOT] = 1;
     if (model->class->net->bounds) model->class->net->bounds(model, net->bound);
     if (net->user < 0 && net->score < 0) return PEN_OK;
+    PEN_TRY(find_directions(model, error));
     return pen__layout_answer(model->ctx, net->plan, net->score >= 0 ? net->score : net->user, net->bound, &net->answer,
                               error);
 }
@@ -167,6 +196,7 @@ pen_status pen__net_bind(pen_model *model, pen_error *error)
 void pen__net_unbind(pen_model *model)
 {
     pen__net *net = model->state;
+    pen__free(model->ctx, net->direction);
     pen__feed_destroy(net->feed);
     pen__run_destroy(net->run);
     pen__layout_destroy(net->answer);
@@ -174,6 +204,8 @@ void pen__net_unbind(pen_model *model)
     pen__plan_destroy(net->plan);
     memset(net, 0, model->class->state_size);
 }
+
+int32_t pen__net_compared(pen__net *net, int32_t vector) { return net->cosine ? pen__unit(net->plan, vector) : vector; }
 
 int32_t pen__net_tower(pen__plan *plan, const pen_model *model, const char *prefix, int32_t *x, int32_t n,
                        int32_t layers, int32_t width)
@@ -361,7 +393,7 @@ pen_status pen__net_epoch(pen_model *model, const pen__train *train, int32_t epo
     PEN_TRY(status);
     *loss = sum.loss / (double)pen__feed_examples(net->feed);
     if (model->told) tell(model, sum.rate, sum.norm);
-    return PEN_OK;
+    return find_directions(model, error);
 }
 
 /* ---- answers ----------------------------------------------------------------------------------------------------- */
@@ -388,7 +420,7 @@ void pen__net_factors(const pen_model *model, pen__factors *out)
     const pen__net *net = model->state;
     const pen__embedding *table = &net->plan->table[net->item_table];
     *out = (pen__factors){.d = table->width,
-                          .item = table->data,
+                          .item = net->cosine ? net->direction : table->data,
                           .bias = net->item_bias < 0 ? NULL : net->plan->table[net->item_bias].data};
 }
 

@@ -31,9 +31,12 @@ typedef struct pen__example {
 
 typedef struct pen__net {
     pen__plan *plan;
-    int32_t user;         /* node (root, d): the user's vector; or -1 */
-    int32_t item_table;   /* its rows are the items' vectors; or -1 */
-    int32_t item_bias;    /* a table of width 1, or -1 */
+    int32_t user;       /* node (root, d): the user's vector; or -1 */
+    int32_t item_table; /* its rows are the items' vectors; or -1 */
+    int32_t item_bias;  /* a table of width 1, or -1 */
+    bool cosine;        /* users and items are compared by direction alone: build says so before anything else */
+    pen__real
+        *direction; /* (n_items, d), cosine: the item table's rows at length 1, made anew by bind and each epoch */
     int32_t items, score; /* models that score pairs: the extent of items, and the node of their scores; or -1 */
     int32_t user_table[4], n_user_tables; /* rows of users: solved for whom the model does not know */
     int32_t user_index, item_index;       /* pairs: the inputs that name them */
@@ -100,11 +103,15 @@ pen_status pen__net_describe(const pen_model *model, pen__text *out, pen_error *
 /* In build: the table's rows are users, solved for whom the model does not know. */
 void pen__net_solves(pen__net *net, int32_t table);
 
-/* `node` (root, width) of rows 0 .. n - 1, as size and fill write a row for example->number, into out (n, width): the
- * vectors of all items, say. Only the inputs that the node stands on need be written; shared extents have no rows. */
+/* `node` (root, width) of rows 0 .. n - 1, as size and fill write a row for example->number (and train, which may be
+ * NULL), into out (n, width): the vectors of all items, say. Only the inputs that the node stands on need be written;
+ * shared extents have no rows. */
 typedef void (*pen__row_fn)(pen__example *example);
-pen_status pen__net_see(const pen_model *model, int32_t node, int64_t n, pen__row_fn size, pen__row_fn fill, float *out,
-                        pen_error *error);
+pen_status pen__net_see(const pen_model *model, const pen__train *train, int32_t node, int64_t n, pen__row_fn size,
+                        pen__row_fn fill, float *out, pen_error *error);
+
+/* In build: a vector as it is compared: at length 1 where net->cosine. */
+int32_t pen__net_compared(pen__net *net, int32_t vector);
 
 /* In build: hidden layers of a tower over the n nodes x of one extent: `width` wide, then each half as wide as the one
  * before it, ReLU, and the model's dropout. Their weights are PREFIX0, PREFIX1 ... x[0] becomes the last of them. How

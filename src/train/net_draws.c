@@ -85,9 +85,18 @@ static int32_t shift_of(pen__plan *plan, int32_t extent, const char *name, int32
     return *node < 0 ? -1 : plan->node[*node].input;
 }
 
-void pen__drawn_loss(pen__plan *plan, const pen_model *model, pen__drawn *drawn, int32_t targets, int32_t item_table,
-                     int32_t h, bool each, pen__sampled how)
+void pen__drawn_begin(pen__net *net, const pen_model *model, bool drawn)
 {
+    net->cosine = pen__param(model, "temperature") > 0;
+    if (net->cosine && !drawn)
+        pen__plan_fail(net->plan, "%s: temperature is for a loss against drawn items (loss=sampled)",
+                       model->class->name);
+}
+
+void pen__drawn_loss(pen__net *net, const pen_model *model, pen__drawn *drawn, int32_t targets, int32_t h, bool each,
+                     pen__sampled how)
+{
+    pen__plan *plan = net->plan;
     drawn->each = each;
     drawn->extent = each ? pen__extent_child(plan, PEN_ROOT, "negatives") : pen__extent_shared(plan, "negatives");
     drawn->item = pen__input_index(plan, drawn->extent, "negative");
@@ -101,8 +110,11 @@ void pen__drawn_loss(pen__plan *plan, const pen_model *model, pen__drawn *drawn,
         drawn->target_shift = shift_of(plan, targets, "next.shift", &how.positive_shift);
         drawn->shift = shift_of(plan, drawn->extent, "negative.shift", &how.negative_shift);
     }
-    pen__loss_sampled(plan, h, pen__gather(plan, item_table, how.target), pen__gather(plan, item_table, drawn->item),
-                      &how);
+    h = pen__net_compared(net, h);
+    if (net->cosine) h = pen__scaled(plan, h, 1 / pen__param(model, "temperature"));
+    int32_t good = pen__net_compared(net, pen__gather(plan, net->item_table, how.target));
+    int32_t bad = pen__net_compared(net, pen__gather(plan, net->item_table, drawn->item));
+    pen__loss_sampled(plan, h, good, bad, &how);
 }
 
 static bool is_here(const pen__drawn *drawn, const pen__example *example)

@@ -33,12 +33,16 @@ static inline void pen__drawn_none(pen__drawn *drawn)
     drawn->extent = drawn->item = drawn->target_shift = drawn->shift = -1;
 }
 
+/* For build, before anything reads an item: sets net->cosine by the parameter `temperature`. drawn: the model's loss
+ * will be pen__drawn_loss; with any other the plan fails where a temperature is given. */
+void pen__drawn_begin(pen__net *net, const pen_model *model, bool drawn);
+
 /* Appends the inputs and the loss how->kind of vectors h, one for each target (rows of `targets`, an extent; index
  * input how->target), against the parameter `negatives` items drawn (PEN_DRAWS_PARAMS) for the batch or, with `each`,
- * for each example; rows of item_table are the items' vectors. A softmax is corrected for how often they are drawn,
- * where they are not drawn alike. */
-void pen__drawn_loss(pen__plan *plan, const pen_model *model, pen__drawn *drawn, int32_t targets, int32_t item_table,
-                     int32_t h, bool each, pen__sampled how);
+ * for each example; rows of net->item_table are the items' vectors. A softmax is corrected for how often they are
+ * drawn, where they are not drawn alike. */
+void pen__drawn_loss(pen__net *net, const pen_model *model, pen__drawn *drawn, int32_t targets, int32_t h, bool each,
+                     pen__sampled how);
 
 /* For size and fill, of every example and of the batch's shared rows (number -1): what is drawn there, nothing for an
  * answer; and target `k` of an example. */
@@ -53,6 +57,8 @@ static inline void pen__drawn_target(const pen__drawn *drawn, pen__example *exam
     PEN_P_CHOICE("sampler", "uniform", "uniform|popularity|log-uniform",                                   \
                  "how negatives are drawn: alike, by popularity^alpha, log-uniform in popularity's rank"), \
         PEN_P_REAL("alpha", "0.75", 0, 4, "power of popularity"),                                          \
-        PEN_P_BOOL("logq", "1", "scores are corrected for how often an item is drawn (" LOSSES ")")
+        PEN_P_BOOL("logq", "1", "scores are corrected for how often an item is drawn (" LOSSES ")"),       \
+        PEN_P_REAL_LOG("temperature", "0", 0, 10,                                                          \
+                       "above 0: scores are cosines, divided by it in training (losses that draw); 0: inner products")
 
 #endif

@@ -36,9 +36,9 @@ void pen__history_inputs(pen__plan *plan, pen__history_net *net, const pen_model
     pen__drawn_none(&net->drawn);
 }
 
-int32_t pen__history_items(pen__plan *plan, const pen__history_net *net, const pen_model *model)
+int32_t pen__history_items(pen__plan *plan, pen__history_net *net, const pen_model *model)
 {
-    int32_t item = pen__gather(plan, net->net.item_table, net->item);
+    int32_t item = pen__net_compared(&net->net, pen__gather(plan, net->net.item_table, net->item));
     return pen__param_int(model, "scale") ? pen__scaled(plan, item, sqrt(pen__param_int(model, "factors"))) : item;
 }
 
@@ -47,11 +47,10 @@ int32_t pen__history_taught(pen__plan *plan, const pen__history_net *net, int32_
     return net->taught == net->positions ? h : pen__tail(plan, h, net->taught);
 }
 
-void pen__history_sampled(pen__plan *plan, pen__history_net *net, const pen_model *model, int32_t h, bool each,
-                          pen__sampled how)
+void pen__history_sampled(pen__history_net *net, const pen_model *model, int32_t h, bool each, pen__sampled how)
 {
     how.target = net->target;
-    pen__drawn_loss(plan, model, &net->drawn, net->taught, net->net.item_table, h, each, how);
+    pen__drawn_loss(&net->net, model, &net->drawn, net->taught, h, each, how);
 }
 
 /* A liked event counts; the others were only seen. */

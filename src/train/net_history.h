@@ -29,15 +29,14 @@ typedef struct pen__history_net {
 void pen__history_inputs(pen__plan *plan, pen__history_net *net, const pen_model *model);
 
 /* What is read: the vectors of positions' items, rows of net->net.item_table, times sqrt(factors) where `scale`. */
-int32_t pen__history_items(pen__plan *plan, const pen__history_net *net, const pen_model *model);
+int32_t pen__history_items(pen__plan *plan, pen__history_net *net, const pen_model *model);
 
 /* The rows of positions' vectors h that have a target. */
 int32_t pen__history_taught(pen__plan *plan, const pen__history_net *net, int32_t h);
 
 /* The loss of vectors h of what is taught against items that are drawn once a batch or, with `each`, once a history,
  * and shared (train/net_draws.h). */
-void pen__history_sampled(pen__plan *plan, pen__history_net *net, const pen_model *model, int32_t h, bool each,
-                          pen__sampled how);
+void pen__history_sampled(pen__history_net *net, const pen_model *model, int32_t h, bool each, pen__sampled how);
 
 int64_t pen__history_examples(const pen_model *model, const pen__train *train);
 pen_status pen__history_teachers(pen_model *model, const pen__train *train, pen_error *error);

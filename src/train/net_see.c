@@ -9,6 +9,7 @@ enum { BLOCK = 64 };
 
 typedef struct seeing {
     const pen_model *model;
+    const pen__train *train;
     const pen__plan *plan;
     int32_t node;
     int64_t n, bound[PEN_MAX_EXTENTS];
@@ -24,7 +25,7 @@ static int64_t block_end(const seeing *w, int64_t block)
 
 static pen__example example_of(const seeing *w, int64_t row)
 {
-    pen__example example = {.model = w->model, .number = row};
+    pen__example example = {.model = w->model, .train = w->train, .number = row};
     example.rows[PEN_ROOT] = 1;
     w->size(&example);
     return example;
@@ -111,10 +112,11 @@ static pen_status see_block(void *arg, int64_t shard, int worker, pen_error *err
     return PEN_OK;
 }
 
-pen_status pen__net_see(const pen_model *model, int32_t node, int64_t n, pen__row_fn size, pen__row_fn fill, float *out,
-                        pen_error *error)
+pen_status pen__net_see(const pen_model *model, const pen__train *train, int32_t node, int64_t n, pen__row_fn size,
+                        pen__row_fn fill, float *out, pen_error *error)
 {
     seeing w = {.model = model,
+                .train = train,
                 .plan = ((const pen__net *)model->state)->plan,
                 .node = node,
                 .n = n,

@@ -67,7 +67,11 @@ class Neumf:
 
 
 class History:
-    items, histories, most = 61, 12, 20
+    items, histories, most, drawn = 61, 12, 20, 9
+    temperature = 0  # above 0: items and what is asked for them are compared at length 1
+
+    def items_of(self, row, indices):
+        return F.normalize(row("item", indices), dim=1) if self.temperature else row("item", indices)
 
     def batch(self, t):
         out, at = [], 0
@@ -76,6 +80,7 @@ class History:
             at += n
             item, negative = [[below(seed + t, i, self.items) for i in range(at - n, at)] for seed in (1000, 2000)]
             out.append((item, [(7 * i + 3) % self.items for i in item], negative))  # one thing leads to another
+        self.shared = [below(3000 + t, k, self.items) for k in range(self.drawn)]
         return out  # (item, next, negative) of each history
 
     def loss(self, w, batch, row):
@@ -83,6 +88,11 @@ class History:
         after = sum((next for _, next, _ in batch), [])
         if self.kind == "ce":
             return F.cross_entropy(h @ w["item"].T, torch.tensor(after))
+        if self.kind == "sampled":  # against items that the batch shares; one that is the target does not count
+            h = F.normalize(h, dim=1) / self.temperature
+            good, bad = (h * self.items_of(row, after)).sum(1, keepdim=True), h @ self.items_of(row, self.shared).T
+            hit = torch.tensor(after)[:, None] == torch.tensor(self.shared)[None]
+            return F.cross_entropy(torch.cat([good, bad.masked_fill(hit, -torch.inf)], 1), torch.zeros(len(after), dtype=torch.long))
         against = sum((negative for _, _, negative in batch), [])
         good, bad = (h * row("item", after)).sum(1), (h * row("item", against)).sum(1)
         return F.softplus(-good).mean() + F.softplus(bad).mean()
@@ -91,7 +101,8 @@ class History:
 class Sasrec(History):
     d, hidden, layers = 8, 12, 2
 
-    def __init__(self, name, kind, heads, norm, scale, sgd, adam):
+    def __init__(self, name, kind, heads, norm, scale, sgd, adam, temperature=0):
+        self.temperature = temperature
         self.name, self.kind, self.heads, self.scale, self.sgd, self.adam = name, kind, heads, scale, sgd, adam
         self.post, self.query, d, self.weights = norm == "post", norm == "query", self.d, {}
         projections = [("query", (d, d)), ("kv", (2 * d, d))] if self.query else [("qkv", (3 * d, d))]
@@ -108,7 +119,7 @@ class Sasrec(History):
         n = len(item)
         norm = lambda name, x: F.layer_norm(x, (self.d,), w[name + ".weight"][0], w[name + ".bias"][0])
         linear = lambda name, x: F.linear(x, w[name + ".weight"], w[name + ".bias"][0])
-        x = row("item", item) * (self.d ** 0.5 if self.scale else 1) + row("place", list(range(self.most - n, self.most)))
+        x = self.items_of(row, item) * (self.d ** 0.5 if self.scale else 1) + row("place", list(range(self.most - n, self.most)))
         for b in range(self.layers):
             at = "block%d." % b
             y = x if self.post else norm(at + "norm1", x)
@@ -201,6 +212,7 @@ MODELS = [
     Sasrec("sasrec ce", "ce", 2, "pre", False, 0.5, 0.02),
     Sasrec("sasrec ce post", "ce", 4, "post", True, 0.5, 0.02),
     Sasrec("sasrec ce query", "ce", 2, "query", True, 0.5, 0.02),
+    Sasrec("sasrec cosine", "sampled", 2, "pre", True, 0.5, 0.02, temperature=0.25),
     Gru4rec("gru4rec", 7, 7, 1, 4.0, 0.02),
     Gru4rec("gru4rec deep", 6, 9, 2, 1.0, 0.02),
 ]

@@ -253,7 +253,7 @@ static pen_status epoch(pen_model *model, const pen__train *train, int32_t numbe
 {
     const two_tower *net = model->state;
     PEN_TRY(pen__net_epoch(model, train, number, loss, error));
-    return pen__net_see(model, net->item_vector, model->n_items, size_item, fill_item, net->vectors, error);
+    return pen__net_see(model, NULL, net->item_vector, model->n_items, size_item, fill_item, net->vectors, error);
 }
 
 static pen_status bind(pen_model *model, pen_error *error)

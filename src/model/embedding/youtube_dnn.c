@@ -51,6 +51,7 @@ static void build(const pen_model *model, pen__net *base)
     pen__plan *plan = base->plan;
     int32_t d = pen__param_int(model, "factors"), layers = pen__param_int(model, "layers");
     pen__init init = {PEN_INIT_NORMAL, pen__param(model, "init")};
+    pen__drawn_begin(base, model, pen__param_int(model, "loss") == SAMPLED);
     pen__bags_inputs(plan, &net->bags, model);
     base->item_table = pen__plan_table(plan, "item", model->n_items, d, init);
     int32_t history =
@@ -59,11 +60,12 @@ static void build(const pen_model *model, pen__net *base)
     if (!n) return;
     n = pen__net_tower(plan, model, "tower", x, n, layers, pen__param_int(model, "hidden"));
     base->user = layers || widest > 1 ? pen__linear(plan, "tower", x, n, d, PEN_ACT_NONE) : x[0];
+    base->user = pen__net_compared(base, base->user);
     int32_t h = net->bags.age >= 0 ? base->user : pen__spread(plan, base->user, net->bags.targets);
     if (pen__param_int(model, "loss") == CE)
         pen__loss_softmax(plan, h, base->item_table, net->bags.target, -1);
     else
-        pen__drawn_loss(plan, model, &net->bags.drawn, net->bags.targets, base->item_table, h, false,
+        pen__drawn_loss(base, model, &net->bags.drawn, net->bags.targets, h, false,
                         (pen__sampled){.kind = PEN_CONTRAST_SOFTMAX, .target = net->bags.target});
 }
 

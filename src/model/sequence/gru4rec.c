@@ -18,6 +18,7 @@ static void build(const pen_model *model, pen__net *base)
     char name[48];
     int32_t d = pen__param_int(model, "factors"), hidden = pen__param_int(model, "hidden");
     double dropout = pen__param(model, "dropout");
+    pen__drawn_begin(base, model, pen__param_int(model, "loss") != CE);
     pen__history_inputs(plan, net, model);
     base->item_table =
         pen__plan_table(plan, "item", model->n_items, d, (pen__init){PEN_INIT_NORMAL, pen__param(model, "init")});
@@ -27,15 +28,13 @@ static void build(const pen_model *model, pen__net *base)
         x = pen__gru(plan, name, x, hidden);
     }
     int32_t h = hidden == d ? x : pen__linear(plan, "out", &x, 1, d, PEN_ACT_NONE);
-    base->user = pen__last(plan, h);
+    base->user = pen__net_compared(base, pen__last(plan, h));
     int32_t kept = pen__dropped(plan, pen__history_taught(plan, net, h), pen__param(model, "dropout_hidden"));
     switch (pen__param_int(model, "loss")) {
     case CE: pen__loss_softmax(plan, kept, base->item_table, net->target, -1); break;
-    case SAMPLED:
-        pen__history_sampled(plan, net, model, kept, false, (pen__sampled){.kind = PEN_CONTRAST_SOFTMAX});
-        break;
+    case SAMPLED: pen__history_sampled(net, model, kept, false, (pen__sampled){.kind = PEN_CONTRAST_SOFTMAX}); break;
     case BPR_MAX:
-        pen__history_sampled(plan, net, model, kept, false,
+        pen__history_sampled(net, model, kept, false,
                              (pen__sampled){.kind = PEN_CONTRAST_BPR_MAX,
                                             .weight = pen__param(model, "bpreg"),
                                             .elu = pen__param(model, "elu")});

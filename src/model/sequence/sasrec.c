@@ -84,6 +84,7 @@ static void build(const pen_model *model, pen__net *base)
     pen__plan *plan = base->plan;
     int32_t d = pen__param_int(model, "factors");
     pen__init init = {PEN_INIT_NORMAL, pen__param(model, "init")};
+    pen__drawn_begin(base, model, pen__param_int(model, "loss") >= SAMPLED);
     pen__history_inputs(plan, net, model);
     net->place = pen__input_index(plan, net->positions, "place");
     net->from_first = pen__param_int(model, "places") == FIRST;
@@ -92,14 +93,14 @@ static void build(const pen_model *model, pen__net *base)
     int32_t item = pen__history_items(plan, net, model), place = pen__gather(plan, places, net->place);
     int32_t x = pen__dropped(plan, pen__plus(plan, item, place), pen__param(model, "dropout"));
     int32_t h = pen__norm(plan, "norm", blocks(&(block){.plan = plan, .model = model}, x));
-    base->user = pen__last(plan, h);
+    base->user = pen__net_compared(base, pen__last(plan, h));
     h = pen__history_taught(plan, net, h);
     switch (pen__param_int(model, "loss")) {
     case BCE: bce(plan, net, h); break;
     case CE: pen__loss_softmax(plan, h, base->item_table, net->target, -1); break;
-    case SAMPLED: pen__history_sampled(plan, net, model, h, false, (pen__sampled){.kind = PEN_CONTRAST_SOFTMAX}); break;
+    case SAMPLED: pen__history_sampled(net, model, h, false, (pen__sampled){.kind = PEN_CONTRAST_SOFTMAX}); break;
     case GBCE:
-        pen__history_sampled(plan, net, model, h, true,
+        pen__history_sampled(net, model, h, true,
                              (pen__sampled){.kind = PEN_CONTRAST_GBCE, .sum = true, .t = pen__param(model, "t")});
     }
 }
