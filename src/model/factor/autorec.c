@@ -10,7 +10,6 @@
  * knows who rated, too; leaving out half of them makes a rating be predicted from others than itself.
  *
  * Sedhain, Menon, Sanner, Xie: "AutoRec: autoencoders meet collaborative filtering" (WWW 2015). */
-#include <math.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -21,10 +20,10 @@ enum { ITEMS, USERS };
 
 typedef struct autorec {
     pen__net net;
-    int32_t bag, column;       /* extent and index input */
-    int32_t shown, label;      /* nodes: what the layer reads, and the centred ratings */
-    int32_t in, out, out_bias; /* tables; mu is the plan's only weight */
-    float *hidden;             /* (n_rows, d): tensor "hidden" */
+    int32_t bag, column;   /* extent and index input */
+    int32_t shown, label;  /* nodes: what the layer reads, and the centred ratings */
+    int32_t out, out_bias; /* tables */
+    float *hidden;         /* (n_rows, d): tensor "hidden" */
     int32_t d, by_users;
 } autorec;
 
@@ -48,22 +47,42 @@ static void build(const pen_model *model, pen__net *base)
     net->column = pen__input_index(plan, net->bag, "column");
     net->shown = pen__input_real(plan, net->bag, 1, "shown");
     net->label = pen__input_real(plan, net->bag, 1, "rating");
-    net->in = pen__plan_table(plan, "in", columns_of(model), d, init);
+    int32_t in = pen__plan_table(plan, "in", columns_of(model), d, init);
     net->out = pen__plan_table(plan, "out", columns_of(model), d, init);
     net->out_bias = pen__plan_table(plan, "out.bias", columns_of(model), 1, (pen__init){PEN_INIT_ZERO, 0});
-    int32_t sum = pen__bag(plan, net->in, net->column, PEN_POOL_SUM, net->shown);
-    int32_t hidden = pen__activate(plan, pen__shifted(plan, "hidden.bias", sum), PEN_ACT_SIGMOID);
-    int32_t kept = pen__dropped(plan, hidden, pen__param(model, "dropout"));
+    int32_t sum = pen__bag(plan, in, net->column, PEN_POOL_SUM, net->shown);
+    base->user = pen__activate(plan, pen__shifted(plan, "hidden.bias", sum), PEN_ACT_SIGMOID);
+    int32_t kept = pen__dropped(plan, base->user, pen__param(model, "dropout"));
     int32_t score = pen__plus(plan, pen__dot(plan, kept, pen__gather(plan, net->out, net->column)),
                               pen__gather(plan, net->out_bias, net->column));
     pen__loss_pointwise(plan, PEN_LOSS_SQUARED, score, net->label, -1);
 }
 
-/* ---- batches ----------------------------------------------------------------------------------------------------- */
+/* ---- bags of ratings --------------------------------------------------------------------------------------------- */
 
-static const pen__rows *ratings_of(const pen_model *model, const pen__train *train)
+enum { MOST = 16384 /* of the latest of a history, that an answer looks at */ };
+
+typedef struct ratings {
+    const int32_t *column;
+    const float *value;
+    int64_t n;
+} ratings;
+
+static const pen__rows *rows_of_training(const pen_model *model, const pen__train *train)
 {
     return pen__param_int(model, "side") == USERS ? &train->by_user : &train->by_item;
+}
+
+static ratings ratings_of(const pen__example *example)
+{
+    const pen__user *user = example->user;
+    int64_t skip = user && user->n > MOST ? user->n - MOST : 0;
+    if (user && !user->n) return (ratings){0};
+    if (user) return (ratings){user->item + skip, user->value + skip, user->n - skip};
+    if (example->number < 0) return (ratings){0};
+    const pen__rows *rows = rows_of_training(example->model, example->train);
+    int64_t from = rows->begin[example->number];
+    return (ratings){rows->column + from, rows->value + from, rows->begin[example->number + 1] - from};
 }
 
 static int64_t examples(const pen_model *model, const pen__train *train)
@@ -75,67 +94,40 @@ static int64_t examples(const pen_model *model, const pen__train *train)
 static void size(pen__example *example)
 {
     const autorec *net = example->model->state;
-    if (example->number < 0) return;
-    const pen__rows *rows = ratings_of(example->model, example->train);
-    example->rows[net->bag] = rows->begin[example->number + 1] - rows->begin[example->number];
+    example->rows[net->bag] = ratings_of(example).n;
+}
+
+/* dropout: the share of ratings that are left out. */
+static void fill_bag(pen__example *example, double dropout)
+{
+    const autorec *net = example->model->state;
+    const pen__plan *plan = net->net.plan;
+    ratings r = ratings_of(example);
+    pen__real *shown = example->real[plan->node[net->shown].input],
+              *label = example->real[plan->node[net->label].input];
+    for (int64_t k = 0; k < r.n; k++) {
+        example->index[net->column][k] = r.column[k];
+        label[k] = r.value[k] - (float)example->model->mean;
+        shown[k] = dropout > 0 && pen__rng_uniform(&example->rng) < dropout ? 0 : r.value[k] / (float)(1 - dropout);
+    }
 }
 
 static void fill(pen__example *example)
 {
-    const autorec *net = example->model->state;
-    const pen_model *model = example->model;
-    if (example->number < 0) return;
-    const pen__rows *rows = ratings_of(model, example->train);
-    int64_t from = rows->begin[example->number];
-    const pen__plan *plan = net->net.plan;
-    pen__real *shown = example->real[plan->node[net->shown].input],
-              *label = example->real[plan->node[net->label].input];
-    double dropout = pen__param(model, "input_dropout");
-    for (int64_t k = 0; k < example->rows[net->bag]; k++) {
-        example->index[net->column][k] = rows->column[from + k];
-        label[k] = rows->value[from + k] - (float)model->mean;
-        shown[k] = pen__rng_uniform(&example->rng) < dropout ? 0 : rows->value[from + k] / (float)(1 - dropout);
-    }
+    fill_bag(example, example->user ? 0 : pen__param(example->model, "input_dropout"));
 }
 
-/* ---- the rows' hidden layers ------------------------------------------------------------------------------------- */
+static void fill_whole(pen__example *example) { fill_bag(example, 0); }
 
-/* sigmoid(V' r + mu) of one bag, in the order of the bag. */
-static void squeeze(const pen_model *model, const int32_t *column, const float *value, int64_t n, float *h)
-{
-    const autorec *net = model->state;
-    const float *in = net->net.plan->table[net->in].data;
-    memcpy(h, net->net.plan->weight[0].data, (size_t)net->d * sizeof *h);
-    for (int64_t k = 0; k < n; k++) pen__kern()->axpy(h, value[k], in + (int64_t)column[k] * net->d, net->d);
-    pen__kern()->sigmoid(h, h, net->d);
-}
+static void bounds(const pen_model *model, int64_t *bound) { bound[((const autorec *)model->state)->bag] = MOST; }
 
-typedef struct squeezing {
-    pen_model *model;
-    const pen__rows *rows;
-} squeezing;
-
-enum { GRAIN = 64 };
-
-static pen_status squeeze_some(void *arg, int64_t shard, int worker, pen_error *error)
-{
-    const squeezing *work = arg;
-    const autorec *net = work->model->state;
-    (void)worker, (void)error;
-    int64_t n = work->rows->n_rows, end = (shard + 1) * GRAIN < n ? (shard + 1) * GRAIN : n;
-    for (int64_t r = shard * GRAIN; r < end; r++) {
-        int64_t from = work->rows->begin[r];
-        squeeze(work->model, work->rows->column + from, work->rows->value + from, work->rows->begin[r + 1] - from,
-                net->hidden + r * net->d);
-    }
-    return PEN_OK;
-}
+/* ---- slots ------------------------------------------------------------------------------------------------------- */
 
 static pen_status epoch(pen_model *model, const pen__train *train, int32_t number, double *loss, pen_error *error)
 {
+    const autorec *net = model->state;
     PEN_TRY(pen__net_epoch(model, train, number, loss, error));
-    squeezing work = {model, ratings_of(model, train)};
-    return pen__parallel(model->ctx, pen__shards(work.rows->n_rows, GRAIN), squeeze_some, &work, error);
+    return pen__net_see(model, train, net->net.user, rows_of(model), size, fill_whole, net->hidden, error);
 }
 
 static pen_status begin(pen_model *model, const pen__train *train, pen_error *error)
@@ -148,7 +140,7 @@ static pen_status begin(pen_model *model, const pen__train *train, pen_error *er
 static pen_status bind(pen_model *model, pen_error *error)
 {
     autorec *net = model->state;
-    PEN_TRY(pen__net_build(model, error));
+    PEN_TRY(pen__net_bind(model, error));
     return pen__model_get(model, "hidden", PEN_F32, rows_of(model), net->d, 0, NULL, &net->hidden, error);
 }
 
@@ -156,12 +148,14 @@ static pen_status bind(pen_model *model, pen_error *error)
 
 static int64_t padded(const autorec *net) { return pen__matrix_pad(net->d + 1); }
 
-/* A row's layer; then the matrix and the right side of least squares, and its scratch. */
+/* A row's layer; then what computes it: the network's, or the matrix and the right side of least squares, and its
+ * scratch. */
 static size_t scratch(const pen_model *model)
 {
     const autorec *net = model->state;
-    return (size_t)(padded(net) * 2 + pen__matrix_floats(net->d + 1) + 2 * PEN_OUTER_ROWS * padded(net)) *
-           sizeof(float);
+    size_t solve = (size_t)(padded(net) + pen__matrix_floats(net->d + 1) + 2 * PEN_OUTER_ROWS * padded(net)),
+           rest = net->by_users ? pen__net_scratch(model) : solve * sizeof(float);
+    return (size_t)padded(net) * sizeof(float) + rest;
 }
 
 /* Least squares with penalty `solve` n of a new user's column on the hidden layers [h_i 1] of the history: w (d +
@@ -189,49 +183,54 @@ static void solve_column(const pen_model *model, const pen__user *user, float *w
         memset(w, 0, (size_t)padded(net) * sizeof *w);
 }
 
-static pen_status rate(const pen_model *model, const pen__user *user, int32_t item, void *memory, double *rating,
-                       pen_error *error)
+/* One user's side of all ratings: a vector, and what they begin with. */
+typedef struct fixed {
+    const float *vector;
+    float base;
+} fixed;
+
+static pen_status fix(const pen_model *model, const pen__user *user, void *memory, fixed *out, pen_error *error)
 {
     const autorec *net = model->state;
-    (void)error;
-    *rating = model->mean;
-    const float *out = net->net.plan->table[net->out].data, *bias = net->net.plan->table[net->out_bias].data;
-    float *h = memory, *rest = h + padded(net);
-    if (net->by_users) {
-        if (item < 0) return PEN_OK;
-        const float *layer = net->hidden + (int64_t)user->number * net->d;
-        if (user->number < 0) squeeze(model, user->item, user->value, user->n, h), layer = h;
-        *rating += (double)(pen__kern()->dot(layer, out + (int64_t)item * net->d, net->d) + bias[item]);
-        return PEN_OK;
+    const pen__plan *plan = net->net.plan;
+    float *h = memory, *rest = h + padded(net), mean = (float)model->mean;
+    *out = (fixed){h, mean};
+    if (user->number >= 0) {
+        const float *known = net->by_users ? net->hidden : plan->table[net->out].data;
+        out->vector = known + (int64_t)user->number * net->d;
+        if (!net->by_users) out->base += plan->table[net->out_bias].data[user->number];
+    } else if (net->by_users) {
+        PEN_TRY(pen__net_user_vector(model, user, rest, h, error));
+    } else {
+        solve_column(model, user, h, rest);
+        out->base += h[net->d];
     }
-    const float *column = user->number >= 0 ? out + (int64_t)user->number * net->d : h;
-    if (user->number < 0) solve_column(model, user, h, rest);
-    double base = (double)(user->number >= 0 ? bias[user->number] : h[net->d]);
-    *rating += base + (item < 0 ? 0 : (double)pen__kern()->dot(net->hidden + (int64_t)item * net->d, column, net->d));
     return PEN_OK;
 }
 
-/* All items' ratings, as rate has them. */
+static float rating_of(const autorec *net, const fixed *user, int32_t item)
+{
+    const pen__plan *plan = net->net.plan;
+    const float *rows = net->by_users ? plan->table[net->out].data : net->hidden;
+    float bias = net->by_users ? plan->table[net->out_bias].data[item] : 0;
+    return user->base + (pen__kern()->dot(user->vector, rows + (int64_t)item * net->d, net->d) + bias);
+}
+
+/* Of an item that the model does not know, what the ratings begin with. */
+static pen_status rate(const pen_model *model, const pen__user *user, int32_t item, void *memory, double *rating,
+                       pen_error *error)
+{
+    fixed f;
+    PEN_TRY(fix(model, user, memory, &f, error));
+    *rating = (double)(item < 0 ? f.base : rating_of(model->state, &f, item));
+    return PEN_OK;
+}
+
 static pen_status score(const pen_model *model, const pen__user *user, void *memory, float *scores, pen_error *error)
 {
-    const autorec *net = model->state;
-    (void)error;
-    const float *out = net->net.plan->table[net->out].data, *bias = net->net.plan->table[net->out_bias].data, *fixed;
-    float *h = memory, *rest = h + padded(net), mean = (float)model->mean, base = 0;
-    if (user->number >= 0) {
-        fixed = (net->by_users ? net->hidden : out) + (int64_t)user->number * net->d;
-        if (!net->by_users) base = bias[user->number];
-    } else {
-        fixed = h;
-        if (net->by_users)
-            squeeze(model, user->item, user->value, user->n, h);
-        else
-            solve_column(model, user, h, rest), base = h[net->d];
-    }
-    for (int32_t i = 0; i < model->n_items; i++) {
-        const float *row = (net->by_users ? out : net->hidden) + (int64_t)i * net->d;
-        scores[i] = mean + (pen__kern()->dot(fixed, row, net->d) + (net->by_users ? bias[i] : base));
-    }
+    fixed f;
+    PEN_TRY(fix(model, user, memory, &f, error));
+    for (int32_t i = 0; i < model->n_items; i++) scores[i] = rating_of(model->state, &f, i);
     return PEN_OK;
 }
 
@@ -246,7 +245,7 @@ static const pen_param params[] = {
     PEN_NET_PARAMS("100", "10", "256", "items or users", "0.001", "adam", "2e-4"),
 };
 
-static const pen__net_class net = {.build = build, .examples = examples, .size = size, .fill = fill};
+static const pen__net_class net = {.build = build, .examples = examples, .size = size, .fill = fill, .bounds = bounds};
 
 const pen__model_class pen__autorec_class = {
     .name = "autorec",
