@@ -13,7 +13,7 @@
 
 static pen_status build(const pen_model *model, pen__net *net, pen_error *error)
 {
-    net->user = net->item_table = net->item_bias = net->items = net->score = -1;
+    net->user = net->item_table = net->item_bias = net->item_vector = net->items = net->score = -1;
     PEN_TRY(pen__plan_create(model->ctx, &net->plan, error));
     model->class->net->build(model, net);
     pen_status status = pen__plan_end(net->plan, error);
@@ -105,7 +105,8 @@ pen_status pen__net_begin(pen_model *model, const pen__train *train, pen_error *
     char *state;
     pen__optimiser kind = (pen__optimiser)pen__param_int(model, "optimizer");
     pen_status status = build_apart(model, &state, error);
-    const pen__plan *plan = status == PEN_OK ? ((pen__net *)(void *)state)->plan : NULL;
+    const pen__net *net = (pen__net *)(void *)state;
+    const pen__plan *plan = status == PEN_OK ? net->plan : NULL;
     for (int32_t w = 0; status == PEN_OK && w < plan->n_weights; w++) {
         const pen__weight *weight = &plan->weight[w];
         status = add_learned(model, weight->name, weight->rows, weight->cols, weight->init, error);
@@ -118,6 +119,7 @@ pen_status pen__net_begin(pen_model *model, const pen__train *train, pen_error *
     if (status == PEN_OK && plan->n_dense) status = add_slots(model, kind, "dense", plan->n_dense, 1, error);
     if (status == PEN_OK)
         status = pen__model_add(model, PEN_NET_ROWS, PEN_I64, PEN_ROLE_PARAM, 2, plan->n_extents, 0, NULL, error);
+    if (status == PEN_OK) status = pen__net_items_add(model, net, error);
     free_apart(model, state);
     return status;
 }
@@ -155,31 +157,7 @@ pen_status pen__net_build(pen_model *model, pen_error *error)
     return check_rows(model, model->state, error);
 }
 
-enum { DIRECTIONS_GRAIN = 1024 };
-
-static pen_status find_some_directions(void *arg, int64_t shard, int worker, pen_error *error)
-{
-    const pen__net *net = arg;
-    const pen__embedding *table = &net->plan->table[net->item_table];
-    (void)worker, (void)error;
-    int64_t end = pen__least(table->rows, (shard + 1) * DIRECTIONS_GRAIN), width = table->width;
-    for (int64_t r = shard * DIRECTIONS_GRAIN; r < end; r++) {
-        const pen__real *from = table->data + r * width;
-        double length = sqrt((double)pen__deep_kern()->dot(from, from, width));
-        pen__real by = (pen__real)(1 / fmax(length, 1e-12));
-        for (int64_t k = 0; k < width; k++) net->direction[r * width + k] = from[k] * by;
-    }
-    return PEN_OK;
-}
-
-static pen_status find_directions(pen_model *model, pen_error *error)
-{
-    pen__net *net = model->state;
-    if (!net->cosine) return PEN_OK;
-    const pen__embedding *table = &net->plan->table[net->item_table];
-    if (!net->direction) PEN_TRY(PEN_NEW(model->ctx, net->direction, table->rows * table->width));
-    return pen__parallel(model->ctx, pen__shards(table->rows, DIRECTIONS_GRAIN), find_some_directions, net, error);
-}
+/* ---- binding ----------------------------------------------------------------------------------------------------- */
 
 pen_status pen__net_bind(pen_model *model, pen_error *error)
 {
@@ -188,7 +166,7 @@ pen_status pen__net_bind(pen_model *model, pen_error *error)
     net->bound[PEN_ROOT] = 1;
     if (model->class->net->bounds) model->class->net->bounds(model, net->bound);
     if (net->user < 0 && net->score < 0) return PEN_OK;
-    PEN_TRY(find_directions(model, error));
+    PEN_TRY(pen__net_items_bind(model, error));
     return pen__layout_answer(model->ctx, net->plan, net->score >= 0 ? net->score : net->user, net->bound, &net->answer,
                               error);
 }
@@ -196,7 +174,7 @@ pen_status pen__net_bind(pen_model *model, pen_error *error)
 void pen__net_unbind(pen_model *model)
 {
     pen__net *net = model->state;
-    pen__free(model->ctx, net->direction);
+    pen__net_items_free(model);
     pen__feed_destroy(net->feed);
     pen__run_destroy(net->run);
     pen__layout_destroy(net->answer);
@@ -393,7 +371,7 @@ pen_status pen__net_epoch(pen_model *model, const pen__train *train, int32_t epo
     PEN_TRY(status);
     *loss = sum.loss / (double)pen__feed_examples(net->feed);
     if (model->told) tell(model, sum.rate, sum.norm);
-    return find_directions(model, error);
+    return pen__net_items_find(model, train, error);
 }
 
 /* ---- answers ----------------------------------------------------------------------------------------------------- */
@@ -418,9 +396,9 @@ size_t pen__net_scratch(const pen_model *model)
 void pen__net_factors(const pen_model *model, pen__factors *out)
 {
     const pen__net *net = model->state;
-    const pen__embedding *table = &net->plan->table[net->item_table];
-    *out = (pen__factors){.d = table->width,
-                          .item = net->cosine ? net->direction : table->data,
+    const pen__embedding *table = net->item_table < 0 ? NULL : &net->plan->table[net->item_table];
+    *out = (pen__factors){.d = table ? table->width : net->plan->node[net->item_vector].width,
+                          .item = net->vectors ? net->vectors : table->data,
                           .bias = net->item_bias < 0 ? NULL : net->plan->table[net->item_bias].data};
 }
 

@@ -29,14 +29,16 @@ typedef struct pen__example {
     pen__real *real[PEN_MAX_INPUTS];
 } pen__example;
 
+typedef void (*pen__row_fn)(pen__example *example);
+
 typedef struct pen__net {
     pen__plan *plan;
-    int32_t user;       /* node (root, d): the user's vector; or -1 */
-    int32_t item_table; /* its rows are the items' vectors; or -1 */
-    int32_t item_bias;  /* a table of width 1, or -1 */
-    bool cosine;        /* users and items are compared by direction alone: build says so before anything else */
-    pen__real
-        *direction; /* (n_items, d), cosine: the item table's rows at length 1, made anew by bind and each epoch */
+    int32_t user;        /* node (root, d): the user's vector; or -1 */
+    int32_t item_table;  /* its rows are the items' vectors; or -1 */
+    int32_t item_bias;   /* a table of width 1, or -1 */
+    bool cosine;         /* users and items are compared by direction alone: build says so before anything else */
+    int32_t item_vector; /* node (root, d): an item's vector, where it is computed and not a row of item_table; or -1 */
+    float *vectors;      /* (n_items, d), where items' vectors are not rows of a table as they are */
     int32_t items, score; /* models that score pairs: the extent of items, and the node of their scores; or -1 */
     int32_t user_table[4], n_user_tables; /* rows of users: solved for whom the model does not know */
     int32_t user_index, item_index;       /* pairs: the inputs that name them */
@@ -65,6 +67,8 @@ typedef struct pen__net_class {
     void (*size)(pen__example *example);
     /* Writes the inputs of the example's rows; for number -1 those of shared extents. */
     void (*fill)(pen__example *example);
+    /* item_vector: size and fill of an item, example->number. */
+    pen__row_fn size_item, fill_item;
     /* The most rows of each extent that an answer may have (root 1); sets bound[]. */
     void (*bounds)(const pen_model *model, int64_t *bound);
 } pen__net_class;
@@ -106,9 +110,15 @@ void pen__net_solves(pen__net *net, int32_t table);
 /* `node` (root, width) of rows 0 .. n - 1, as size and fill write a row for example->number (and train, which may be
  * NULL), into out (n, width): the vectors of all items, say. Only the inputs that the node stands on need be written;
  * shared extents have no rows. */
-typedef void (*pen__row_fn)(pen__example *example);
 pen_status pen__net_see(const pen_model *model, const pen__train *train, int32_t node, int64_t n, pen__row_fn size,
                         pen__row_fn fill, float *out, pen_error *error);
+
+/* net->vectors, for what begins, binds, trains and unbinds models: the tensor, where there is one; the memory; their
+ * values, after an epoch. Nothing where items' vectors are rows of a table. */
+pen_status pen__net_items_add(pen_model *model, const pen__net *net, pen_error *error);
+pen_status pen__net_items_bind(pen_model *model, pen_error *error);
+pen_status pen__net_items_find(const pen_model *model, const pen__train *train, pen_error *error);
+void pen__net_items_free(pen_model *model);
 
 /* In build: a vector as it is compared: at length 1 where net->cosine. */
 int32_t pen__net_compared(pen__net *net, int32_t vector);

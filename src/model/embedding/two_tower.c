@@ -23,12 +23,10 @@ typedef struct two_tower {
     int32_t watched_rows, watched; /* extent and index input of the history, or -1 */
     int32_t id[2];                 /* index inputs of the ids, or -1 where there are none */
     int32_t item, shift;           /* index input: which item it is; real input: -log Q, or -1 */
-    int32_t item_vector;           /* node */
     int64_t most;                  /* max_length and id_dropout: asked of every example */
     double leave_out;
     pen__feature_inputs in[2];
     pen__features features[2];
-    float *vectors; /* (n_items, d): tensor "vectors" */
     /* while training: */
     pen__rows liked;     /* begin NULL: the history serves */
     float *less_popular; /* (n_items): -log of an item's share of the examples */
@@ -96,10 +94,10 @@ static void build(const pen_model *model, pen__net *base)
         n += pen__features_inputs(plan, side, &counts, pen__param_int(model, "factors"), init, &net->in[side], x + n);
         vector[side] = tower(model, plan, side == USER ? "user" : "item", x, n);
     }
-    base->user = vector[USER], net->item_vector = vector[ITEM];
+    base->user = vector[USER], base->item_vector = vector[ITEM];
     int32_t shift = pen__param_int(model, "logq") ? pen__input_real(plan, PEN_ROOT, 1, "shift") : -1;
     net->shift = shift < 0 ? -1 : plan->node[shift].input;
-    pen__loss_in_batch(plan, base->user, net->item_vector, net->item, shift, pen__param(model, "temperature"), false);
+    pen__loss_in_batch(plan, base->user, base->item_vector, net->item, shift, pen__param(model, "temperature"), false);
 }
 
 /* ---- examples: events with what was before them ------------------------------------------------------------------ */
@@ -245,15 +243,7 @@ static pen_status begin(pen_model *model, const pen__train *train, pen_error *er
     PEN_TRY(pen__net_begin(model, train, error));
     forget_untaught(model, "user", &train->by_user);
     forget_untaught(model, "item", &train->by_item);
-    return pen__model_add(model, "vectors", PEN_F32, PEN_ROLE_PARAM, model->n_items, pen__param_int(model, "factors"),
-                          0, NULL, error);
-}
-
-static pen_status epoch(pen_model *model, const pen__train *train, int32_t number, double *loss, pen_error *error)
-{
-    const two_tower *net = model->state;
-    PEN_TRY(pen__net_epoch(model, train, number, loss, error));
-    return pen__net_see(model, NULL, net->item_vector, model->n_items, size_item, fill_item, net->vectors, error);
+    return PEN_OK;
 }
 
 static pen_status bind(pen_model *model, pen_error *error)
@@ -261,9 +251,7 @@ static pen_status bind(pen_model *model, pen_error *error)
     two_tower *net = model->state;
     PEN_TRY(pen__features_bind(model, USER, model->n_users, true, &net->features[USER], error));
     PEN_TRY(pen__features_bind(model, ITEM, model->n_items, false, &net->features[ITEM], error));
-    PEN_TRY(pen__net_bind(model, error));
-    return pen__model_get(model, "vectors", PEN_F32, model->n_items, pen__param_int(model, "factors"), 0, NULL,
-                          &net->vectors, error);
+    return pen__net_bind(model, error);
 }
 
 static void unbind(pen_model *model)
@@ -272,12 +260,6 @@ static void unbind(pen_model *model)
     pen__rows_free(model->ctx, &net->liked);
     pen__free(model->ctx, net->less_popular);
     pen__net_unbind(model);
-}
-
-static void factors(const pen_model *model, pen__factors *out)
-{
-    const two_tower *net = model->state;
-    *out = (pen__factors){.d = net->net.plan->node[net->item_vector].width, .item = net->vectors};
 }
 
 static void reach(const pen__params *params, bool *users, bool *items);
@@ -301,8 +283,14 @@ static const pen_param params[] = {
     PEN_NET_PARAMS("100", "10", "512", "events", "0.001", "adam", "0"),
 };
 
-static const pen__net_class net = {
-    .build = build, .examples = examples, .ready = ready, .size = size, .fill = fill, .bounds = bounds};
+static const pen__net_class net = {.build = build,
+                                   .examples = examples,
+                                   .ready = ready,
+                                   .size = size,
+                                   .fill = fill,
+                                   .size_item = size_item,
+                                   .fill_item = fill_item,
+                                   .bounds = bounds};
 
 const pen__model_class pen__two_tower_class = {
     .name = "two-tower",
@@ -319,11 +307,11 @@ const pen__model_class pen__two_tower_class = {
     .reach = reach,
     .net = &net,
     .begin = begin,
-    .epoch = epoch,
+    .epoch = pen__net_epoch,
     .bind = bind,
     .unbind = unbind,
     .scratch = pen__net_scratch,
-    .factors = factors,
+    .factors = pen__net_factors,
     .user_vector = pen__net_user_vector,
 };
 

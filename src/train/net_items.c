@@ -1,0 +1,66 @@
+/* Items' vectors that are not rows of a table as they are. Those that the network computes are a tensor, made anew
+ * after each epoch. Directions (cosine) are derived from the table after an epoch and when a model is bound: what a
+ * file holds is the table. */
+#include <math.h>
+
+#include "base/memory.h"
+#include "train/net.h"
+
+static const char TENSOR[] = "vectors";
+
+enum { DIRECTIONS_GRAIN = 1024 };
+
+static pen_status find_some_directions(void *arg, int64_t shard, int worker, pen_error *error)
+{
+    const pen__net *net = arg;
+    const pen__embedding *table = &net->plan->table[net->item_table];
+    (void)worker, (void)error;
+    int64_t end = pen__least(table->rows, (shard + 1) * DIRECTIONS_GRAIN), width = table->width;
+    for (int64_t r = shard * DIRECTIONS_GRAIN; r < end; r++) {
+        const float *from = table->data + r * width;
+        double length = sqrt((double)pen__deep_kern()->dot(from, from, width));
+        float by = (float)(1 / fmax(length, 1e-12));
+        for (int64_t k = 0; k < width; k++) net->vectors[r * width + k] = from[k] * by;
+    }
+    return PEN_OK;
+}
+
+static pen_status find_directions(const pen_model *model, pen_error *error)
+{
+    pen__net *net = model->state;
+    return pen__parallel(model->ctx, pen__shards(model->n_items, DIRECTIONS_GRAIN), find_some_directions, net, error);
+}
+
+pen_status pen__net_items_add(pen_model *model, const pen__net *net, pen_error *error)
+{
+    if (net->item_vector < 0) return PEN_OK;
+    return pen__model_add(model, TENSOR, PEN_F32, PEN_ROLE_PARAM, model->n_items,
+                          net->plan->node[net->item_vector].width, 0, NULL, error);
+}
+
+pen_status pen__net_items_bind(pen_model *model, pen_error *error)
+{
+    pen__net *net = model->state;
+    if (net->item_vector >= 0)
+        return pen__model_get(model, TENSOR, PEN_F32, model->n_items, net->plan->node[net->item_vector].width, 0, NULL,
+                              &net->vectors, error);
+    if (!net->cosine) return PEN_OK;
+    PEN_TRY(PEN_NEW(model->ctx, net->vectors, (int64_t)model->n_items * net->plan->table[net->item_table].width));
+    return find_directions(model, error);
+}
+
+pen_status pen__net_items_find(const pen_model *model, const pen__train *train, pen_error *error)
+{
+    const pen__net *net = model->state;
+    const pen__net_class *class = model->class->net;
+    if (net->item_vector >= 0)
+        return pen__net_see(model, train, net->item_vector, model->n_items, class->size_item, class->fill_item,
+                            net->vectors, error);
+    return net->cosine ? find_directions(model, error) : PEN_OK;
+}
+
+void pen__net_items_free(pen_model *model)
+{
+    pen__net *net = model->state;
+    if (net->item_vector < 0) pen__free(model->ctx, net->vectors);
+}
