@@ -1,6 +1,7 @@
 /* Training of networks that is broken off: amid an epoch the best epoch so far is what is left; checkpoints of another
  * model, of other data and of another way to train are refused, and say why. (The battery resumes to the same bits.)
- * Penalties by group: those of tables are times those of layers. A target may be kept out of its own history. */
+ * Penalties by group: those of tables are times those of layers. A target may be kept out of its own history. With a
+ * temperature scores are cosines. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -294,9 +295,82 @@ static void targets_apart(void **state)
     pen_context_destroy(ctx);
 }
 
+/* ---- cosines ----------------------------------------------------------------------------------------------------- */
+
+/* The n of an item "in". */
+static int number_of(const pen_model *m, int32_t item) { return atoi(pen_model_item_id(m, item).bytes + 1); }
+
+/* Answers are cosines, of the epoch that is kept. */
+static void are_cosines(const way *how, const pen_dataset *log)
+{
+    pen_model *m;
+    pen_error error = {0};
+    pen__factors f;
+    float vector[8];
+    int follows = 0;
+    if (train(how, log, 0, NULL, 0, &m, &error) != PEN_OK) fail_msg("%s", error.message);
+    const float *table = pen__model_tensor(m, "item")->data;
+    char *scratch = calloc(1, m->class->scratch(m));
+    m->class->factors(m, &f);
+    for (int32_t last = 0; last < m->n_items; last++) {
+        pen__user user = {.number = -1, .item = &last, .n = 1};
+        const float *row = table + (int64_t)last * f.d, *item = f.item + (int64_t)last * f.d;
+        double square = 0, along = 0, long_row = 0;
+        int32_t best = -1;
+        float highest = -2, score;
+        for (int32_t k = 0; k < f.d; k++) {
+            square += (double)item[k] * (double)item[k], long_row += (double)row[k] * (double)row[k];
+            along += (double)item[k] * (double)row[k];
+        }
+        if (fabs(square - 1) > 1e-5 || fabs(along / sqrt(long_row) - 1) > 1e-5)
+            fail_msg("%s: an item's vector has length %g, %g of it along its row", how->model, sqrt(square), along);
+        assert_int_equal(m->class->user_vector(m, &user, scratch, vector, &error), PEN_OK);
+        square = 0;
+        for (int32_t k = 0; k < f.d; k++) square += (double)vector[k] * (double)vector[k];
+        assert_true(fabs(square - 1) < 1e-5);
+        for (int32_t i = 0; i < m->n_items; i++) {
+            assert_int_equal(pen__score_one(m, &user, i, &score, &error), PEN_OK);
+            if (i != last && score > highest) best = i, highest = score;
+        }
+        assert_true(highest < 1.00001F);
+        follows += number_of(m, best) == (number_of(m, last) + 1) % N_ITEMS;
+    }
+    if (follows < N_ITEMS / 2) fail_msg("%s: what follows was best for %d of %d", how->model, follows, N_ITEMS);
+    free(scratch);
+    pen_model_destroy(m);
+}
+
+static void cosines(void **state)
+{
+    (void)state;
+    static const way ways[] = {{"sasrec",
+                                {"epochs=20", "factors=8", "batch_size=8", "learning_rate=0.02", "loss=sampled",
+                                 "negatives=20", "temperature=0.2", "scale=yes"}},
+                               {"gru4rec",
+                                {"epochs=20", "factors=8", "batch_size=8", "learning_rate=0.02", "loss=sampled",
+                                 "negatives=20", "temperature=0.2", "scale=yes"}}},
+                     refused[] = {{"sasrec", {"loss=ce", "temperature=0.2"}},
+                                  {"sasrec", {"loss=bce", "temperature=0.2"}},
+                                  {"gru4rec", {"loss=ce", "temperature=0.2"}},
+                                  {"youtube-dnn", {"loss=ce", "temperature=0.2"}}};
+    watch w = {0};
+    pen_context *ctx = context(&w);
+    pen_dataset *log = log_of(ctx, -1);
+    for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) are_cosines(&ways[k], log);
+    for (size_t k = 0; k < sizeof refused / sizeof *refused; k++) {
+        pen_model *m;
+        pen_error error = {0};
+        assert_int_equal(train(&refused[k], log, 0, NULL, 0, &m, &error), PEN_E_ARGUMENT);
+        assert_non_null(strstr(error.message, "temperature is for a loss against drawn items"));
+    }
+    pen_dataset_destroy(log);
+    pen_context_destroy(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(best_so_far), cmocka_unit_test(another_checkpoint),
-                                       cmocka_unit_test(penalties_by_group), cmocka_unit_test(targets_apart)};
+                                       cmocka_unit_test(penalties_by_group), cmocka_unit_test(targets_apart),
+                                       cmocka_unit_test(cosines)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

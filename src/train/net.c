@@ -57,8 +57,7 @@ pen_status pen__net_memory(const pen__model_class *class, const pen__params *par
             n += (uint64_t)plan->table[t].rows * (uint64_t)plan->table[t].width;
         n *= 1 + (uint64_t)pen__optimiser_slots((pen__optimiser)pen__params_get(class, params, "optimizer")) +
              (pen__params_get(class, params, "ema") > 0);
-        const pen__net *net = (pen__net *)(void *)state;
-        if (net->cosine) n += (uint64_t)train->n_items * (uint64_t)plan->table[net->item_table].width;
+        n += (uint64_t)pen__net_items_reals((pen__net *)(void *)state, train->n_items);
     }
     free_apart(&model, state);
     *bytes = n * sizeof(pen__real);
@@ -174,7 +173,6 @@ pen_status pen__net_bind(pen_model *model, pen_error *error)
 void pen__net_unbind(pen_model *model)
 {
     pen__net *net = model->state;
-    pen__net_items_free(model);
     pen__feed_destroy(net->feed);
     pen__run_destroy(net->run);
     pen__layout_destroy(net->answer);

@@ -38,7 +38,7 @@ typedef struct pen__net {
     int32_t item_bias;   /* a table of width 1, or -1 */
     bool cosine;         /* users and items are compared by direction alone: build says so before anything else */
     int32_t item_vector; /* node (root, d): an item's vector, where it is computed and not a row of item_table; or -1 */
-    float *vectors;      /* (n_items, d), where items' vectors are not rows of a table as they are */
+    float *vectors;      /* (n_items, d): tensor "vectors", where items' are not rows of a table as they are */
     int32_t items, score; /* models that score pairs: the extent of items, and the node of their scores; or -1 */
     int32_t user_table[4], n_user_tables; /* rows of users: solved for whom the model does not know */
     int32_t user_index, item_index;       /* pairs: the inputs that name them */
@@ -113,12 +113,12 @@ void pen__net_solves(pen__net *net, int32_t table);
 pen_status pen__net_see(const pen_model *model, const pen__train *train, int32_t node, int64_t n, pen__row_fn size,
                         pen__row_fn fill, float *out, pen_error *error);
 
-/* net->vectors, for what begins, binds, trains and unbinds models: the tensor, where there is one; the memory; their
- * values, after an epoch. Nothing where items' vectors are rows of a table. */
+/* net->vectors, for what begins, binds and trains models: how many numbers; the tensor; its values after an epoch. None
+ * where items' vectors are rows of a table. */
+int64_t pen__net_items_reals(const pen__net *net, int32_t n_items);
 pen_status pen__net_items_add(pen_model *model, const pen__net *net, pen_error *error);
 pen_status pen__net_items_bind(pen_model *model, pen_error *error);
 pen_status pen__net_items_find(const pen_model *model, const pen__train *train, pen_error *error);
-void pen__net_items_free(pen_model *model);
 
 /* In build: a vector as it is compared: at length 1 where net->cosine. */
 int32_t pen__net_compared(pen__net *net, int32_t vector);

@@ -1,6 +1,5 @@
-/* Items' vectors that are not rows of a table as they are. Those that the network computes are a tensor, made anew
- * after each epoch. Directions (cosine) are derived from the table after an epoch and when a model is bound: what a
- * file holds is the table. */
+/* Items' vectors that are not rows of a table as they are: those that the network computes, and directions (cosine).
+ * They are a tensor, made anew after each epoch, so that what keeps the best epoch keeps them. */
 #include <math.h>
 
 #include "base/memory.h"
@@ -31,22 +30,28 @@ static pen_status find_directions(const pen_model *model, pen_error *error)
     return pen__parallel(model->ctx, pen__shards(model->n_items, DIRECTIONS_GRAIN), find_some_directions, net, error);
 }
 
+/* Width of the vectors; 0: rows of a table serve. */
+static int32_t width_of(const pen__net *net)
+{
+    if (net->item_vector >= 0) return net->plan->node[net->item_vector].width;
+    return net->cosine ? net->plan->table[net->item_table].width : 0;
+}
+
+int64_t pen__net_items_reals(const pen__net *net, int32_t n_items) { return (int64_t)n_items * width_of(net); }
+
 pen_status pen__net_items_add(pen_model *model, const pen__net *net, pen_error *error)
 {
-    if (net->item_vector < 0) return PEN_OK;
-    return pen__model_add(model, TENSOR, PEN_F32, PEN_ROLE_PARAM, model->n_items,
-                          net->plan->node[net->item_vector].width, 0, NULL, error);
+    int32_t width = width_of(net);
+    return width ? pen__model_add(model, TENSOR, PEN_F32, PEN_ROLE_PARAM, model->n_items, width, 0, NULL, error)
+                 : PEN_OK;
 }
 
 pen_status pen__net_items_bind(pen_model *model, pen_error *error)
 {
     pen__net *net = model->state;
-    if (net->item_vector >= 0)
-        return pen__model_get(model, TENSOR, PEN_F32, model->n_items, net->plan->node[net->item_vector].width, 0, NULL,
-                              &net->vectors, error);
-    if (!net->cosine) return PEN_OK;
-    PEN_TRY(PEN_NEW(model->ctx, net->vectors, (int64_t)model->n_items * net->plan->table[net->item_table].width));
-    return find_directions(model, error);
+    int32_t width = width_of(net);
+    return width ? pen__model_get(model, TENSOR, PEN_F32, model->n_items, width, 0, NULL, &net->vectors, error)
+                 : PEN_OK;
 }
 
 pen_status pen__net_items_find(const pen_model *model, const pen__train *train, pen_error *error)
@@ -57,10 +62,4 @@ pen_status pen__net_items_find(const pen_model *model, const pen__train *train, 
         return pen__net_see(model, train, net->item_vector, model->n_items, class->size_item, class->fill_item,
                             net->vectors, error);
     return net->cosine ? find_directions(model, error) : PEN_OK;
-}
-
-void pen__net_items_free(pen_model *model)
-{
-    pen__net *net = model->state;
-    if (net->item_vector < 0) pen__free(model->ctx, net->vectors);
 }
