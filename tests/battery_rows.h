@@ -172,7 +172,7 @@
      PEN_TASK_RANK,
      1,
      {"factors=8", "epochs=30", "batch_size=256", "learning_rate=0.02", "negatives=10", "layers=0", "share=1",
-      "temperature=0.2"},
+      "temperature=0.2", "bias=yes"},
      "ndcg@10",
      0.12,
      0.21,

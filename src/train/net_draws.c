@@ -79,18 +79,29 @@ void pen__draws_free(pen_context *ctx, pen__draws *draws)
 
 /* ---- in a plan --------------------------------------------------------------------------------------------------- */
 
-static int32_t shift_of(pen__plan *plan, int32_t extent, const char *name, int32_t *node)
+/* A constant of each row of `extent`, added to what shifts its scores already; its input. */
+static int32_t shift_of(pen__plan *plan, int32_t extent, const char *name, int32_t *shift)
 {
-    *node = pen__input_real(plan, extent, 1, name);
-    return *node < 0 ? -1 : plan->node[*node].input;
+    int32_t node = pen__input_real(plan, extent, 1, name);
+    *shift = *shift < 0 ? node : pen__plus(plan, *shift, node);
+    return node < 0 ? -1 : plan->node[node].input;
 }
 
 void pen__drawn_begin(pen__net *net, const pen_model *model, bool drawn)
 {
+    bool bias = pen__param_int(model, "bias");
     net->cosine = pen__param(model, "temperature") > 0;
-    if (net->cosine && !drawn)
-        pen__plan_fail(net->plan, "%s: temperature is for a loss against drawn items (loss=sampled)",
-                       model->class->name);
+    if (bias)
+        net->item_bias = pen__plan_table(net->plan, "item.bias", model->n_items, 1, (pen__init){PEN_INIT_ZERO, 0});
+    if ((net->cosine || bias) && !drawn)
+        pen__plan_fail(net->plan, "%s: %s is for a loss against drawn items (loss=sampled)", model->class->name,
+                       bias ? "bias" : "temperature");
+}
+
+int32_t pen__drawn_asked(pen__net *net, const pen_model *model, int32_t user)
+{
+    return net->cosine ? pen__scaled(net->plan, pen__net_compared(net, user), 1 / pen__param(model, "temperature"))
+                       : user;
 }
 
 void pen__drawn_loss(pen__net *net, const pen_model *model, pen__drawn *drawn, int32_t targets, int32_t h, bool each,
@@ -105,13 +116,16 @@ void pen__drawn_loss(pen__net *net, const pen_model *model, pen__drawn *drawn, i
         how.shift = log(pen__gbce_beta(model->n_items, how.t, n) / n);
     }
     how.negatives = drawn->item, how.positive_shift = how.negative_shift = -1, how.n_items = model->n_items;
+    if (net->item_bias >= 0) {
+        how.positive_shift = pen__gather(plan, net->item_bias, how.target);
+        how.negative_shift = pen__gather(plan, net->item_bias, drawn->item);
+    }
     if (how.kind == PEN_CONTRAST_SOFTMAX && pen__param_int(model, "sampler") != UNIFORM &&
         pen__param_int(model, "logq")) {
         drawn->target_shift = shift_of(plan, targets, "next.shift", &how.positive_shift);
         drawn->shift = shift_of(plan, drawn->extent, "negative.shift", &how.negative_shift);
     }
-    h = pen__net_compared(net, h);
-    if (net->cosine) h = pen__scaled(plan, h, 1 / pen__param(model, "temperature"));
+    h = pen__drawn_asked(net, model, h);
     int32_t good = pen__net_compared(net, pen__gather(plan, net->item_table, how.target));
     int32_t bad = pen__net_compared(net, pen__gather(plan, net->item_table, drawn->item));
     pen__loss_sampled(plan, h, good, bad, &how);

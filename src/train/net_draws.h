@@ -33,9 +33,13 @@ static inline void pen__drawn_none(pen__drawn *drawn)
     drawn->extent = drawn->item = drawn->target_shift = drawn->shift = -1;
 }
 
-/* For build, before anything reads an item: sets net->cosine by the parameter `temperature`. drawn: the model's loss
- * will be pen__drawn_loss; with any other the plan fails where a temperature is given. */
+/* For build, before anything reads an item: net->cosine and net->item_bias by the parameters `temperature` and
+ * `bias`. drawn: the model's loss will be pen__drawn_loss; with any other the plan fails where either is given. */
 void pen__drawn_begin(pen__net *net, const pen_model *model, bool drawn);
+
+/* In build: a user's vector as scores have it: of length 1 / temperature, where there is one. pen__drawn_loss does it
+ * to h. */
+int32_t pen__drawn_asked(pen__net *net, const pen_model *model, int32_t user);
 
 /* Appends the inputs and the loss how->kind of vectors h, one for each target (rows of `targets`, an extent; index
  * input how->target), against the parameter `negatives` items drawn (PEN_DRAWS_PARAMS) for the batch or, with `each`,
@@ -58,7 +62,8 @@ static inline void pen__drawn_target(const pen__drawn *drawn, pen__example *exam
                  "how negatives are drawn: alike, by popularity^alpha, log-uniform in popularity's rank"), \
         PEN_P_REAL("alpha", "0.75", 0, 4, "power of popularity"),                                          \
         PEN_P_BOOL("logq", "1", "scores are corrected for how often an item is drawn (" LOSSES ")"),       \
+        PEN_P_BOOL("bias", "0", "items have a bias each, part of their scores (" LOSSES ")"),              \
         PEN_P_REAL_LOG("temperature", "0", 0, 10,                                                          \
-                       "above 0: scores are cosines, divided by it in training (losses that draw); 0: inner products")
+                       "above 0: scores are cosines divided by it (losses that draw); 0: inner products")
 
 #endif

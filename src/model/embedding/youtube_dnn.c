@@ -60,8 +60,8 @@ static void build(const pen_model *model, pen__net *base)
     if (!n) return;
     n = pen__net_tower(plan, model, "tower", x, n, layers, pen__param_int(model, "hidden"));
     base->user = layers || widest > 1 ? pen__linear(plan, "tower", x, n, d, PEN_ACT_NONE) : x[0];
-    base->user = pen__net_compared(base, base->user);
     int32_t h = net->bags.age >= 0 ? base->user : pen__spread(plan, base->user, net->bags.targets);
+    base->user = pen__drawn_asked(base, model, base->user);
     if (pen__param_int(model, "loss") == CE)
         pen__loss_softmax(plan, h, base->item_table, net->bags.target, -1);
     else

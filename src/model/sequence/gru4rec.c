@@ -28,7 +28,7 @@ static void build(const pen_model *model, pen__net *base)
         x = pen__gru(plan, name, x, hidden);
     }
     int32_t h = hidden == d ? x : pen__linear(plan, "out", &x, 1, d, PEN_ACT_NONE);
-    base->user = pen__net_compared(base, pen__last(plan, h));
+    base->user = pen__drawn_asked(base, model, pen__last(plan, h));
     int32_t kept = pen__dropped(plan, pen__history_taught(plan, net, h), pen__param(model, "dropout_hidden"));
     switch (pen__param_int(model, "loss")) {
     case CE: pen__loss_softmax(plan, kept, base->item_table, net->target, -1); break;

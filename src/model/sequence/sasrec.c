@@ -93,7 +93,7 @@ static void build(const pen_model *model, pen__net *base)
     int32_t item = pen__history_items(plan, net, model), place = pen__gather(plan, places, net->place);
     int32_t x = pen__dropped(plan, pen__plus(plan, item, place), pen__param(model, "dropout"));
     int32_t h = pen__norm(plan, "norm", blocks(&(block){.plan = plan, .model = model}, x));
-    base->user = pen__net_compared(base, pen__last(plan, h));
+    base->user = pen__drawn_asked(base, model, pen__last(plan, h));
     h = pen__history_taught(plan, net, h);
     switch (pen__param_int(model, "loss")) {
     case BCE: bce(plan, net, h); break;
