@@ -9,27 +9,22 @@
  *
  * Yi, Yang, Hong, Cheng, Heldt, Kumthekar, Zhao, Wei, Chi: "Sampling-bias-corrected neural modeling for large corpus
  * item recommendations" (RecSys 2019); leaving ids out: Volkovs, Yu, Poutanen: "DropoutNet" (NIPS 2017). */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/memory.h"
+#include "train/net_events.h"
 #include "train/net_features.h"
 
 enum { USER = PEN_SIDE_USER, ITEM = PEN_SIDE_ITEM };
 
 typedef struct two_tower {
     pen__net net;
-    int32_t watched_rows, watched; /* extent and index input of the history, or -1 */
-    int32_t id[2];                 /* index inputs of the ids, or -1 where there are none */
-    int32_t item, shift;           /* index input: which item it is; real input: -log Q, or -1 */
-    int64_t most;                  /* max_length and id_dropout: asked of every example */
-    double leave_out;
+    pen__events events;
+    int32_t id[2];    /* index inputs of the ids, or -1 where there are none */
+    int32_t shift;    /* real input: -log Q, or -1 */
+    double leave_out; /* id_dropout: asked of every example */
     pen__feature_inputs in[2];
     pen__features features[2];
-    /* while training: */
-    pen__rows liked;     /* begin NULL: the history serves */
-    float *less_popular; /* (n_items): -log of an item's share of the examples */
 } two_tower;
 
 static pen__feature_choice choice_of(const pen_model *model, int side)
@@ -67,11 +62,9 @@ static int32_t add_id(const pen_model *model, pen__plan *plan, int side, int32_t
 static int32_t add_history(const pen_model *model, two_tower *net)
 {
     pen__plan *plan = net->net.plan;
-    net->watched_rows = pen__extent_child(plan, PEN_ROOT, "history");
-    net->watched = pen__input_index(plan, net->watched_rows, "watched");
     int32_t table = pen__plan_table(plan, "history", model->n_items, pen__param_int(model, "factors"),
                                     (pen__init){PEN_INIT_NORMAL, pen__param(model, "init")});
-    return pen__bag(plan, table, net->watched, PEN_POOL_MEAN, -1);
+    return pen__bag(plan, table, net->events.watched, PEN_POOL_MEAN, -1);
 }
 
 static void build(const pen_model *model, pen__net *base)
@@ -79,9 +72,9 @@ static void build(const pen_model *model, pen__net *base)
     two_tower *net = (two_tower *)base;
     pen__plan *plan = base->plan;
     int32_t vector[2], x[4], n;
-    net->watched_rows = net->watched = net->id[USER] = net->id[ITEM] = net->shift = -1;
-    net->most = pen__param_int(model, "max_length"), net->leave_out = pen__param(model, "id_dropout");
-    net->item = pen__input_index(plan, PEN_ROOT, "item");
+    net->id[USER] = net->id[ITEM] = net->shift = -1;
+    net->leave_out = pen__param(model, "id_dropout");
+    pen__events_inputs(plan, &net->events, model, pen__param_int(model, "history"));
     for (int side = USER; side <= ITEM; side++) {
         pen__features counts;
         pen__feature_choice choice = choice_of(model, side);
@@ -89,7 +82,7 @@ static void build(const pen_model *model, pen__net *base)
         n = 0;
         if (pen__param_int(model, side == USER ? "user_id" : "item_id"))
             x[n++] = add_id(model, plan, side, &net->id[side]);
-        if (side == USER && pen__param_int(model, "history")) x[n++] = add_history(model, net);
+        if (side == USER && net->events.watched >= 0) x[n++] = add_history(model, net);
         if (!pen__features_count(model, plan, &choice, &counts)) return;
         n += pen__features_inputs(plan, side, &counts, pen__param_int(model, "factors"), init, &net->in[side], x + n);
         vector[side] = tower(model, plan, side == USER ? "user" : "item", x, n);
@@ -97,42 +90,20 @@ static void build(const pen_model *model, pen__net *base)
     base->user = vector[USER], base->item_vector = vector[ITEM];
     int32_t shift = pen__param_int(model, "logq") ? pen__input_real(plan, PEN_ROOT, 1, "shift") : -1;
     net->shift = shift < 0 ? -1 : plan->node[shift].input;
-    pen__loss_in_batch(plan, base->user, base->item_vector, net->item, shift, pen__param(model, "temperature"), false);
+    pen__loss_in_batch(plan, base->user, base->item_vector, net->events.item, shift, pen__param(model, "temperature"),
+                       false);
 }
 
-/* ---- examples: events with what was before them ------------------------------------------------------------------ */
-
-static const pen__rows *events_of(const two_tower *net, const pen__train *train)
-{
-    return net->liked.begin ? &net->liked : &train->history;
-}
+/* ---- examples: train/net_events.h, and what is known of both sides ----------------------------------------------- */
 
 static int64_t examples(const pen_model *model, const pen__train *train)
 {
-    const pen__rows *events = events_of(model->state, train);
-    return events->begin[events->n_rows];
+    return pen__events_examples(&((const two_tower *)model->state)->events, train);
 }
 
 static pen_status ready(pen_model *model, const pen__train *train, pen_error *error)
 {
-    two_tower *net = model->state;
-    if (net->less_popular) return PEN_OK;
-    PEN_TRY(pen__rows_liked(model->ctx, &train->history, &net->liked, error));
-    PEN_TRY(PEN_NEW_ZERO(model->ctx, net->less_popular, train->n_items));
-    const pen__rows *events = events_of(net, train);
-    int64_t n = events->begin[events->n_rows];
-    for (int64_t e = 0; e < n; e++) net->less_popular[events->column[e]]++;
-    for (int32_t i = 0; i < train->n_items; i++)
-        if (net->less_popular[i] > 0) net->less_popular[i] = (float)-log((double)net->less_popular[i] / (double)n);
-    return PEN_OK;
-}
-
-/* The event of an example: its user and its place. */
-static int64_t event_of(const pen__example *example, int32_t *user)
-{
-    const pen__rows *events = events_of(example->model->state, example->train);
-    *user = (int32_t)pen__segment_of(events->begin, events->n_rows, example->number);
-    return example->number;
+    return pen__events_ready(model, &((two_tower *)model->state)->events, train, error);
 }
 
 /* Left out in training, so that who or what lacks it is answered well: which = 0 the user's id, 1 its features, 2 the
@@ -148,28 +119,12 @@ static bool left_out(const pen__example *example, int which)
 static void size(pen__example *example)
 {
     const two_tower *net = example->model->state;
-    int64_t before;
-    int32_t user, item = -1;
-    if (example->user) {
-        before = example->user->n, user = example->user->number;
-    } else {
-        if (example->number < 0) return;
-        int64_t e = event_of(example, &user);
-        const pen__rows *events = events_of(net, example->train);
-        before = e - events->begin[user], item = events->column[e];
-        if (left_out(example, 1)) user = -1;
-    }
-    if (net->watched >= 0) example->rows[net->watched_rows] = pen__least(before, net->most);
+    pen__event e = pen__event_of(&net->events, example);
+    int32_t user = !example->user && left_out(example, 1) ? -1 : e.user;
+    pen__events_size(&net->events, &e, example);
     if (net->in[USER].word >= 0) example->rows[net->in[USER].extent] = pen__features_words(&net->features[USER], user);
-    if (net->in[ITEM].word >= 0) example->rows[net->in[ITEM].extent] = pen__features_words(&net->features[ITEM], item);
-}
-
-static void fill_history(pen__example *example, const int32_t *end)
-{
-    const two_tower *net = example->model->state;
-    if (net->watched < 0) return;
-    int64_t n = example->rows[net->watched_rows];
-    if (n) memcpy(example->index[net->watched], end - n, (size_t)n * sizeof *end); /* an empty history may be NULL */
+    if (net->in[ITEM].word >= 0)
+        example->rows[net->in[ITEM].extent] = pen__features_words(&net->features[ITEM], e.item);
 }
 
 /* An item as its tower sees it. */
@@ -187,40 +142,26 @@ static void fill_item(pen__example *example)
     pen__features_fill(&net->features[ITEM], &net->in[ITEM], example->number, example);
 }
 
-static void fill_asked(pen__example *example)
-{
-    const two_tower *net = example->model->state;
-    const pen__user *user = example->user;
-    if (net->id[USER] >= 0) *example->index[net->id[USER]] = user->number;
-    fill_history(example, user->item + user->n);
-    pen__features_fill(&net->features[USER], &net->in[USER], user->number, example);
-}
-
+/* In an answer the item's side is not there. */
 static void fill(pen__example *example)
 {
     const two_tower *net = example->model->state;
-    int32_t user;
-    if (example->user) {
-        fill_asked(example);
-        return;
-    }
-    if (example->number < 0) return;
-    const pen__rows *events = events_of(net, example->train);
-    int64_t e = event_of(example, &user);
-    int32_t item = events->column[e];
-    *example->index[net->item] = item;
-    if (net->id[USER] >= 0) *example->index[net->id[USER]] = left_out(example, 0) ? -1 : user;
-    fill_history(example, events->column + e);
-    pen__features_fill(&net->features[USER], &net->in[USER], left_out(example, 1) ? -1 : user, example);
-    if (net->id[ITEM] >= 0) *example->index[net->id[ITEM]] = left_out(example, 2) ? -1 : item;
-    pen__features_fill(&net->features[ITEM], &net->in[ITEM], item, example);
-    if (net->shift >= 0) *example->real[net->shift] = net->less_popular[item];
+    bool asked = example->user != NULL;
+    if (!asked && example->number < 0) return;
+    pen__event e = pen__event_of(&net->events, example);
+    pen__events_fill(&net->events, &e, example);
+    if (net->id[USER] >= 0) *example->index[net->id[USER]] = !asked && left_out(example, 0) ? -1 : e.user;
+    pen__features_fill(&net->features[USER], &net->in[USER], !asked && left_out(example, 1) ? -1 : e.user, example);
+    if (asked) return;
+    if (net->id[ITEM] >= 0) *example->index[net->id[ITEM]] = left_out(example, 2) ? -1 : e.item;
+    pen__features_fill(&net->features[ITEM], &net->in[ITEM], e.item, example);
+    if (net->shift >= 0) *example->real[net->shift] = net->events.less_popular[e.item];
 }
 
 static void bounds(const pen_model *model, int64_t *bound)
 {
     const two_tower *net = model->state;
-    if (net->watched >= 0) bound[net->watched_rows] = pen__param_int(model, "max_length");
+    if (net->events.watched >= 0) bound[net->events.before] = net->events.most;
     if (net->in[USER].word >= 0) bound[net->in[USER].extent] = pen__features_most(&net->features[USER]);
 }
 
@@ -257,8 +198,7 @@ static pen_status bind(pen_model *model, pen_error *error)
 static void unbind(pen_model *model)
 {
     two_tower *net = model->state;
-    pen__rows_free(model->ctx, &net->liked);
-    pen__free(model->ctx, net->less_popular);
+    pen__events_free(model->ctx, &net->events);
     pen__net_unbind(model);
 }
 
