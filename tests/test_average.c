@@ -287,6 +287,21 @@ static void broken_off(void **state)
         if (!(ratio > 0.8 && ratio < 1.2)) fail_msg("%s: %g of the raw one's norm", tables[t], ratio);
     }
     pen_model_destroy(left);
+    /* and what is kept beside the weights is of these weights */
+    w = (watch){2, 0};
+    const char *cosine[] = {"epochs=6", "batch_size=100",     "factors=8",
+                            "layers=0", "learning_rate=0.05", "temperature=0.2"};
+    left = train(log, PEN_TASK_RANK, "youtube-dnn", cosine, 6, PEN_E_CANCELLED);
+    assert_int_equal(w.seen, 2);
+    assert_non_null(left);
+    const float *rows = pen__model_tensor(left, "item")->data, *vector = pen__model_tensor(left, "vectors")->data;
+    for (int32_t i = 0; i < left->n_items; i++, rows += 8, vector += 8) {
+        double along = 0, square = 0;
+        for (int k = 0; k < 8; k++)
+            along += (double)rows[k] * (double)vector[k], square += (double)rows[k] * (double)rows[k];
+        if (fabs(along / sqrt(square) - 1) > 1e-5) fail_msg("item %d: cosine %g", i, along / sqrt(square));
+    }
+    pen_model_destroy(left);
     pen_dataset_destroy(log);
     pen_context_destroy(ctx);
 }

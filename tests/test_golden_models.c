@@ -25,7 +25,7 @@ static const double BOUND = 1e-4;
 typedef struct setting {
     const char *model;
     int32_t n_users, n_items;
-    const char *params[10];
+    const char *params[12];
 } setting;
 
 static const setting SETTING[] = {
@@ -44,7 +44,7 @@ static const setting SETTING[] = {
      1,
      61,
      {"factors=8", "hidden=12", "heads=2", "max_length=20", "loss=sampled", "negatives=9", "temperature=0.25",
-      "scale=yes", "dropout=0"}},
+      "bias=yes", "scale=yes", "dropout=0"}},
     {"gru4rec", 1, 61, {"factors=7", "hidden=7", "dropout=0"}},
     {"gru4rec", 1, 61, {"factors=6", "hidden=9", "layers=2", "dropout=0"}},
 };

@@ -57,7 +57,7 @@ pen_status pen__net_memory(const pen__model_class *class, const pen__params *par
             n += (uint64_t)plan->table[t].rows * (uint64_t)plan->table[t].width;
         n *= 1 + (uint64_t)pen__optimiser_slots((pen__optimiser)pen__params_get(class, params, "optimizer")) +
              (pen__params_get(class, params, "ema") > 0);
-        n += (uint64_t)pen__net_items_reals((pen__net *)(void *)state, train->n_items);
+        n += (uint64_t)train->n_items * (uint64_t)pen__net_items_width((pen__net *)(void *)state);
     }
     free_apart(&model, state);
     *bytes = n * sizeof(pen__real);
@@ -153,6 +153,7 @@ pen_status pen__net_build(pen_model *model, pen_error *error)
 {
     PEN_TRY(build(model, model->state, error));
     PEN_TRY(bind_tensors(model, model->state, error));
+    PEN_TRY(pen__net_items_bind(model, error));
     return check_rows(model, model->state, error);
 }
 
@@ -165,7 +166,6 @@ pen_status pen__net_bind(pen_model *model, pen_error *error)
     net->bound[PEN_ROOT] = 1;
     if (model->class->net->bounds) model->class->net->bounds(model, net->bound);
     if (net->user < 0 && net->score < 0) return PEN_OK;
-    PEN_TRY(pen__net_items_bind(model, error));
     return pen__layout_answer(model->ctx, net->plan, net->score >= 0 ? net->score : net->user, net->bound, &net->answer,
                               error);
 }
@@ -180,8 +180,6 @@ void pen__net_unbind(pen_model *model)
     pen__plan_destroy(net->plan);
     memset(net, 0, model->class->state_size);
 }
-
-int32_t pen__net_compared(pen__net *net, int32_t vector) { return net->cosine ? pen__unit(net->plan, vector) : vector; }
 
 int32_t pen__net_tower(pen__plan *plan, const pen_model *model, const char *prefix, int32_t *x, int32_t n,
                        int32_t layers, int32_t width)
@@ -366,10 +364,11 @@ pen_status pen__net_epoch(pen_model *model, const pen__train *train, int32_t epo
     pen_status status = take_steps(model, train, epoch, &sum, error);
     pen__run_average_end(net->run);
     if (averages) swap_averages(model, false, false);
+    if (status == PEN_OK || status == PEN_E_CANCELLED) PEN_TRY(pen__net_items_find(model, train, error));
     PEN_TRY(status);
     *loss = sum.loss / (double)pen__feed_examples(net->feed);
     if (model->told) tell(model, sum.rate, sum.norm);
-    return pen__net_items_find(model, train, error);
+    return PEN_OK;
 }
 
 /* ---- answers ----------------------------------------------------------------------------------------------------- */
@@ -394,9 +393,10 @@ size_t pen__net_scratch(const pen_model *model)
 void pen__net_factors(const pen_model *model, pen__factors *out)
 {
     const pen__net *net = model->state;
-    const pen__embedding *table = net->item_table < 0 ? NULL : &net->plan->table[net->item_table];
-    *out = (pen__factors){.d = table ? table->width : net->plan->node[net->item_vector].width,
-                          .item = net->vectors ? net->vectors : table->data,
+    int32_t width = pen__net_items_width(net);
+    const pen__embedding *table = width ? NULL : &net->plan->table[net->item_table];
+    *out = (pen__factors){.d = width ? width : table->width,
+                          .item = width ? net->vectors : table->data,
                           .bias = net->item_bias < 0 ? NULL : net->plan->table[net->item_bias].data};
 }
 

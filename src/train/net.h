@@ -36,7 +36,7 @@ typedef struct pen__net {
     int32_t user;        /* node (root, d): the user's vector; or -1 */
     int32_t item_table;  /* its rows are the items' vectors; or -1 */
     int32_t item_bias;   /* a table of width 1, or -1 */
-    bool cosine;         /* users and items are compared by direction alone: build says so before anything else */
+    bool cosine;         /* vectors are compared by direction alone: build says so before anything else */
     int32_t item_vector; /* node (root, d): an item's vector, where it is computed and not a row of item_table; or -1 */
     float *vectors;      /* (n_items, d): tensor "vectors", where items' are not rows of a table as they are */
     int32_t items, score; /* models that score pairs: the extent of items, and the node of their scores; or -1 */
@@ -64,9 +64,9 @@ typedef struct pen__net_class {
     pen_status (*ready)(pen_model *model, const pen__train *train, pen_error *error);
     /* Sets example->rows of children (and, for number -1, of shared extents), from number, epoch and train (or user)
      * alone. */
-    void (*size)(pen__example *example);
+    pen__row_fn size;
     /* Writes the inputs of the example's rows; for number -1 those of shared extents. */
-    void (*fill)(pen__example *example);
+    pen__row_fn fill;
     /* item_vector: size and fill of an item, example->number. */
     pen__row_fn size_item, fill_item;
     /* The most rows of each extent that an answer may have (root 1); sets bound[]. */
@@ -107,15 +107,25 @@ pen_status pen__net_describe(const pen_model *model, pen__text *out, pen_error *
 /* In build: the table's rows are users, solved for whom the model does not know. */
 void pen__net_solves(pen__net *net, int32_t table);
 
-/* `node` (root, width) of rows 0 .. n - 1, as size and fill write a row for example->number (and train, which may be
- * NULL), into out (n, width): the vectors of all items, say. Only the inputs that the node stands on need be written;
- * shared extents have no rows. */
-pen_status pen__net_see(const pen_model *model, const pen__train *train, int32_t node, int64_t n, pen__row_fn size,
-                        pen__row_fn fill, float *out, pen_error *error);
+/* Rows of a node (root, width): 0 .. n - 1, as size and fill write a row for example->number (and train, which may be
+ * NULL). Only the inputs that the node stands on need be written; shared extents have no rows. */
+typedef struct pen__seen {
+    int32_t node;
+    int64_t n;
+    pen__row_fn size, fill;
+} pen__seen;
 
-/* net->vectors, for what begins, binds and trains models: how many numbers; the tensor; its values after an epoch. None
- * where items' vectors are rows of a table. */
-int64_t pen__net_items_reals(const pen__net *net, int32_t n_items);
+/* Them into out (n, width): the vectors of all items, say. Done whole though the work is broken off meanwhile. */
+pen_status pen__net_see(const pen_model *model, const pen__train *train, const pen__seen *seen, float *out,
+                        pen_error *error);
+
+/* All shards, like pen__parallel, but to the end though the work is broken off: what is kept beside weights must be of
+ * the weights that are left. */
+pen_status pen__net_finish(pen_context *ctx, int64_t n_shards, pen__shard_fn fn, void *arg, pen_error *error);
+
+/* net->vectors, for what begins, binds and trains models: their width (0: items' vectors are rows of a table, and there
+ * is nothing to do); the tensor; its values after an epoch. */
+int32_t pen__net_items_width(const pen__net *net);
 pen_status pen__net_items_add(pen_model *model, const pen__net *net, pen_error *error);
 pen_status pen__net_items_bind(pen_model *model, pen_error *error);
 pen_status pen__net_items_find(const pen_model *model, const pen__train *train, pen_error *error);
@@ -130,6 +140,8 @@ int32_t pen__net_tower(pen__plan *plan, const pen_model *model, const char *pref
                        int32_t layers, int32_t width);
 
 /* ---- for fill functions ------------------------------------------------------------------------------------------ */
+
+enum { PEN_NET_MOST = 16384 /* of the latest of a history, that an answer by a bag looks at */ };
 
 static inline int64_t pen__least(int64_t a, int64_t b) { return a < b ? a : b; }
 

@@ -87,15 +87,20 @@ static int32_t shift_of(pen__plan *plan, int32_t extent, const char *name, int32
     return node < 0 ? -1 : plan->node[node].input;
 }
 
+static const double LEAST = 0.001; /* temperature */
+
 void pen__drawn_begin(pen__net *net, const pen_model *model, bool drawn)
 {
     bool bias = pen__param_int(model, "bias");
     net->cosine = pen__param(model, "temperature") > 0;
     if (bias)
         net->item_bias = pen__plan_table(net->plan, "item.bias", model->n_items, 1, (pen__init){PEN_INIT_ZERO, 0});
+    if (net->cosine && pen__param(model, "temperature") < LEAST)
+        pen__plan_fail(net->plan, "%s: temperature must be 0 or at least %g", model->class->name, LEAST);
     if ((net->cosine || bias) && !drawn)
-        pen__plan_fail(net->plan, "%s: %s is for a loss against drawn items (loss=sampled)", model->class->name,
-                       bias ? "bias" : "temperature");
+        pen__plan_fail(net->plan,
+                       "%s: %s is not for this loss, but for those against shared drawn items (penchant models %s)",
+                       model->class->name, bias ? "bias" : "temperature", model->class->name);
 }
 
 int32_t pen__drawn_asked(pen__net *net, const pen_model *model, int32_t user)

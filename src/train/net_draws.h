@@ -1,5 +1,6 @@
 /* How the negatives that a batch or an example shares are drawn: alike, by popularity^alpha, or log-uniform in the rank
  * of popularity; and the logQ correction of a sampled softmax for how often an item is drawn (Bengio, Senecal 2008).
+ * And what the scores of such losses are: inner products or cosines, with a bias of each item or without.
  *
  * log-uniform: q(rank) ~ log((rank + 2) / (rank + 1)), rank 0 the item with most events (TensorFlow's candidate
  * sampler). One alias table serves both: O(1) a draw, 12 bytes an item. */
@@ -43,8 +44,8 @@ int32_t pen__drawn_asked(pen__net *net, const pen_model *model, int32_t user);
 
 /* Appends the inputs and the loss how->kind of vectors h, one for each target (rows of `targets`, an extent; index
  * input how->target), against the parameter `negatives` items drawn (PEN_DRAWS_PARAMS) for the batch or, with `each`,
- * for each example; rows of net->item_table are the items' vectors. A softmax is corrected for how often they are
- * drawn, where they are not drawn alike. */
+ * for each example; rows of net->item_table are the items' vectors, net->item_bias their biases. A softmax is
+ * corrected for how often they are drawn, where they are not drawn alike. */
 void pen__drawn_loss(pen__net *net, const pen_model *model, pen__drawn *drawn, int32_t targets, int32_t h, bool each,
                      pen__sampled how);
 
@@ -57,13 +58,14 @@ static inline void pen__drawn_target(const pen__drawn *drawn, pen__example *exam
     if (drawn->target_shift >= 0) example->real[drawn->target_shift][k] = -drawn->draws.log_q[item];
 }
 
-#define PEN_DRAWS_PARAMS(LOSSES)                                                                           \
+/* SOFTMAX: the loss that logq is for; DRAWN: all those that are pen__drawn_loss. */
+#define PEN_DRAWS_PARAMS(SOFTMAX, DRAWN)                                                                   \
     PEN_P_CHOICE("sampler", "uniform", "uniform|popularity|log-uniform",                                   \
                  "how negatives are drawn: alike, by popularity^alpha, log-uniform in popularity's rank"), \
         PEN_P_REAL("alpha", "0.75", 0, 4, "power of popularity"),                                          \
-        PEN_P_BOOL("logq", "1", "scores are corrected for how often an item is drawn (" LOSSES ")"),       \
-        PEN_P_BOOL("bias", "0", "items have a bias each, part of their scores (" LOSSES ")"),              \
+        PEN_P_BOOL("logq", "1", "scores are corrected for how often an item is drawn (" SOFTMAX ")"),      \
+        PEN_P_BOOL("bias", "0", "items have a bias each, part of their scores (" DRAWN ")"),               \
         PEN_P_REAL_LOG("temperature", "0", 0, 10,                                                          \
-                       "above 0: scores are cosines divided by it (losses that draw); 0: inner products")
+                       "0.001 or more: scores are cosines divided by it (" DRAWN "); 0: inner products")
 
 #endif

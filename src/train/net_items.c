@@ -1,5 +1,6 @@
 /* Items' vectors that are not rows of a table as they are: those that the network computes, and directions (cosine).
- * They are a tensor, made anew after each epoch, so that what keeps the best epoch keeps them. */
+ * They are a tensor, made anew after each epoch, so that what keeps the best epoch keeps them; and after one that is
+ * broken off, so that they are of the weights that are left. */
 #include <math.h>
 
 #include "base/memory.h"
@@ -27,21 +28,18 @@ static pen_status find_some_directions(void *arg, int64_t shard, int worker, pen
 static pen_status find_directions(const pen_model *model, pen_error *error)
 {
     pen__net *net = model->state;
-    return pen__parallel(model->ctx, pen__shards(model->n_items, DIRECTIONS_GRAIN), find_some_directions, net, error);
+    return pen__net_finish(model->ctx, pen__shards(model->n_items, DIRECTIONS_GRAIN), find_some_directions, net, error);
 }
 
-/* Width of the vectors; 0: rows of a table serve. */
-static int32_t width_of(const pen__net *net)
+int32_t pen__net_items_width(const pen__net *net)
 {
     if (net->item_vector >= 0) return net->plan->node[net->item_vector].width;
     return net->cosine ? net->plan->table[net->item_table].width : 0;
 }
 
-int64_t pen__net_items_reals(const pen__net *net, int32_t n_items) { return (int64_t)n_items * width_of(net); }
-
 pen_status pen__net_items_add(pen_model *model, const pen__net *net, pen_error *error)
 {
-    int32_t width = width_of(net);
+    int32_t width = pen__net_items_width(net);
     return width ? pen__model_add(model, TENSOR, PEN_F32, PEN_ROLE_PARAM, model->n_items, width, 0, NULL, error)
                  : PEN_OK;
 }
@@ -49,7 +47,7 @@ pen_status pen__net_items_add(pen_model *model, const pen__net *net, pen_error *
 pen_status pen__net_items_bind(pen_model *model, pen_error *error)
 {
     pen__net *net = model->state;
-    int32_t width = width_of(net);
+    int32_t width = pen__net_items_width(net);
     return width ? pen__model_get(model, TENSOR, PEN_F32, model->n_items, width, 0, NULL, &net->vectors, error)
                  : PEN_OK;
 }
@@ -58,8 +56,9 @@ pen_status pen__net_items_find(const pen_model *model, const pen__train *train, 
 {
     const pen__net *net = model->state;
     const pen__net_class *class = model->class->net;
-    if (net->item_vector >= 0)
-        return pen__net_see(model, train, net->item_vector, model->n_items, class->size_item, class->fill_item,
-                            net->vectors, error);
+    const pen__seen items = {net->item_vector, model->n_items, class->size_item, class->fill_item};
+    if (net->item_vector >= 0) return pen__net_see(model, train, &items, net->vectors, error);
     return net->cosine ? find_directions(model, error) : PEN_OK;
 }
+
+int32_t pen__net_compared(pen__net *net, int32_t vector) { return net->cosine ? pen__unit(net->plan, vector) : vector; }

@@ -11,30 +11,29 @@ typedef struct seeing {
     const pen_model *model;
     const pen__train *train;
     const pen__plan *plan;
-    int32_t node;
-    int64_t n, bound[PEN_MAX_EXTENTS];
-    pen__row_fn size, fill;
+    const pen__seen *seen;
+    int64_t bound[PEN_MAX_EXTENTS];
     pen__layout *layout;
     float *out;
 } seeing;
 
 static int64_t block_end(const seeing *w, int64_t block)
 {
-    return (block + 1) * BLOCK < w->n ? (block + 1) * BLOCK : w->n;
+    return (block + 1) * BLOCK < w->seen->n ? (block + 1) * BLOCK : w->seen->n;
 }
 
 static pen__example example_of(const seeing *w, int64_t row)
 {
     pen__example example = {.model = w->model, .train = w->train, .number = row};
     example.rows[PEN_ROOT] = 1;
-    w->size(&example);
+    w->seen->size(&example);
     return example;
 }
 
 /* The most rows of each extent that a block has. */
 static void find_bounds(seeing *w)
 {
-    for (int64_t b = 0; b < pen__shards(w->n, BLOCK); b++) {
+    for (int64_t b = 0; b < pen__shards(w->seen->n, BLOCK); b++) {
         int64_t rows[PEN_MAX_EXTENTS] = {0};
         for (int64_t r = b * BLOCK; r < block_end(w, b); r++) {
             pen__example example = example_of(w, r);
@@ -85,7 +84,7 @@ static void fill_row(const seeing *w, block *b, int64_t i, int64_t r)
     for (int32_t k = 0; k < w->plan->n_index; k++) example.index[k] = b->index[k] + first[w->plan->index[k].extent];
     for (int32_t k = 0; k < w->plan->n_real; k++)
         example.real[k] = b->real[k] + first[w->plan->real[k].extent] * w->plan->real[k].width;
-    w->fill(&example);
+    w->seen->fill(&example);
 }
 
 static pen_status see_block(void *arg, int64_t shard, int worker, pen_error *error)
@@ -105,27 +104,33 @@ static pen_status see_block(void *arg, int64_t shard, int worker, pen_error *err
     }
     for (int32_t k = 0; k < plan->n_index; k++) b.batch.index[k] = b.index[k];
     for (int32_t k = 0; k < plan->n_real; k++) b.batch.real[k] = b.real[k];
-    int64_t width = plan->node[w->node].width;
-    const pen__real *rows = pen__infer(w->layout, b.engine, &b.batch, NULL, w->node);
+    int64_t width = plan->node[w->seen->node].width;
+    const pen__real *rows = pen__infer(w->layout, b.engine, &b.batch, NULL, w->seen->node);
     memcpy(w->out + shard * BLOCK * width, rows, (size_t)(n * width) * sizeof *rows);
     pen__free(w->model->ctx, base);
     return PEN_OK;
 }
 
-pen_status pen__net_see(const pen_model *model, const pen__train *train, int32_t node, int64_t n, pen__row_fn size,
-                        pen__row_fn fill, float *out, pen_error *error)
+pen_status pen__net_finish(pen_context *ctx, int64_t n_shards, pen__shard_fn fn, void *arg, pen_error *error)
 {
-    seeing w = {.model = model,
-                .train = train,
-                .plan = ((const pen__net *)model->state)->plan,
-                .node = node,
-                .n = n,
-                .size = size,
-                .fill = fill,
-                .out = out};
+    pen_error failure = {0};
+    pen_status status = pen__parallel(ctx, n_shards, fn, arg, &failure);
+    if (status == PEN_E_CANCELLED) {
+        for (int64_t s = 0; s < n_shards; s++) PEN_TRY(fn(arg, s, 0, error));
+        return PEN_OK;
+    }
+    if (status != PEN_OK && error) *error = failure;
+    return status;
+}
+
+pen_status pen__net_see(const pen_model *model, const pen__train *train, const pen__seen *seen, float *out,
+                        pen_error *error)
+{
+    seeing w = {
+        .model = model, .train = train, .plan = ((const pen__net *)model->state)->plan, .seen = seen, .out = out};
     find_bounds(&w);
-    PEN_TRY(pen__layout_answer(model->ctx, w.plan, node, w.bound, &w.layout, error));
-    pen_status status = pen__parallel(model->ctx, pen__shards(n, BLOCK), see_block, &w, error);
+    PEN_TRY(pen__layout_answer(model->ctx, w.plan, seen->node, w.bound, &w.layout, error));
+    pen_status status = pen__net_finish(model->ctx, pen__shards(seen->n, BLOCK), see_block, &w, error);
     pen__layout_destroy(w.layout);
     return status;
 }

@@ -90,7 +90,8 @@ class History:
             return F.cross_entropy(h @ w["item"].T, torch.tensor(after))
         if self.kind == "sampled":  # against items that the batch shares; one that is the target does not count
             h = F.normalize(h, dim=1) / self.temperature
-            good, bad = (h * self.items_of(row, after)).sum(1, keepdim=True), h @ self.items_of(row, self.shared).T
+            good = (h * self.items_of(row, after)).sum(1, keepdim=True) + row("item.bias", after)
+            bad = h @ self.items_of(row, self.shared).T + row("item.bias", self.shared).T
             hit = torch.tensor(after)[:, None] == torch.tensor(self.shared)[None]
             return F.cross_entropy(torch.cat([good, bad.masked_fill(hit, -torch.inf)], 1), torch.zeros(len(after), dtype=torch.long))
         against = sum((negative for _, _, negative in batch), [])
@@ -113,6 +114,8 @@ class Sasrec(History):
                 self.weights["block%d.%s.bias" % (b, part)] = (1, shape[1] if "norm" in part else shape[0])
         self.weights["norm.weight"] = self.weights["norm.bias"] = (1, d)
         self.tables = {"item": (self.items, d), "place": (self.most, d)}
+        if kind == "sampled":
+            self.tables["item.bias"] = (self.items, 1)
         self.dense_tables = ["item"] if kind == "ce" else []
 
     def states(self, w, item, row):

@@ -159,7 +159,7 @@ static const pen_param params[] = {
     PEN_P_CHOICE("loss", "sampled", "sampled|ce",
                  "softmax over drawn items, or over all: for catalogues of some thousand items"),
     PEN_P_INT_LOG("negatives", "256", 1, 100000, "items drawn for each batch (sampled)"),
-    PEN_DRAWS_PARAMS("sampled"),
+    PEN_DRAWS_PARAMS("sampled", "sampled"),
     PEN_NET_DROPOUT("0", "share of hidden numbers left out in training"),
     PEN_NET_INIT("0.1", "standard deviation of the embeddings' first values"),
     PEN_NET_PARAMS("100", "10", "1024", "events", "0.001", "adam", "0"),

@@ -22,16 +22,17 @@ typedef struct autorec {
     pen__net net;
     int32_t bag, column;   /* extent and index input */
     int32_t shown, label;  /* nodes: what the layer reads, and the centred ratings */
+    int32_t layer;         /* node: what a row is squeezed into */
     int32_t out, out_bias; /* tables */
     float *hidden;         /* (n_rows, d): tensor "hidden" */
     int32_t d, by_users;
 } autorec;
 
-static int32_t rows_of(const pen_model *model)
+static int32_t n_rows(const pen_model *model)
 {
     return pen__param_int(model, "side") == USERS ? model->n_users : model->n_items;
 }
-static int32_t columns_of(const pen_model *model)
+static int32_t n_columns(const pen_model *model)
 {
     return pen__param_int(model, "side") == USERS ? model->n_items : model->n_users;
 }
@@ -47,12 +48,13 @@ static void build(const pen_model *model, pen__net *base)
     net->column = pen__input_index(plan, net->bag, "column");
     net->shown = pen__input_real(plan, net->bag, 1, "shown");
     net->label = pen__input_real(plan, net->bag, 1, "rating");
-    int32_t in = pen__plan_table(plan, "in", columns_of(model), d, init);
-    net->out = pen__plan_table(plan, "out", columns_of(model), d, init);
-    net->out_bias = pen__plan_table(plan, "out.bias", columns_of(model), 1, (pen__init){PEN_INIT_ZERO, 0});
+    int32_t in = pen__plan_table(plan, "in", n_columns(model), d, init);
+    net->out = pen__plan_table(plan, "out", n_columns(model), d, init);
+    net->out_bias = pen__plan_table(plan, "out.bias", n_columns(model), 1, (pen__init){PEN_INIT_ZERO, 0});
     int32_t sum = pen__bag(plan, in, net->column, PEN_POOL_SUM, net->shown);
-    base->user = pen__activate(plan, pen__shifted(plan, "hidden.bias", sum), PEN_ACT_SIGMOID);
-    int32_t kept = pen__dropped(plan, base->user, pen__param(model, "dropout"));
+    net->layer = pen__activate(plan, pen__shifted(plan, "hidden.bias", sum), PEN_ACT_SIGMOID);
+    if (net->by_users) base->user = net->layer;
+    int32_t kept = pen__dropped(plan, net->layer, pen__param(model, "dropout"));
     int32_t score = pen__plus(plan, pen__dot(plan, kept, pen__gather(plan, net->out, net->column)),
                               pen__gather(plan, net->out_bias, net->column));
     pen__loss_pointwise(plan, PEN_LOSS_SQUARED, score, net->label, -1);
@@ -60,15 +62,13 @@ static void build(const pen_model *model, pen__net *base)
 
 /* ---- bags of ratings --------------------------------------------------------------------------------------------- */
 
-enum { MOST = 16384 /* of the latest of a history, that an answer looks at */ };
-
 typedef struct ratings {
     const int32_t *column;
     const float *value;
     int64_t n;
 } ratings;
 
-static const pen__rows *rows_of_training(const pen_model *model, const pen__train *train)
+static const pen__rows *rows_of(const pen_model *model, const pen__train *train)
 {
     return pen__param_int(model, "side") == USERS ? &train->by_user : &train->by_item;
 }
@@ -76,11 +76,11 @@ static const pen__rows *rows_of_training(const pen_model *model, const pen__trai
 static ratings ratings_of(const pen__example *example)
 {
     const pen__user *user = example->user;
-    int64_t skip = user && user->n > MOST ? user->n - MOST : 0;
+    int64_t skip = user && user->n > PEN_NET_MOST ? user->n - PEN_NET_MOST : 0;
     if (user && !user->n) return (ratings){0};
     if (user) return (ratings){user->item + skip, user->value + skip, user->n - skip};
     if (example->number < 0) return (ratings){0};
-    const pen__rows *rows = rows_of_training(example->model, example->train);
+    const pen__rows *rows = rows_of(example->model, example->train);
     int64_t from = rows->begin[example->number];
     return (ratings){rows->column + from, rows->value + from, rows->begin[example->number + 1] - from};
 }
@@ -88,7 +88,7 @@ static ratings ratings_of(const pen__example *example)
 static int64_t examples(const pen_model *model, const pen__train *train)
 {
     (void)train;
-    return rows_of(model);
+    return n_rows(model);
 }
 
 static void size(pen__example *example)
@@ -119,21 +119,26 @@ static void fill(pen__example *example)
 
 static void fill_whole(pen__example *example) { fill_bag(example, 0); }
 
-static void bounds(const pen_model *model, int64_t *bound) { bound[((const autorec *)model->state)->bag] = MOST; }
+static void bounds(const pen_model *model, int64_t *bound)
+{
+    bound[((const autorec *)model->state)->bag] = PEN_NET_MOST;
+}
 
 /* ---- slots ------------------------------------------------------------------------------------------------------- */
 
 static pen_status epoch(pen_model *model, const pen__train *train, int32_t number, double *loss, pen_error *error)
 {
     const autorec *net = model->state;
-    PEN_TRY(pen__net_epoch(model, train, number, loss, error));
-    return pen__net_see(model, train, net->net.user, rows_of(model), size, fill_whole, net->hidden, error);
+    const pen__seen seen = {net->layer, n_rows(model), size, fill_whole};
+    pen_status status = pen__net_epoch(model, train, number, loss, error);
+    if (status == PEN_OK || status == PEN_E_CANCELLED) PEN_TRY(pen__net_see(model, train, &seen, net->hidden, error));
+    return status;
 }
 
 static pen_status begin(pen_model *model, const pen__train *train, pen_error *error)
 {
     PEN_TRY(pen__net_begin(model, train, error));
-    return pen__model_add(model, "hidden", PEN_F32, PEN_ROLE_PARAM, rows_of(model), pen__param_int(model, "factors"), 0,
+    return pen__model_add(model, "hidden", PEN_F32, PEN_ROLE_PARAM, n_rows(model), pen__param_int(model, "factors"), 0,
                           NULL, error);
 }
 
@@ -141,7 +146,7 @@ static pen_status bind(pen_model *model, pen_error *error)
 {
     autorec *net = model->state;
     PEN_TRY(pen__net_bind(model, error));
-    return pen__model_get(model, "hidden", PEN_F32, rows_of(model), net->d, 0, NULL, &net->hidden, error);
+    return pen__model_get(model, "hidden", PEN_F32, n_rows(model), net->d, 0, NULL, &net->hidden, error);
 }
 
 /* ---- ratings ----------------------------------------------------------------------------------------------------- */

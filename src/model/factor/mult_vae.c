@@ -11,8 +11,6 @@
 
 #include "train/net.h"
 
-enum { MOST = 16384 /* of the latest of a history, that an answer looks at */ };
-
 typedef struct mult_vae {
     pen__net net;
     int32_t bag, item;     /* extent; index input */
@@ -58,7 +56,7 @@ static void size(pen__example *example)
     const mult_vae *net = example->model->state;
     if (net->whole >= 0) example->rows[net->whole] = 1;
     if (example->user)
-        example->rows[net->bag] = example->user->n < MOST ? example->user->n : MOST;
+        example->rows[net->bag] = example->user->n < PEN_NET_MOST ? example->user->n : PEN_NET_MOST;
     else if (example->number >= 0)
         example->rows[net->bag] =
             example->train->by_user.begin[example->number + 1] - example->train->by_user.begin[example->number];
@@ -88,7 +86,7 @@ static void fill(pen__example *example)
 static void bounds(const pen_model *model, int64_t *bound)
 {
     const mult_vae *net = model->state;
-    bound[net->bag] = MOST;
+    bound[net->bag] = PEN_NET_MOST;
     if (net->whole >= 0) bound[net->whole] = 1;
 }
 

@@ -50,7 +50,7 @@ static const pen_param params[] = {
         "loss", "ce", "ce|sampled|bpr-max",
         "ce: softmax over all items; sampled: over drawn ones; bpr-max: the drawn ones weighted by their softmax"),
     PEN_P_INT_LOG("negatives", "2048", 1, 100000, "items drawn for each batch (sampled, bpr-max)"),
-    PEN_DRAWS_PARAMS("sampled"),
+    PEN_DRAWS_PARAMS("sampled", "sampled, bpr-max"),
     PEN_P_REAL("bpreg", "1", 0, 100, "penalty of the drawn items' scores (bpr-max)"),
     PEN_P_REAL("elu", "1", 0, 10, "alpha of the elu that scores pass (bpr-max); 0: none"),
     PEN_HISTORY_SCALE,

@@ -116,7 +116,7 @@ static const pen_param params[] = {
         "bce: logistic, one drawn item a position; ce: softmax over all items; sampled: over drawn ones; gbce: "
         "calibrated bce"),
     PEN_P_INT_LOG("negatives", "256", 1, 100000, "items drawn for each batch (sampled), or for each history (gbce)"),
-    PEN_DRAWS_PARAMS("sampled"),
+    PEN_DRAWS_PARAMS("sampled", "sampled, gbce"),
     PEN_P_REAL("t", "0.75", 0, 1, "calibration of gbce; 0: bce"),
     PEN_P_CHOICE("places", "last", "last|first",
                  "last: places end at max_length; first: they count from the earliest event that is read"),
