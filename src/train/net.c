@@ -57,7 +57,8 @@ pen_status pen__net_memory(const pen__model_class *class, const pen__params *par
             n += (uint64_t)plan->table[t].rows * (uint64_t)plan->table[t].width;
         n *= 1 + (uint64_t)pen__optimiser_slots((pen__optimiser)pen__params_get(class, params, "optimizer")) +
              (pen__params_get(class, params, "ema") > 0);
-        n += (uint64_t)train->n_items * (uint64_t)pen__net_items_width((pen__net *)(void *)state);
+        const pen__net *net = (pen__net *)(void *)state;
+        n += (uint64_t)net->kept + (uint64_t)train->n_items * (uint64_t)pen__net_items_width(net);
     }
     free_apart(&model, state);
     *bytes = n * sizeof(pen__real);

@@ -39,6 +39,7 @@ typedef struct pen__net {
     bool cosine;         /* vectors are compared by direction alone: build says so before anything else */
     int32_t item_vector; /* node (root, d): an item's vector, where it is computed and not a row of item_table; or -1 */
     float *vectors;      /* (n_items, d): tensor "vectors", where items' are not rows of a table as they are */
+    int64_t kept;        /* numbers that the model keeps in tensors of its own: for the memory that is told */
     int32_t items, score; /* models that score pairs: the extent of items, and the node of their scores; or -1 */
     int32_t user_table[4], n_user_tables; /* rows of users: solved for whom the model does not know */
     int32_t user_index, item_index;       /* pairs: the inputs that name them */

@@ -44,6 +44,7 @@ static void build(const pen_model *model, pen__net *base)
     int32_t d = pen__param_int(model, "factors");
     pen__init init = {PEN_INIT_NORMAL, pen__param(model, "init")};
     net->d = d, net->by_users = pen__param_int(model, "side") == USERS;
+    base->kept = (int64_t)n_rows(model) * d;
     net->bag = pen__extent_child(plan, PEN_ROOT, "ratings");
     net->column = pen__input_index(plan, net->bag, "column");
     net->shown = pen__input_real(plan, net->bag, 1, "shown");
