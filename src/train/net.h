@@ -120,8 +120,8 @@ typedef struct pen__seen {
 pen_status pen__net_see(const pen_model *model, const pen__train *train, const pen__seen *seen, float *out,
                         pen_error *error);
 
-/* All shards, like pen__parallel, but to the end though the work is broken off: what is kept beside weights must be of
- * the weights that are left. */
+/* All shards, like pen__parallel, but to the end though the work is broken off (then in the calling thread alone): what
+ * is kept beside weights must be of the weights that are left. */
 pen_status pen__net_finish(pen_context *ctx, int64_t n_shards, pen__shard_fn fn, void *arg, pen_error *error);
 
 /* net->vectors, for what begins, binds and trains models: their width (0: items' vectors are rows of a table, and there

@@ -35,7 +35,8 @@ static inline void pen__drawn_none(pen__drawn *drawn)
 }
 
 /* For build, before anything reads an item: net->cosine and net->item_bias by the parameters `temperature` and
- * `bias`. drawn: the model's loss will be pen__drawn_loss; with any other the plan fails where either is given. */
+ * `bias`. drawn: the model's loss will be pen__drawn_loss; with any other the plan fails where either is given, and
+ * where the temperature is above 0 and below 0.001. */
 void pen__drawn_begin(pen__net *net, const pen_model *model, bool drawn);
 
 /* In build: a user's vector as scores have it: of length 1 / temperature, where there is one. pen__drawn_loss does it
