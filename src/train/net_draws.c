@@ -99,8 +99,12 @@ void pen__drawn_begin(pen__net *net, const pen_model *model, bool drawn)
         pen__plan_fail(net->plan, "%s: temperature must be 0 or at least %g", model->class->name, LEAST);
     if ((net->cosine || bias) && !drawn)
         pen__plan_fail(net->plan,
-                       "%s: %s is not for this loss, but for those against shared drawn items (penchant models %s)",
-                       model->class->name, bias ? "bias" : "temperature", model->class->name);
+                       "%s: %s not for this loss, but for those against shared drawn items (penchant models %s)",
+                       model->class->name,
+                       !bias         ? "temperature is"
+                       : net->cosine ? "bias and temperature are"
+                                     : "bias is",
+                       model->class->name);
 }
 
 int32_t pen__drawn_asked(pen__net *net, const pen_model *model, int32_t user)

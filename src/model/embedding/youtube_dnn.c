@@ -177,8 +177,9 @@ const pen__model_class pen__youtube_dnn_class = {
     .name = "youtube-dnn",
     .family = "embedding",
     .summary = "the mean of what was watched through a tower; sampled softmax",
-    .formula = "u = tower(mean of e'_j over the history, features, age),  score(u, i) = <u, e_i>\n"
-               "minimise the mean over events of -log softmax(target) against drawn items, or all (loss=ce)",
+    .formula =
+        "u = tower(mean of e'_j over the history, features, age),  score(u, i) = <u, e_i>\n"
+        "minimise the mean over events of -log softmax(target) against drawn items, or all (loss=ce)" PEN_DRAWN_FORMULA,
     .paper = "Covington, Adams, Sargin: Deep neural networks for YouTube recommendations (RecSys 2016)",
     .tasks = 1u << PEN_TASK_RANK,
     .params = params,

@@ -69,7 +69,8 @@ const pen__model_class pen__gru4rec_class = {
     .formula =
         "r, z = sigmoid(W x_t + U h_(t-1) + b),  n = tanh(W_n x_t + b_n + r (U_n h_(t-1) + c_n)),  h_t = (1 - z) n + z "
         "h_(t-1)\n"
-        "score(u, i) = <h_T, e_i>,  T the last position;  minimise the mean over positions of -log softmax(next item)",
+        "score(u, i) = <h_T, e_i>,  T the last position;  minimise the mean over positions of -log softmax(next "
+        "item)" PEN_DRAWN_FORMULA,
     .paper = "Hidasi, Karatzoglou, Baltrunas, Tikk: Session-based recommendations with recurrent neural networks (ICLR "
              "2016)",
     .tasks = 1u << PEN_TASK_RANK,

@@ -141,7 +141,7 @@ const pen__model_class pen__sasrec_class = {
     .formula = "x_t = e_(i_t) + p_t;  x = x + attention(norm(x));  x = x + W_2 relu(W_1 norm(x));  h = norm(x)\n"
                "score(u, i) = <h_T, e_i>,  T the last position\n"
                "minimise the mean over positions of -log softmax(next item)  (ce), or of log(1 + e^-good) + log(1 + "
-               "e^bad)  (bce)",
+               "e^bad)  (bce)" PEN_DRAWN_FORMULA,
     .paper = "Kang, McAuley: Self-attentive sequential recommendation (ICDM 2018)",
     .tasks = 1u << PEN_TASK_RANK,
     .params = params,
