@@ -165,6 +165,22 @@ static pen_status bind_gradients(pen__run *run, pen_error *error)
     return PEN_OK;
 }
 
+static int64_t dense_runs(const pen__run *run)
+{
+    if (run->o.learning.kind == PEN_OPT_ROWWISE_ADAGRAD) return run->plan->n_dense > 0;
+    return pen__shards(run->plan->n_dense, UPDATE_GRAIN);
+}
+
+/* Room for a square of each run of an update, of the largest batch. */
+static pen_status bind_squares(pen__run *run, pen_error *error)
+{
+    int64_t n = dense_runs(run);
+    if (run->o.learning.clip <= 0 && !run->o.norms) return PEN_OK;
+    for (int32_t t = 0; t < run->plan->n_tables; t++)
+        n += pen__shards(pen__touched_most(run->plan, t, run->batch_rows), ROW_GRAIN);
+    return PEN_GROW(run->ctx, run->squares, &run->squares_cap, (size_t)n + 1);
+}
+
 pen_status pen__run_bind(pen__run *run, const int64_t *shard_rows, const int64_t *batch_rows, pen_error *error)
 {
     bool fits = run->layout != NULL;
@@ -182,6 +198,7 @@ pen_status pen__run_bind(pen__run *run, const int64_t *shard_rows, const int64_t
     pen_status status = renew(run->ctx, &run->arenas, run->n_arenas * layout->arena, error);
     if (status == PEN_OK) status = renew(run->ctx, &run->scratches, run->n_workers * layout->scratch, error);
     if (status == PEN_OK) status = bind_gradients(run, error);
+    if (status == PEN_OK) status = bind_squares(run, error);
     if (status == PEN_OK)
         run->layout = layout;
     else
@@ -211,12 +228,17 @@ pen__run_memory pen__run_memory_of(const pen__layout *layout, const int64_t *bat
     return m;
 }
 
-uint64_t pen__run_bytes(const pen__run *run)
+pen_status pen__run_bytes(const pen__run *run, const int64_t *shard_rows, const int64_t *batch_rows, uint64_t *bytes,
+                          pen_error *error)
 {
-    if (!run->layout) return 0;
-    int32_t n_shards = pen__run_shards(run, run->batch_rows[PEN_ROOT]);
-    pen__run_memory m = pen__run_memory_of(run->layout, run->batch_rows, n_shards, run->n_workers);
-    return m.arena + m.scratch + m.dense + m.lookups + m.tables;
+    pen__layout *layout;
+    *bytes = 0;
+    PEN_TRY(pen__layout_train(run->ctx, run->plan, shard_rows, &layout, error));
+    int32_t n_shards = pen__run_shards(run, batch_rows[PEN_ROOT]);
+    pen__run_memory m = pen__run_memory_of(layout, batch_rows, n_shards, run->n_workers);
+    pen__layout_destroy(layout);
+    *bytes = m.arena + m.scratch + m.dense + m.lookups + m.tables;
+    return PEN_OK;
 }
 
 /* ---- computing --------------------------------------------------------------------------------------------------- */
@@ -324,12 +346,6 @@ typedef struct update_run {
 } update_run;
 
 /* rowwise-adagrad steps whole rows, wherever a run would end: one run. */
-static int64_t dense_runs(const pen__run *run)
-{
-    if (run->o.learning.kind == PEN_OPT_ROWWISE_ADAGRAD) return run->plan->n_dense > 0;
-    return pen__shards(run->plan->n_dense, UPDATE_GRAIN);
-}
-
 static int64_t rows_touched(const pen__run *run, int32_t t)
 {
     return run->plan->table[t].frozen ? 0 : run->touched[t].n;
@@ -550,8 +566,6 @@ pen_status pen__run_step(pen__run *run, const pen__batch *batch, const pen__touc
     run->of_tables = pen__update_at(&run->o.learning, step, run->o.learning.tables);
     run->clip = 1;
     int64_t n = update_runs(run);
-    if (run->o.learning.clip > 0 || run->o.norms)
-        PEN_TRY(PEN_GROW(run->ctx, run->squares, &run->squares_cap, (size_t)n + 1));
     if (run->o.learning.clip > 0) PEN_TRY(clip_gradient(run, n, &report->norm, error));
     if (run->average) pen__average_step(run->average, step);
     PEN_TRY(pen__parallel(run->ctx, n, update_task, run, error));

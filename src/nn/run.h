@@ -54,8 +54,9 @@ void pen__run_measure(const pen__run *run, const pen__batch *batch, int64_t *sha
 /* Makes room for shards of shard_rows[extent] and batches of batch_rows[extent] rows. Bounds only grow. */
 pen_status pen__run_bind(pen__run *run, const int64_t *shard_rows, const int64_t *batch_rows, pen_error *error);
 
-/* Bytes that the run holds: arenas, gradients. */
-uint64_t pen__run_bytes(const pen__run *run);
+/* Bytes that a run holds which is bound so: arenas, gradients. */
+pen_status pen__run_bytes(const pen__run *run, const int64_t *shard_rows, const int64_t *batch_rows, uint64_t *bytes,
+                          pen_error *error);
 
 /* The same of a run of `workers` that is bound to a training layout and to batches of batch_rows[extent] rows in
  * n_shards; and how many arenas it has. */

@@ -74,16 +74,33 @@ static void place(void *arg, int32_t index, pen__source source)
     a->touched->source[a->touched->begin[at]++] = source;
 }
 
-static int64_t sources_of(const visit *v, int32_t table)
+/* Sources of a batch with rows[extent] rows; copies: of shared rows. */
+static int64_t sources_of(const pen__plan *plan, int32_t table, const int64_t *rows, int32_t copies)
 {
     int64_t n = 0;
-    for (int32_t k = 0; k < v->plan->n_lookups; k++) {
-        const pen__lookup *lookup = &v->plan->lookup[k];
+    for (int32_t k = 0; k < plan->n_lookups; k++) {
+        const pen__lookup *lookup = &plan->lookup[k];
         if (lookup->table != table || lookup->kind == PEN_LOOKUP_DENSE) continue;
-        int32_t extent = v->plan->index[lookup->index].extent;
-        n += v->batch->n[extent] * (v->plan->extent[extent].shared ? v->n_shards : 1);
+        int32_t extent = plan->index[lookup->index].extent;
+        n += rows[extent] * (plan->extent[extent].shared ? copies : 1);
     }
     return n;
+}
+
+int64_t pen__touched_most(const pen__plan *plan, int32_t table, const int64_t *rows)
+{
+    int64_t all = plan->table[table].rows, n = plan->table[table].dense ? all : sources_of(plan, table, rows, 1);
+    return n < all ? n : all;
+}
+
+pen_status pen__touched_reserve(pen__touched *t, const pen__plan *plan, int32_t table, const int64_t *rows,
+                                int32_t n_shards, pen_error *error)
+{
+    size_t sources = (size_t)sources_of(plan, table, rows, n_shards),
+           most = (size_t)pen__touched_most(plan, table, rows);
+    PEN_TRY(PEN_GROW(plan->ctx, t->source, &t->source_cap, sources + 1));
+    PEN_TRY(PEN_GROW(plan->ctx, t->begin, &t->begin_cap, most + 2));
+    return plan->table[table].dense ? PEN_OK : PEN_GROW(plan->ctx, t->row, &t->row_cap, most + 1);
 }
 
 static void visit_table(const visit *v, int32_t table, visit_fn fn, void *arg)
@@ -92,21 +109,21 @@ static void visit_table(const visit *v, int32_t table, visit_fn fn, void *arg)
         if (v->plan->lookup[k].table == table) visit_lookup(v, k, fn, arg);
 }
 
+uint64_t pen__touched_bytes(const pen__plan *plan, int32_t table, const int64_t *rows, int32_t n_shards)
+{
+    uint64_t most = (uint64_t)pen__touched_most(plan, table, rows),
+             sources = (uint64_t)sources_of(plan, table, rows, n_shards);
+    return sources * sizeof(pen__source) + most * (sizeof(int64_t) + (plan->table[table].dense ? 0 : sizeof(int32_t)));
+}
+
 pen_status pen__touched_build(pen__touched *t, const pen__plan *plan, int32_t table, const pen__batch *batch,
                               int32_t n_shards, int32_t *slot, pen_error *error)
 {
     visit v = {plan, batch, n_shards};
     numbering a = {t, slot, plan->table[table].dense};
-    int64_t n_sources = sources_of(&v, table), most = a.all ? plan->table[table].rows : n_sources;
-    PEN_TRY(PEN_GROW(plan->ctx, t->source, &t->source_cap, (size_t)n_sources + 1));
-    PEN_TRY(PEN_GROW(plan->ctx, t->begin, &t->begin_cap, (size_t)most + 2));
-    if (!a.all) PEN_TRY(PEN_GROW(plan->ctx, t->row, &t->row_cap, (size_t)most + 1));
-    t->n = 0;
-    t->begin[0] = 0;
-    if (a.all) {
-        t->n = most;
-        memset(t->begin, 0, (size_t)(most + 2) * sizeof *t->begin);
-    }
+    PEN_TRY(pen__touched_reserve(t, plan, table, batch->n, n_shards, error));
+    t->n = a.all ? plan->table[table].rows : 0;
+    memset(t->begin, 0, (size_t)(t->n + 2) * sizeof *t->begin);
     visit_table(&v, table, count, &a);
     for (int64_t i = 1; i <= t->n; i++) t->begin[i] += t->begin[i - 1];
     visit_table(&v, table, place, &a); /* moves each row's begin to its end: the next row's begin */

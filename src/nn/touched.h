@@ -22,7 +22,13 @@ typedef struct pen__touched {
     size_t row_cap, begin_cap, source_cap;
 } pen__touched;
 
-/* For table `table` of a batch that is cut into n_shards. slot: (table's rows), all -1 before and after. */
+/* Room for what batches of up to rows[extent] rows in n_shards touch; how many rows that is at most; its bytes. */
+pen_status pen__touched_reserve(pen__touched *touched, const pen__plan *plan, int32_t table, const int64_t *rows,
+                                int32_t n_shards, pen_error *error);
+int64_t pen__touched_most(const pen__plan *plan, int32_t table, const int64_t *rows);
+uint64_t pen__touched_bytes(const pen__plan *plan, int32_t table, const int64_t *rows, int32_t n_shards);
+
+/* For table `table` of a batch that is cut into n_shards. Allocates where nothing was reserved. slot: (table's rows), all -1 before and after. */
 pen_status pen__touched_build(pen__touched *touched, const pen__plan *plan, int32_t table, const pen__batch *batch,
                               int32_t n_shards, int32_t *slot, pen_error *error);
 void pen__touched_free(pen_context *ctx, pen__touched *touched);

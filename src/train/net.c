@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/progress.h"
 #include "train/net_feed.h"
 
 /* ---- the plan and its tensors ------------------------------------------------------------------------------------ */
@@ -39,7 +38,7 @@ static void free_apart(const pen_model *model, char *state)
 }
 
 pen_status pen__net_memory(const pen__model_class *class, const pen__params *params, const pen__train *train,
-                           uint64_t *bytes, pen_error *error)
+                           uint64_t *kept, uint64_t *all, pen_error *error)
 {
     pen_model model = {.ctx = train->ctx,
                        .class = class,
@@ -47,21 +46,22 @@ pen_status pen__net_memory(const pen__model_class *class, const pen__params *par
                        .n_users = train->n_users,
                        .n_items = train->n_items,
                        .train = train};
-    uint64_t n = 0;
+    uint64_t learned = 0, beside = 0;
     char *state;
     pen_status status = build_apart(&model, &state, error);
     if (status == PEN_OK) {
-        const pen__plan *plan = ((pen__net *)(void *)state)->plan;
-        n = (uint64_t)plan->n_dense;
-        for (int32_t t = 0; t < plan->n_tables; t++)
-            n += (uint64_t)plan->table[t].rows * (uint64_t)plan->table[t].width;
-        n *= 1 + (uint64_t)pen__optimiser_slots((pen__optimiser)pen__params_get(class, params, "optimizer")) +
-             (pen__params_get(class, params, "ema") > 0);
         const pen__net *net = (pen__net *)(void *)state;
-        n += (uint64_t)net->kept + (uint64_t)train->n_items * (uint64_t)pen__net_items_width(net);
+        const pen__plan *plan = net->plan;
+        learned = (uint64_t)plan->n_dense;
+        for (int32_t t = 0; t < plan->n_tables; t++)
+            learned += (uint64_t)plan->table[t].rows * (uint64_t)plan->table[t].width;
+        beside = (uint64_t)net->kept + (uint64_t)train->n_items * (uint64_t)pen__net_items_width(net);
     }
     free_apart(&model, state);
-    *bytes = n * sizeof(pen__real);
+    uint64_t copies = 1 + (uint64_t)pen__optimiser_slots((pen__optimiser)pen__params_get(class, params, "optimizer")) +
+                      (pen__params_get(class, params, "ema") > 0);
+    *kept = (learned + beside) * sizeof(pen__real);
+    *all = (learned * copies + beside) * sizeof(pen__real);
     return status;
 }
 
@@ -357,9 +357,6 @@ pen_status pen__net_epoch(pen_model *model, const pen__train *train, int32_t epo
     PEN_TRY(pen__feed_begin(net->feed, epoch, error));
     keep_rows(model);
     pen__run_halve(net->run, model->halvings);
-    if (begins && !epoch)
-        pen__say(model->ctx, PEN_LOG_INFO, "%s: %.1f MB for the steps' numbers and gradients", model->class->name,
-                 (double)pen__run_bytes(net->run) / 1e6);
     if (averages) swap_averages(model, true, !epoch);
     pen__run_average_begin(net->run, (uint64_t)(epoch * pen__feed_steps(net->feed)));
     pen_status status = take_steps(model, train, epoch, &sum, error);

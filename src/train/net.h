@@ -76,9 +76,9 @@ typedef struct pen__net_class {
 
 /* ---- slots of a pen__model_class --------------------------------------------------------------------------------- */
 
-/* Bytes of weights, tables and optimiser state. */
+/* Bytes of what answers need (*kept: weights, tables, vectors), and of that with what training keeps beside (*all). */
 pen_status pen__net_memory(const pen__model_class *class, const pen__params *params, const pen__train *train,
-                           uint64_t *bytes, pen_error *error);
+                           uint64_t *kept, uint64_t *all, pen_error *error);
 pen_status pen__net_begin(pen_model *model, const pen__train *train, pen_error *error);
 pen_status pen__net_epoch(pen_model *model, const pen__train *train, int32_t epoch, double *loss, pen_error *error);
 pen_status pen__net_build(pen_model *model,

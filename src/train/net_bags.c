@@ -19,15 +19,15 @@ void pen__bags_inputs(pen__plan *plan, pen__bags *bags, const pen_model *model)
 
 /* ---- the age of an example --------------------------------------------------------------------------------------- */
 
-static pen_status find_ages(const char *name, const pen__train *train, pen__ages *out, pen_error *error)
+static pen_status find_ages(const char *name, const pen__rows *rows, pen__ages *out, pen_error *error)
 {
     double sum = 0;
     int64_t n = 0;
-    PEN_CHECK(train->by_user.time, PEN_E_INPUT,
+    PEN_CHECK(rows->time, PEN_E_INPUT,
               "%s: the age of an example needs times, and the log has none (age=no, or --time-column)", name);
     *out = (pen__ages){.first = INT64_MAX, .last = INT64_MIN};
-    for (int64_t e = 0; e < train->n_events; e++) {
-        int64_t time = train->by_user.time[e];
+    for (int64_t e = 0; e < rows->begin[rows->n_rows]; e++) {
+        int64_t time = rows->time[e];
         if (time == PEN_TIME_MISSING) continue;
         if (time < out->first) out->first = time;
         if (time > out->last) out->last = time;
@@ -48,23 +48,21 @@ static float age_of(const pen__ages *a, int64_t time)
 
 /* ---- examples: chunks of a user's events ------------------------------------------------------------------------- */
 
-static int64_t events_of(const pen__train *train, int32_t user)
+/* Events as answers see them: in order of time, those that count. */
+static const pen__rows *rows_of(const pen__bags *bags, const pen__train *train)
 {
-    return train->by_user.begin[user + 1] - train->by_user.begin[user];
+    return bags->liked.begin ? &bags->liked : &train->history;
 }
 
-static int64_t chunks(const pen_model *model, const pen__train *train, int32_t user)
+static int64_t events_of(const pen__rows *rows, int32_t user) { return rows->begin[user + 1] - rows->begin[user]; }
+
+static int64_t chunks(const pen_model *model, const pen__rows *rows, int32_t user)
 {
     int64_t most = pen__param_int(model, "positives");
-    return (events_of(train, user) + most - 1) / most;
+    return (events_of(rows, user) + most - 1) / most;
 }
 
-int64_t pen__bags_examples(const pen_model *model, const pen__train *train)
-{
-    int64_t n = 0;
-    for (int32_t u = 0; u < train->n_users; u++) n += chunks(model, train, u);
-    return n;
-}
+int64_t pen__bags_examples(const pen__bags *bags, const pen__train *train) { return bags->first[train->n_users]; }
 
 int32_t pen__bags_batch(const pen_model *model)
 {
@@ -76,16 +74,19 @@ pen_status pen__bags_ready(const pen_model *model, pen__bags *bags, const pen__t
 {
     if (bags->first) return PEN_OK;
     if (bags->drawn.extent >= 0) PEN_TRY(pen__draws_make(model, train, &bags->drawn.draws, error));
-    if (bags->age >= 0) PEN_TRY(find_ages(model->class->name, train, &bags->ages, error));
+    PEN_TRY(pen__rows_liked(model->ctx, &train->history, &bags->liked, error));
+    const pen__rows *rows = rows_of(bags, train);
+    if (bags->age >= 0) PEN_TRY(find_ages(model->class->name, rows, &bags->ages, error));
     PEN_TRY(PEN_NEW(model->ctx, bags->first, train->n_users + 1));
     bags->first[0] = 0;
-    for (int32_t u = 0; u < train->n_users; u++) bags->first[u + 1] = bags->first[u] + chunks(model, train, u);
+    for (int32_t u = 0; u < train->n_users; u++) bags->first[u + 1] = bags->first[u] + chunks(model, rows, u);
     return PEN_OK;
 }
 
 void pen__bags_free(pen_context *ctx, pen__bags *bags)
 {
     pen__free(ctx, bags->first);
+    pen__rows_free(ctx, &bags->liked);
     pen__draws_free(ctx, &bags->drawn.draws);
 }
 
@@ -109,7 +110,8 @@ static int32_t user_of(const pen__bags *bags, const pen__example *example)
 
 static dealt deal(const pen__bags *bags, const pen__example *example, int32_t user)
 {
-    dealt d = {.events = events_of(example->train, user), .all = bags->first[user + 1] - bags->first[user]};
+    dealt d = {.events = events_of(rows_of(bags, example->train), user),
+               .all = bags->first[user + 1] - bags->first[user]};
     uint64_t turn =
         pen__rand64(example->model->seed, PEN_STREAM_MODEL + 7, (uint64_t)example->epoch << 32 | (uint64_t)user);
     d.chunk = example->number - bags->first[user], d.turn = (int64_t)(turn % (uint64_t)d.events);
@@ -124,15 +126,16 @@ static bool is_target(const dealt *d, int64_t event)
     return (event - d->turn + d->events) % d->events % d->all == d->chunk;
 }
 
-/* The history of an example: up to max_length events in a row, from `from`, less its targets where they are apart. */
+/* The history of an example: up to max_length events in a row in order of time, from `from`, less its targets where they are apart. */
 typedef struct past {
     const int32_t *item; /* of all its events */
     int64_t from, most;
 } past;
 
-static past past_of(const pen__example *example, const dealt *d, int32_t user)
+static past past_of(const pen__bags *bags, const pen__example *example, const dealt *d, int32_t user)
 {
-    past p = {.item = example->train->by_user.column + example->train->by_user.begin[user]};
+    const pen__rows *rows = rows_of(bags, example->train);
+    past p = {.item = rows->column + rows->begin[user]};
     p.most = pen__least(d->events, pen__param_int(example->model, "max_length"));
     p.from = window(example, d->events, p.most);
     return p;
@@ -184,7 +187,7 @@ int32_t pen__bags_size(const pen__bags *bags, pen__example *example, const pen__
     if (example->number < 0) return -1;
     int32_t user = user_of(bags, example);
     dealt d = deal(bags, example, user);
-    past p = past_of(example, &d, user);
+    past p = past_of(bags, example, &d, user);
     example->rows[bags->bag] = length_of(bags, &p, &d);
     *words = words_of(features, p.item, p.from, p.most, bags->apart ? &d : NULL);
     example->rows[bags->targets] = targets_of(&d);
@@ -214,19 +217,19 @@ int32_t pen__bags_fill(const pen__bags *bags, pen__example *example)
         pen__drawn_fill(&bags->drawn, example);
         return -1;
     }
-    const pen__train *train = example->train;
+    const pen__rows *rows = rows_of(bags, example->train);
     int32_t user = user_of(bags, example);
-    int64_t first = train->by_user.begin[user];
+    int64_t first = rows->begin[user];
     dealt d = deal(bags, example, user);
-    past p = past_of(example, &d, user);
+    past p = past_of(bags, example, &d, user);
     pen__real *age = ages_of(bags, example);
     items_of(bags, &p, &d, example->index[bags->watched]);
     for (int64_t k = 0; k < example->rows[bags->targets]; k++) {
         int64_t e = target_of(&d, k);
-        int32_t item = train->by_user.column[first + e];
+        int32_t item = rows->column[first + e];
         example->index[bags->target][k] = item;
         pen__drawn_target(&bags->drawn, example, k, item);
-        if (age) age[k] = age_of(&bags->ages, train->by_user.time[first + e]);
+        if (age) age[k] = age_of(&bags->ages, rows->time[first + e]);
     }
     return user;
 }

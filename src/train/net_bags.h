@@ -1,6 +1,6 @@
 /* What models of bags share: an example is up to `positives` of a user's events as targets, and the user's history as a
  * bag, computed once for all of them. How events meet in an example is dealt anew in each epoch; of a history longer
- * than max_length a part in a row is drawn. Answers: the bag of the history's last max_length items.
+ * than max_length a part is drawn that is in a row in order of time. Answers: the bag of the history's last max_length items.
  *
  * A target is in its own history's bag, or, with `apart`, an example's targets are left out of it. With `age` a target
  * says how long before the end of training it was, from 0 to 1; an answer is of now (Covington et al., RecSys 2016). */
@@ -22,14 +22,15 @@ typedef struct pen__bags {
     bool apart;
     pen__drawn drawn; /* the loss's negatives */
     /* while training, made by the first epoch: */
-    int64_t *first; /* (n_users + 1): the first example of each user */
+    pen__rows liked; /* see pen__rows_liked */
+    int64_t *first;  /* (n_users + 1): the first example of each user */
     pen__ages ages;
 } pen__bags;
 
 /* The inputs: history, targets, age; of negatives there are none yet. */
 void pen__bags_inputs(pen__plan *plan, pen__bags *bags, const pen_model *model);
 
-int64_t pen__bags_examples(const pen_model *model, const pen__train *train);
+int64_t pen__bags_examples(const pen__bags *bags, const pen__train *train);
 int32_t pen__bags_batch(const pen_model *model);
 /* For `ready`: once. PEN_E_INPUT: an age is asked for, and there are no times. */
 pen_status pen__bags_ready(const pen_model *model, pen__bags *bags, const pen__train *train, pen_error *error);

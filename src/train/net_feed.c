@@ -150,6 +150,39 @@ static pen_status make_buffers(pen__feed *feed, const int64_t *rows, pen_error *
     return PEN_OK;
 }
 
+/* Bytes of what make_buffers makes, and of the rows that three batches touch. */
+static uint64_t buffer_bytes(const pen__feed *feed)
+{
+    const pen__plan *plan = feed->net->plan;
+    const int64_t *rows = feed->batch;
+    int64_t n = (int64_t)sizeof(int32_t) * plan->n_extents * (rows[PEN_ROOT] + 2);
+    for (int32_t i = 0; i < plan->n_index; i++) n += (int64_t)sizeof(int32_t) * rows[plan->index[i].extent];
+    for (int32_t i = 0; i < plan->n_real; i++)
+        n += (int64_t)sizeof(pen__real) * rows[plan->real[i].extent] * plan->real[i].width;
+    uint64_t touched = 0;
+    for (int32_t t = 0; t < plan->n_tables; t++)
+        touched += pen__touched_bytes(plan, t, rows, pen__run_shards(feed->net->run, rows[PEN_ROOT]));
+    return SLOTS * ((uint64_t)n + touched);
+}
+
+/* Says what the epoch's batches will take, the first time, and refuses what goes past the limit before it is made. */
+static pen_status say_memory(const pen__feed *feed, pen_error *error)
+{
+    pen_context *ctx = feed->ctx;
+    const char *name = feed->model->class->name;
+    uint64_t steps, batches = buffer_bytes(feed), held = pen_context_memory(ctx), limit = pen__memory_limit(ctx);
+    if (feed->slot[0].begin[PEN_ROOT]) return PEN_OK;
+    PEN_TRY(pen__run_bytes(feed->net->run, feed->shard, feed->batch, &steps, error));
+    if (!feed->epoch)
+        pen__say(ctx, PEN_LOG_INFO, "%s: %.1f MB for the steps' numbers and gradients, %.1f MB for batches", name,
+                 (double)steps / 1e6, (double)batches / 1e6);
+    PEN_CHECK(!limit || held + steps + batches <= limit, PEN_E_MEMORY,
+              "%s needs about %.1f MB for its steps and %.1f MB for batches beside the %.1f MB held, past the limit of "
+              "%.1f MB; raise --memory or choose a smaller batch_size (penchant models %s)",
+              name, (double)steps / 1e6, (double)batches / 1e6, (double)held / 1e6, (double)limit / 1e6, name);
+    return PEN_OK;
+}
+
 /* ---- a batch ----------------------------------------------------------------------------------------------------- */
 
 /* Sizes and offsets of batch `step`. */
@@ -244,7 +277,12 @@ pen_status pen__feed_begin(pen__feed *feed, int32_t epoch, pen_error *error)
                 n = from + feed->batch_size > feed->n_examples ? feed->n_examples - from : feed->batch_size;
         measure_batch(feed, from, n, feed->shard, feed->batch);
     }
+    PEN_TRY(say_memory(feed, error));
     PEN_TRY(make_buffers(feed, feed->batch, error));
+    for (int s = 0; s < SLOTS; s++)
+        for (int32_t t = 0; t < feed->net->plan->n_tables; t++)
+            PEN_TRY(pen__touched_reserve(&feed->slot[s].touched[t], feed->net->plan, t, feed->batch,
+                                         pen__run_shards(feed->net->run, feed->batch[PEN_ROOT]), error));
     PEN_TRY(pen__run_bind(feed->net->run, feed->shard, feed->batch, error));
     PEN_TRY(pen__parallel(feed->ctx, plan_tasks(feed, 0, INT64_MAX), prepare, feed, error));
     return pen__parallel(feed->ctx, plan_tasks(feed, 1, 0), prepare, feed, error);

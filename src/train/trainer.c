@@ -34,12 +34,16 @@ static pen_status say_memory(pen_context *ctx, const pen__fit_options *o, pen_er
 {
     if (!o->class->memory && !o->class->net) return PEN_OK;
     uint64_t need = 0, held = pen_context_memory(ctx);
-    if (o->class->net)
-        PEN_TRY(pen__net_memory(o->class, o->params, o->train, &need, error));
-    else
+    if (o->class->net) { /* and the copies of the best epoch and of the last one */
+        uint64_t kept, all;
+        PEN_TRY(pen__net_memory(o->class, o->params, o->train, &kept, &all, error));
+        need = all + (o->valid ? kept : 0) + (o->checkpoint ? all : 0);
+    } else {
         need = o->class->memory(o->params, o->train);
-    pen__say(ctx, PEN_LOG_INFO, "%s: about %.1f MB for the model, %.1f MB held already", o->class->name,
-             (double)need / 1e6, (double)held / 1e6);
+    }
+    pen__say(ctx, PEN_LOG_INFO, "%s: about %.1f MB for the model%s, %.1f MB held already", o->class->name,
+             (double)need / 1e6, o->class->net && (o->valid || o->checkpoint) ? " and copies of it" : "",
+             (double)held / 1e6);
     uint64_t limit = pen__memory_limit(ctx);
     PEN_CHECK(!limit || need + held <= limit, PEN_E_MEMORY,
               "%s needs about %.1f MB beside the %.1f MB held, past the limit of %.1f MB; raise "
@@ -98,6 +102,36 @@ static void log_epoch(run *r, double seconds, double validation_seconds, bool be
                                                          .told = &r->told});
 }
 
+/* Whether all of x is finite: 0 x is 0 then, and a NaN else. */
+static bool all_finite(const float *x, int64_t n)
+{
+    float sum[8] = {0};
+    int64_t e = 0;
+    for (; e + 8 <= n; e += 8)
+        for (int k = 0; k < 8; k++) sum[k] += 0.0f * x[e + k];
+    for (; e < n; e++) sum[0] += 0.0f * x[e];
+    for (int k = 1; k < 8; k++) sum[0] += sum[k];
+    return sum[0] == 0.0f;
+}
+
+/* The last step's loss is of the weights before it: these are looked at, too. */
+static pen_status check_finite(const run *r, double loss, pen_error *error)
+{
+    static const char *const help = "a smaller learning_rate or more regularization helps";
+    const pen_model *m = r->model;
+    if (!isfinite(loss))
+        return pen__fail_at(error, PEN_E_DIVERGED, r->at.epoch, "%s diverged in epoch %d: its loss is %g; %s",
+                            r->o->class->name, r->at.epoch, loss, help);
+    for (int32_t i = 0; i < m->n_tensors; i++) {
+        const pen__state_tensor *t = &m->tensor[i];
+        if (t->dtype == PEN_F32 && t->role == PEN_ROLE_PARAM && !all_finite(t->data, pen__state_elements(t)))
+            return pen__fail_at(error, PEN_E_DIVERGED, r->at.epoch,
+                                "%s diverged in epoch %d: '%s' has left the finite numbers; %s", r->o->class->name,
+                                r->at.epoch, t->name, help);
+    }
+    return PEN_OK;
+}
+
 /* seconds: what the epoch took. */
 static pen_status after_epoch(run *r, double loss, double seconds, pen_error *error)
 {
@@ -105,11 +139,7 @@ static pen_status after_epoch(run *r, double loss, double seconds, pen_error *er
     double ended = pen__now();
     r->at.epoch++;
     r->at.loss = loss;
-    if (!isfinite(loss))
-        return pen__fail_at(error, PEN_E_DIVERGED, r->at.epoch,
-                            "%s diverged in epoch %d: its loss is %g; a smaller learning_rate or more "
-                            "regularization helps",
-                            r->o->class->name, r->at.epoch, loss);
+    PEN_TRY(check_finite(r, loss, error));
     if (r->o->valid) {
         double metric;
         PEN_TRY(validate(r, &metric, error));

@@ -71,6 +71,11 @@ static void build(const pen_model *model, pen__net *base)
 
 /* ---- examples: train/net_bags.h, and what is known beside a history ---------------------------------------------- */
 
+static int64_t examples(const pen_model *model, const pen__train *train)
+{
+    return pen__bags_examples(&((const youtube_dnn *)model->state)->bags, train);
+}
+
 static pen_status ready(pen_model *model, const pen__train *train, pen_error *error)
 {
     youtube_dnn *net = model->state;
@@ -166,7 +171,7 @@ static const pen_param params[] = {
 };
 
 static const pen__net_class net = {.build = build,
-                                   .examples = pen__bags_examples,
+                                   .examples = examples,
                                    .batch = pen__bags_batch,
                                    .ready = ready,
                                    .size = size,

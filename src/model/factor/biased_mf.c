@@ -230,8 +230,7 @@ static pen_status epoch(pen_model *model, const pen__train *train, int32_t numbe
     else
         PEN_TRY(sgd_epoch(model, train, number, loss, error));
     *loss /= (double)(train->n_events > 0 ? train->n_events : 1);
-    PEN_TRY(pen__factor_finite(model, s->user, (int64_t)model->n_users * s->width, *loss, number, error));
-    return pen__factor_finite(model, s->item, (int64_t)model->n_items * s->width, *loss, number, error);
+    return PEN_OK;
 }
 
 /* ---- answers ----------------------------------------------------------------------------------------------------- */

@@ -35,18 +35,3 @@ pen_status pen__factor_init(pen_context *ctx, float *rows, int64_t n, int32_t d,
     init_work work = {rows, n, d, side, deviation, seed};
     return pen__parallel(ctx, pen__shards(n, GRAIN), init_shard, &work, error);
 }
-
-pen_status pen__factor_finite(const pen_model *model, const float *x, int64_t n, double loss, int32_t epoch,
-                              pen_error *error)
-{
-    float sum[8] = {0}; /* 0 x is 0 for every finite x and a NaN for the others */
-    int64_t e = 0;
-    for (; e + 8 <= n; e += 8)
-        for (int k = 0; k < 8; k++) sum[k] += 0.0f * x[e + k];
-    for (; e < n; e++) sum[0] += 0.0f * x[e];
-    for (int k = 1; k < 8; k++) sum[0] += sum[k];
-    if (isfinite(loss) && sum[0] == 0.0f) return PEN_OK;
-    return pen__fail_at(error, PEN_E_DIVERGED, epoch + 1,
-                        "%s: the loss left the finite numbers in epoch %d; try a smaller learning_rate (it is %g)",
-                        model->class->name, epoch + 1, pen__param(model, "learning_rate"));
-}

@@ -1,4 +1,4 @@
-/* What the factor models share: rows padded for the kernels, their first values, a look for what is not finite. */
+/* What the factor models share: rows padded for the kernels, and their first values. */
 #ifndef PEN_MODEL_FACTOR_ROWS_H
 #define PEN_MODEL_FACTOR_ROWS_H
 
@@ -10,10 +10,6 @@ static inline int32_t pen__factor_width(int32_t d) { return (d + 7) / 8 * 8; }
 /* Normal numbers with the given deviation in the first d of each row, from (seed, PEN_STREAM_INIT, side, row). */
 pen_status pen__factor_init(pen_context *ctx, float *rows, int64_t n, int32_t d, double deviation, uint64_t seed,
                             int32_t side, pen_error *error);
-
-/* PEN_E_DIVERGED where x (n floats) or the loss has left the finite numbers after epoch `epoch` (counted from 0). */
-pen_status pen__factor_finite(const pen_model *model, const float *x, int64_t n, double loss, int32_t epoch,
-                              pen_error *error);
 
 /* <a, b> in double and in the order of k: what single predictions use. */
 static inline double pen__factor_dot(const float *a, const float *b, int32_t n)

@@ -427,6 +427,7 @@ int32_t pen__dropped(pen__plan *plan, int32_t x, double rate)
     return rate > 0 ? append_one(plan, &dropped_op, x, 0, rate) : x;
 }
 
+/* A row as short as this has no direction: nothing is passed back to it, where 1 / length would be all that is learned. */
 static const pen__real SHORTEST = (pen__real)1e-12;
 
 static void unit_forward(pen__frame *f, const pen__call *call)
@@ -450,7 +451,11 @@ static void unit_backward(pen__frame *f, const pen__call *call)
     pen__real *dy = pen__grad(f, call->out);
     int64_t width = pen__width_of(f, call->out);
     for (int64_t r = 0; r < pen__rows_of(f, call->out); r++, y += width, dy += width) {
-        if (length[r] > SHORTEST) deep->axpy(dy, -deep->dot(y, dy, width), y, width);
+        if (length[r] <= SHORTEST) {
+            memset(dy, 0, (size_t)width * sizeof *dy);
+            continue;
+        }
+        deep->axpy(dy, -deep->dot(y, dy, width), y, width);
         deep->scale(dy, 1 / length[r], width);
     }
     give(f, call, pen__grad(f, call->out));
