@@ -49,7 +49,7 @@ static size_t quick_params(const pen_model_info *info, const char **out)
 
 static pen_model *train(const pen_dataset *log, const char *name, int task, int no_history)
 {
-    const char *params[3];
+    const char *params[4];
     pen_model_info info;
     pen_protocol protocol;
     pen_train_options o = PEN_TRAIN_OPTIONS_INIT;
@@ -61,6 +61,8 @@ static pen_model *train(const pen_dataset *log, const char *name, int task, int 
     assert_int_equal(pen_models_find(name, &info, NULL), PEN_OK);
     o.params = params;
     o.n_params = quick_params(&info, params);
+    /* as it begins, a layer of sums of ratings says little but how many there are */
+    if (!strcmp(name, "autorec")) params[o.n_params++] = "learning_rate=0.1";
     o.no_history = no_history;
     if (pen_model_train(log, &protocol, &o, &model, &error) != PEN_OK) fail_msg("%s: %s", name, error.message);
     return model;

@@ -12,6 +12,7 @@
 #include "kern/sgd.h"
 #include "model/factor/normal_row.h"
 #include "rank/rank.h"
+#include "train/trainer.h"
 
 enum { N_USERS = 400, N_ITEMS = 320, KINDS = 4 };
 
@@ -499,20 +500,23 @@ static void l1_makes_zeros(void **state)
 static void divergence_is_an_error(void **state)
 {
     (void)state;
+    static const char *const name[] = {"biased-mf", "bpr"};
+    static const char *const params[][2] = {{"learning_rate=10", "init=1"}, {"learning_rate=10", "regularization=10"}};
     pen_context *ctx = context_of(2);
     pen__train train = train_of(ctx, PEN_TASK_RATE), likes = train_of(ctx, PEN_TASK_RANK);
-    pen_model *model[] = {start(&train, "biased-mf", PARAMS("learning_rate=10", "init=1")),
-                          start(&likes, "bpr", PARAMS("learning_rate=10", "regularization=10"))};
     for (int m = 0; m < 2; m++) {
-        pen_status status = PEN_OK;
+        pen__fit_options o = {.class = pen__model_class_find(name[m]), .train = m ? &likes : &train, .n_epochs = 20};
+        pen__params values;
+        pen__fit_report report;
+        pen_model *model;
         pen_error error = {0};
-        double loss;
-        for (int e = 0; e < 20 && status == PEN_OK; e++)
-            status = model[m]->class->epoch(model[m], m ? &likes : &train, e, &loss, &error);
-        assert_int_equal(status, PEN_E_DIVERGED);
+        pen__params_default(o.class, &values);
+        for (int k = 0; k < 2; k++) assert_int_equal(pen__params_set(o.class, &values, params[m][k], NULL), PEN_OK);
+        o.params = &values, o.seed = 5;
+        assert_int_equal(pen__fit(ctx, &o, &model, &report, &error), PEN_E_DIVERGED);
+        assert_null(model);
         assert_true(error.position >= 1);
         assert_non_null(strstr(error.message, "learning_rate"));
-        pen__model_free(model[m]);
     }
     free_train(&train), free_train(&likes);
     pen_context_destroy(ctx);

@@ -5,7 +5,8 @@
  * and pen__grad give a node's (rows, width) matrix, row-major without gaps. Rules:
  *   - backward writes (or, where call->adds has bit k, adds to) the gradient of each input that has one;
  *   - it may destroy the gradient of its own output: nobody reads it afterwards;
- *   - it adds to the gradients of its weights (pen__weight_grad), which begin as zeros in each step;
+ *   - it adds to the gradients of its weights (pen__weight_grad), which begin as zeros in each step (where f->fixed
+ *     it may leave them out);
  *   - a forward value is there in backward only where `keep` asks for it;
  *   - nothing is allocated; scratch is asked for by `scratch` and shared by all ops of a worker;
  *   - randomness comes from pen__call_key and the row's number in the batch, never from the shard or the thread.
@@ -39,15 +40,16 @@ typedef struct pen__frame {
     int64_t first[PEN_MAX_EXTENTS], count[PEN_MAX_EXTENTS]; /* its rows of each extent */
     pen__real *arena;                                       /* values and gradients */
     pen__real *scratch;
-    pen__real *dense_grad;         /* (plan->n_dense), or NULL when answering */
-    pen__real *const *lookup_grad; /* of each ROW and BAG lookup (rows of the batch, width); NULL when answering */
-    pen__real *const *table_grad;  /* of each table with `dense`, this shard's (rows, width) block; else NULL */
+    pen__real *dense_grad; /* (plan->n_dense), or NULL when answering */
+    /* of each ROW and BAG lookup (rows of the batch, width), NULL where it is not asked for; NULL when answering */
+    pen__real *const *lookup_grad;
+    pen__real *const *table_grad; /* of each table with `dense`, this shard's (rows, width) block; else NULL */
     /* of each table, the one row that stands for all its indices (a user being solved for); NULL: none */
     pen__real *const *table_row;
     struct pen__frame *all; /* every shard's frame */
     int32_t shard, n_shards;
     bool training; /* dropout and batch statistics; false when answering */
-    bool fixed;    /* products in fixed order (pen__gemm_fixed): answers */
+    bool fixed;    /* products in fixed order (pen__gemm_fixed), and nobody wants gradients of weights: answers */
     uint64_t seed, step;
     double loss; /* what losses have added */
 } pen__frame;
@@ -116,6 +118,7 @@ static inline pen__real *pen__grad(const pen__frame *f, int32_t node)
     const pen__node *n = &f->plan->node[node];
     if (!n->has_grad) return NULL;
     if (n->lookup >= 0) {
+        if (!f->lookup_grad[n->lookup]) return NULL; /* a user is being solved for, and this is no row of theirs */
         /* shared rows: each shard has its own copy, one after another */
         int64_t first = f->plan->extent[n->extent].shared ? f->shard * f->count[n->extent] : f->first[n->extent];
         return f->lookup_grad[n->lookup] + first * n->width;

@@ -81,8 +81,8 @@ void pen__solve(const pen__layout *layout, void *memory, pen__batch *batch, pen_
     f.dense_grad = f.scratch + layout->scratch;
     pen__real *at = f.dense_grad + plan->n_dense, *slots;
     for (int32_t k = 0; k < plan->n_lookups; k++) {
-        lookup[k] = at;
-        if (plan->lookup[k].kind == PEN_LOOKUP_DENSE) continue; /* fixed */
+        lookup[k] = row[plan->lookup[k].table] ? at : NULL; /* the others stay as they are */
+        if (plan->lookup[k].kind == PEN_LOOKUP_DENSE) continue;
         at += (layout->rows[plan->lookup[k].extent] * plan->table[plan->lookup[k].table].width + 15) / 16 * 16;
     }
     slots = at;

@@ -151,6 +151,9 @@ struct pen__model_class {
 
     /* Scores of all items (n_items floats) for one user; needed where `factors` is NULL. */
     pen_status (*score)(const pen_model *model, const pen__user *user, void *scratch, float *scores, pen_error *error);
+    /* The same numbers for n items alone, where that costs less; NULL: `score`. */
+    pen_status (*score_some)(const pen_model *model, const pen__user *user, const int32_t *item, int64_t n,
+                             void *scratch, float *scores, pen_error *error);
 
     /* The predicted rating, not clipped; item -1 is one that the model lacks. NULL where the task is not rating. */
     pen_status (*rate)(const pen_model *model, const pen__user *user, int32_t item, void *scratch, double *rating,

@@ -51,6 +51,21 @@ enum { SLICE = 8192, SLICE_LISTS = 1 << 22, GRAIN = 16 };
 
 size_t pen__model_scratch(const pen_model *model) { return model->class->scratch ? model->class->scratch(model) : 0; }
 
+size_t pen__model_score_room(const pen_model *model)
+{
+    return model->class->score && !model->class->score_some ? (size_t)model->n_items : 0;
+}
+
+pen_status pen__model_score_some(const pen_model *model, const pen__user *user, const int32_t *item, int64_t n,
+                                 void *memory, float *all, float *out, pen_error *error)
+{
+    const pen__model_class *class = model->class;
+    if (class->score_some) return class->score_some(model, user, item, n, memory, out, error);
+    PEN_TRY(class->score(model, user, memory, all, error));
+    for (int64_t i = 0; i < n; i++) out[i] = all[item[i]];
+    return PEN_OK;
+}
+
 static bool denies(const pen__ranker *ranker, int32_t item)
 {
     return ranker->denied && ranker->denied[item >> 6] >> (item & 63) & 1;
@@ -90,13 +105,13 @@ static pen_status answer_dense(const run *r, const pen__ask *ask, pen__answer *a
 {
     const pen__ranker *ranker = r->ranker;
     const pen_model *model = ranker->model;
-    PEN_TRY(model->class->score(model, &ask->user, s->model, s->scores, error));
     if (ask->candidate) {
         int64_t n = candidates_of(ranker, ask, s->candidate);
-        for (int64_t j = 0; j < n; j++) s->gathered[j] = s->scores[s->candidate[j]];
+        PEN_TRY(pen__model_score_some(model, &ask->user, s->candidate, n, s->model, s->scores, s->gathered, error));
         answer_among(r, ask, answer, s->gathered, n, s);
         return PEN_OK;
     }
+    PEN_TRY(model->class->score(model, &ask->user, s->model, s->scores, error));
     pen__exclude exclude = {ask->exclude, ask->n_exclude, ranker->denied};
     answer->n =
         pen__top_dense(s->scores, model->n_items, ask->tie_key, &exclude, r->k, s->top, answer->item, answer->score);

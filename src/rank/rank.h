@@ -70,4 +70,9 @@ int64_t pen__items_sort_unique(int32_t *item, int64_t n);
 /* Bytes of scratch that one thread needs in the calls of the model's class. */
 size_t pen__model_scratch(const pen_model *model);
 
+/* Scores of n items alone, of a model without vectors; `all`: pen__model_score_room floats. */
+size_t pen__model_score_room(const pen_model *model);
+pen_status pen__model_score_some(const pen_model *model, const pen__user *user, const int32_t *item, int64_t n,
+                                 void *scratch, float *all, float *out, pen_error *error);
+
 #endif

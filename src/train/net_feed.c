@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/progress.h"
 
 enum { SLOTS = 3, CHUNK = 64 };
 

@@ -93,7 +93,7 @@ pen_status pen__pairs_bind(pen_model *model, pen_error *error)
     net->bound[PEN_ROOT] = 1, net->bound[net->items] = net->score >= 0 ? BLOCK : 0;
     PEN_TRY(pen__layout_answer(model->ctx, net->plan, net->score >= 0 ? net->score : net->user, net->bound,
                                &net->answer, error));
-    int64_t rows[PEN_MAX_EXTENTS] = {FOLD_EVENTS};
+    int64_t rows[PEN_MAX_EXTENTS] = {1}; /* the user is one row: its half of a layer is computed once */
     rows[net->items] = FOLD_EVENTS * per_event(model);
     for (int32_t k = 0; k < net->n_user_tables; k++) PEN_TRY(pen__solve_check(net->plan, net->user_table[k], error));
     return pen__layout_train(model->ctx, net->plan, rows, &net->solve, error);
@@ -104,6 +104,7 @@ typedef struct pairs_desk {
     pen__real *row[PEN_MAX_TABLES];
     int32_t *begin, *user, *item;
     pen__real *label;
+    uint64_t *had; /* a bit for each item: those of the history */
     void *engine;
 } pairs_desk;
 
@@ -114,15 +115,16 @@ static size_t desk_of(const pen_model *model, void *scratch, pairs_desk *desk)
     const pen__net *net = model->state;
     size_t fold = (size_t)(FOLD_EVENTS * per_event(model)), most = fold > BLOCK ? fold : BLOCK, at = 0;
     char *base = scratch;
-    *desk = (pairs_desk){{NULL}, NULL, NULL, NULL, NULL, NULL};
+    *desk = (pairs_desk){{NULL}, NULL, NULL, NULL, NULL, NULL, NULL};
     for (int32_t k = 0; k < net->n_user_tables; k++) {
         desk->row[net->user_table[k]] = (pen__real *)(void *)(base + at);
         at += rounded((size_t)net->plan->table[net->user_table[k]].width * sizeof(pen__real));
     }
-    desk->begin = (int32_t *)(void *)(base + at), at += rounded((FOLD_EVENTS + 1) * sizeof(int32_t));
-    desk->user = (int32_t *)(void *)(base + at), at += rounded(FOLD_EVENTS * sizeof(int32_t));
+    desk->begin = (int32_t *)(void *)(base + at), at += rounded(2 * sizeof(int32_t));
+    desk->user = (int32_t *)(void *)(base + at), at += rounded(sizeof(int32_t));
     desk->item = (int32_t *)(void *)(base + at), at += rounded(most * sizeof(int32_t));
     desk->label = (pen__real *)(void *)(base + at), at += rounded(most * sizeof(pen__real));
+    desk->had = (uint64_t *)(void *)(base + at), at += rounded((size_t)(model->n_items / 64 + 1) * sizeof(uint64_t));
     desk->engine = base + at;
     size_t answer = pen__infer_bytes(net->answer), solve = pen__solve_bytes(net->solve);
     return at + (answer > solve ? answer : solve);
@@ -142,12 +144,7 @@ typedef struct folding {
     int64_t first, n; /* events of the history */
 } folding;
 
-static bool in_history(const pen__user *user, int32_t item)
-{
-    for (int64_t e = 0; e < user->n; e++)
-        if (user->item[e] == item) return true;
-    return false;
-}
+static bool in_history(const pairs_desk *desk, int32_t item) { return desk->had[item / 64] >> (item % 64) & 1; }
 
 /* The history's events with negatives of step `step`. */
 static void refill(void *arg, int32_t step)
@@ -160,7 +157,7 @@ static void refill(void *arg, int32_t step)
         fold->desk->item[e * each] = item, fold->desk->label[e * each] = 1;
         for (int64_t k = 1; k < each; k++) {
             int32_t drawn = (int32_t)pen__rng_below(&rng, (uint64_t)fold->model->n_items);
-            for (int try = 0; try < 10 && in_history(fold->user, drawn); try++)
+            for (int try = 0; try < 10 && in_history(fold->desk, drawn); try++)
                 drawn = (int32_t)pen__rng_below(&rng, (uint64_t)fold->model->n_items);
             fold->desk->item[e * each + k] = drawn, fold->desk->label[e * each + k] = 0;
         }
@@ -177,10 +174,12 @@ static void fold_in(const pen_model *model, const pen__user *user, pairs_desk *d
         memset(desk->row[net->user_table[k]], 0,
                (size_t)net->plan->table[net->user_table[k]].width * sizeof(pen__real));
     if (fold.n == 0) return;
+    memset(desk->had, 0, (size_t)(model->n_items / 64 + 1) * sizeof *desk->had);
+    for (int64_t e = 0; e < user->n; e++) desk->had[user->item[e] / 64] |= 1ull << (user->item[e] % 64);
     pen__batch batch = {0};
-    for (int64_t e = 0; e <= fold.n; e++) desk->begin[e] = (int32_t)(e * per_event(model));
-    memset(desk->user, 0, FOLD_EVENTS * sizeof *desk->user);
-    batch.n[PEN_ROOT] = fold.n, batch.n[net->items] = fold.n * per_event(model);
+    desk->begin[0] = 0, desk->begin[1] = (int32_t)(fold.n * per_event(model));
+    desk->user[0] = 0;
+    batch.n[PEN_ROOT] = 1, batch.n[net->items] = fold.n * per_event(model);
     batch.begin[net->items] = desk->begin, batch.index[net->user_index] = desk->user,
     batch.index[net->item_index] = desk->item;
     batch.real[0] = desk->label;
@@ -223,8 +222,8 @@ pen_status pen__pairs_user_vector(const pen_model *model, const pen__user *user,
     return PEN_OK;
 }
 
-pen_status pen__pairs_score(const pen_model *model, const pen__user *user, void *scratch, float *scores,
-                            pen_error *error)
+pen_status pen__pairs_score_some(const pen_model *model, const pen__user *user, const int32_t *item, int64_t n,
+                                 void *scratch, float *scores, pen_error *error)
 {
     (void)error;
     const pen__net *net = model->state;
@@ -233,12 +232,18 @@ pen_status pen__pairs_score(const pen_model *model, const pen__user *user, void 
     pen__real *const *row;
     desk_of(model, scratch, &desk);
     begin_answer(model, user, &desk, &batch, &row);
-    for (int32_t first = 0; first < model->n_items; first += BLOCK) {
-        int32_t n = model->n_items - first < BLOCK ? model->n_items - first : BLOCK;
-        for (int32_t i = 0; i < n; i++) desk.item[i] = first + i;
-        desk.begin[1] = n, batch.n[net->items] = n;
+    for (int64_t first = 0; first < n; first += BLOCK) {
+        int32_t block = (int32_t)pen__least(n - first, BLOCK);
+        for (int32_t i = 0; i < block; i++) desk.item[i] = item ? item[first + i] : (int32_t)first + i;
+        desk.begin[1] = block, batch.n[net->items] = block;
         memcpy(scores + first, pen__infer(net->answer, desk.engine, &batch, row, net->score),
-               (size_t)n * sizeof *scores);
+               (size_t)block * sizeof *scores);
     }
     return PEN_OK;
+}
+
+pen_status pen__pairs_score(const pen_model *model, const pen__user *user, void *scratch, float *scores,
+                            pen_error *error)
+{
+    return pen__pairs_score_some(model, user, NULL, model->n_items, scratch, scores, error);
 }

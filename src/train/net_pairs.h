@@ -40,6 +40,9 @@ pen_status pen__pairs_user_vector(const pen_model *model, const pen__user *user,
                                   pen_error *error);
 pen_status pen__pairs_score(const pen_model *model, const pen__user *user, void *scratch, float *scores,
                             pen_error *error);
+/* item NULL: 0 .. n - 1. */
+pen_status pen__pairs_score_some(const pen_model *model, const pen__user *user, const int32_t *item, int64_t n,
+                                 void *scratch, float *scores, pen_error *error);
 
 #define PEN_PAIRS_PARAMS(NEGATIVES)                                                                       \
     PEN_P_INT_LOG("negatives", NEGATIVES, 1, 1000, "items drawn against each event, anew in each epoch"), \

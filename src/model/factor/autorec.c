@@ -24,7 +24,8 @@ typedef struct autorec {
     int32_t shown, label;  /* nodes: what the layer reads, and the centred ratings */
     int32_t layer;         /* node: what a row is squeezed into */
     int32_t out, out_bias; /* tables */
-    float *hidden;         /* (n_rows, d): tensor "hidden" */
+    float *hidden;         /* (n_rows, d): tensor "hidden", of items less their mean */
+    float *center;         /* (d): that mean; 0 where the rows are users */
     int32_t d, by_users;
 } autorec;
 
@@ -127,26 +128,43 @@ static void bounds(const pen_model *model, int64_t *bound)
 
 /* ---- slots ------------------------------------------------------------------------------------------------------- */
 
+/* Layers are positive and so all point one way: less their mean, items' say who is like whom. */
+static void center_items(const pen_model *model)
+{
+    const autorec *net = model->state;
+    int32_t n = n_rows(model), d = net->d;
+    for (int32_t k = 0; k < d && !net->by_users; k++) {
+        double sum = 0;
+        for (int64_t r = 0; r < n; r++) sum += (double)net->hidden[r * d + k];
+        net->center[k] = (float)(sum / n);
+        for (int64_t r = 0; r < n; r++) net->hidden[r * d + k] -= net->center[k];
+    }
+}
+
 static pen_status epoch(pen_model *model, const pen__train *train, int32_t number, double *loss, pen_error *error)
 {
     const autorec *net = model->state;
     const pen__seen seen = {net->layer, n_rows(model), size, fill_whole};
     pen_status status = pen__net_epoch(model, train, number, loss, error);
-    if (status == PEN_OK || status == PEN_E_CANCELLED) PEN_TRY(pen__net_see(model, train, &seen, net->hidden, error));
+    if (status != PEN_OK && status != PEN_E_CANCELLED) return status;
+    PEN_TRY(pen__net_see(model, train, &seen, net->hidden, error));
+    center_items(model);
     return status;
 }
 
 static pen_status begin(pen_model *model, const pen__train *train, pen_error *error)
 {
     PEN_TRY(pen__net_begin(model, train, error));
-    return pen__model_add(model, "hidden", PEN_F32, PEN_ROLE_PARAM, n_rows(model), pen__param_int(model, "factors"), 0,
-                          NULL, error);
+    int32_t d = pen__param_int(model, "factors");
+    PEN_TRY(pen__model_add(model, "center", PEN_F32, PEN_ROLE_PARAM, d, 0, 0, NULL, error));
+    return pen__model_add(model, "hidden", PEN_F32, PEN_ROLE_PARAM, n_rows(model), d, 0, NULL, error);
 }
 
 static pen_status bind(pen_model *model, pen_error *error)
 {
     autorec *net = model->state;
     PEN_TRY(pen__net_bind(model, error));
+    PEN_TRY(pen__model_get(model, "center", PEN_F32, net->d, 0, 0, NULL, &net->center, error));
     return pen__model_get(model, "hidden", PEN_F32, n_rows(model), net->d, 0, NULL, &net->hidden, error);
 }
 
@@ -164,7 +182,7 @@ static size_t scratch(const pen_model *model)
     return (size_t)padded(net) * sizeof(float) + rest;
 }
 
-/* Least squares, with penalty `solve`, of a new user's column on the hidden layers [h_i 1] of the history: w (d + 1). */
+/* Least squares, with penalty `solve`, of a new user's column on the centred layers [h_i 1] of the history: w (d + 1). */
 static void solve_column(const pen_model *model, const pen__user *user, float *w, float *memory)
 {
     const autorec *net = model->state;
@@ -203,7 +221,9 @@ static pen_status fix(const pen_model *model, const pen__user *user, void *memor
     if (user->number >= 0) {
         const float *known = net->by_users ? net->hidden : plan->table[net->out].data;
         out->vector = known + (int64_t)user->number * net->d;
-        if (!net->by_users) out->base += plan->table[net->out_bias].data[user->number];
+        if (!net->by_users)
+            out->base +=
+                plan->table[net->out_bias].data[user->number] + pen__kern()->dot(out->vector, net->center, net->d);
     } else if (net->by_users) {
         PEN_TRY(pen__net_user_vector(model, user, rest, h, error));
     } else {
@@ -213,12 +233,12 @@ static pen_status fix(const pen_model *model, const pen__user *user, void *memor
     return PEN_OK;
 }
 
-static float rating_of(const autorec *net, const fixed *user, int32_t item)
+static void factors(const pen_model *model, pen__factors *out)
 {
-    const pen__plan *plan = net->net.plan;
-    const float *rows = net->by_users ? plan->table[net->out].data : net->hidden;
-    float bias = net->by_users ? plan->table[net->out_bias].data[item] : 0;
-    return user->base + (pen__kern()->dot(user->vector, rows + (int64_t)item * net->d, net->d) + bias);
+    const autorec *net = model->state;
+    const pen__embedding *table = net->net.plan->table;
+    *out = (pen__factors){.d = net->d, .item = net->hidden};
+    if (net->by_users) out->item = table[net->out].data, out->bias = table[net->out_bias].data;
 }
 
 /* Of an item that the model does not know, what the ratings begin with. */
@@ -226,16 +246,21 @@ static pen_status rate(const pen_model *model, const pen__user *user, int32_t it
                        pen_error *error)
 {
     fixed f;
+    pen__factors side;
     PEN_TRY(fix(model, user, memory, &f, error));
-    *rating = (double)(item < 0 ? f.base : rating_of(model->state, &f, item));
+    factors(model, &side);
+    *rating = (double)f.base;
+    if (item < 0) return PEN_OK;
+    float bias = side.bias ? side.bias[item] : 0;
+    *rating = (double)(f.base + (pen__kern()->dot(f.vector, side.item + (int64_t)item * side.d, side.d) + bias));
     return PEN_OK;
 }
 
-static pen_status score(const pen_model *model, const pen__user *user, void *memory, float *scores, pen_error *error)
+static pen_status user_vector(const pen_model *model, const pen__user *user, void *memory, float *out, pen_error *error)
 {
     fixed f;
     PEN_TRY(fix(model, user, memory, &f, error));
-    for (int32_t i = 0; i < model->n_items; i++) scores[i] = rating_of(model->state, &f, i);
+    memcpy(out, f.vector, (size_t)((const autorec *)model->state)->d * sizeof *out);
     return PEN_OK;
 }
 
@@ -269,6 +294,7 @@ const pen__model_class pen__autorec_class = {
     .bind = bind,
     .unbind = pen__net_unbind,
     .scratch = scratch,
-    .score = score,
+    .factors = factors,
+    .user_vector = user_vector,
     .rate = rate,
 };

@@ -224,7 +224,6 @@ static pen_status als_epoch(pen_model *model, const pen__train *train, double *l
 
 static pen_status epoch(pen_model *model, const pen__train *train, int32_t number, double *loss, pen_error *error)
 {
-    const state *s = model->state;
     if (pen__param_int(model, "solver") == ALS)
         PEN_TRY(als_epoch(model, train, loss, error));
     else

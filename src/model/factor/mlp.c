@@ -39,4 +39,5 @@ const pen__model_class pen__mlp_class = {
     PEN_PAIRS_SLOTS,
     .unbind = pen__net_unbind,
     .score = pen__pairs_score,
+    .score_some = pen__pairs_score_some,
 };

@@ -73,17 +73,19 @@ static void backward(pen__frame *f, const pen__call *call)
     int64_t n = pen__rows_of(f, call->out), out = weight->rows, at = 0;
     pen__real *dz = pen__grad(f, call->out), *d_weight = pen__weight_grad(f, call->weight[WEIGHT]);
     deep->act_back(dz, pen__value(f, call->out), n * out, (pen__activation)call->i[ACT]);
-    if (call->weight[BIAS] >= 0) deep->column_sum(pen__weight_grad(f, call->weight[BIAS]), dz, n, out);
+    if (call->weight[BIAS] >= 0 && !f->fixed) deep->column_sum(pen__weight_grad(f, call->weight[BIAS]), dz, n, out);
     for (int k = 0; k < call->n_in; at += pen__width_of(f, call->in[k]), k++) {
         int64_t rows = pen__rows_of(f, call->in[k]), width = pen__width_of(f, call->in[k]);
         const pen__real *d = dz;
+        pen__real *dx = pen__grad(f, call->in[k]);
+        if (f->fixed && !dx) continue;
         if (is_parents(plan, call, k)) {
             sum_children(f, pen__extent_of(f, call->out), rows, out, dz, f->scratch);
             d = f->scratch;
         }
-        pen__product(f, true, false, out, width, rows, 1, d, out, pen__value(f, call->in[k]), width, 1, d_weight + at,
-                     weight->cols);
-        pen__real *dx = pen__grad(f, call->in[k]);
+        if (!f->fixed)
+            pen__product(f, true, false, out, width, rows, 1, d, out, pen__value(f, call->in[k]), width, 1,
+                         d_weight + at, weight->cols);
         if (dx)
             pen__product(f, false, false, rows, width, out, 1, d, out, weight->data + at, weight->cols,
                          pen__adds(call, k), dx, width);
