@@ -28,7 +28,8 @@ pen_status pen__touched_reserve(pen__touched *touched, const pen__plan *plan, in
 int64_t pen__touched_most(const pen__plan *plan, int32_t table, const int64_t *rows);
 uint64_t pen__touched_bytes(const pen__plan *plan, int32_t table, const int64_t *rows, int32_t n_shards);
 
-/* For table `table` of a batch that is cut into n_shards. Allocates where nothing was reserved. slot: (table's rows), all -1 before and after. */
+/* For table `table` of a batch that is cut into n_shards. Allocates where nothing was reserved. slot: (table's rows),
+ * all -1 before and after. */
 pen_status pen__touched_build(pen__touched *touched, const pen__plan *plan, int32_t table, const pen__batch *batch,
                               int32_t n_shards, int32_t *slot, pen_error *error);
 void pen__touched_free(pen_context *ctx, pen__touched *touched);

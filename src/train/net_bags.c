@@ -126,7 +126,8 @@ static bool is_target(const dealt *d, int64_t event)
     return (event - d->turn + d->events) % d->events % d->all == d->chunk;
 }
 
-/* The history of an example: up to max_length events in a row in order of time, from `from`, less its targets where they are apart. */
+/* The history of an example: up to max_length events in a row in order of time, from `from`, less its targets where
+ * they are apart. */
 typedef struct past {
     const int32_t *item; /* of all its events */
     int64_t from, most;

@@ -1,6 +1,7 @@
 /* What models of bags share: an example is up to `positives` of a user's events as targets, and the user's history as a
  * bag, computed once for all of them. How events meet in an example is dealt anew in each epoch; of a history longer
- * than max_length a part is drawn that is in a row in order of time. Answers: the bag of the history's last max_length items.
+ * than max_length a part is drawn that is in a row in order of time. Answers: the bag of the history's last max_length
+ * items.
  *
  * A target is in its own history's bag, or, with `apart`, an example's targets are left out of it. With `age` a target
  * says how long before the end of training it was, from 0 to 1; an answer is of now (Covington et al., RecSys 2016). */

@@ -182,7 +182,8 @@ static size_t scratch(const pen_model *model)
     return (size_t)padded(net) * sizeof(float) + rest;
 }
 
-/* Least squares, with penalty `solve`, of a new user's column on the centred layers [h_i 1] of the history: w (d + 1). */
+/* Least squares, with penalty `solve`, of a new user's column on the centred layers [h_i 1] of the history: w (d +
+ * 1). */
 static void solve_column(const pen_model *model, const pen__user *user, float *w, float *memory)
 {
     const autorec *net = model->state;
