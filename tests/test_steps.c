@@ -1,5 +1,6 @@
 /* What holds of every step of training, for every network: nothing is allocated in one; and of its end: weights that
  * have left the finite numbers are an error, also where the last step did it, and what had nothing to say is not heard.
+ * And of batches of bags: a history is cut in time.
  * (pen__run_step is wrapped by the linker.) */
 #include <math.h>
 
@@ -15,6 +16,7 @@ enum { EVENTS = 3000, USERS = 60, ITEMS = 50 };
 static _Atomic int in_step;
 static _Atomic long allocations;
 static long steps;
+static void (*look)(const pen__batch *batch); /* at each step's batch, or NULL */
 
 static void *obtain(void *user, size_t bytes)
 {
@@ -44,6 +46,7 @@ pen_status __wrap_pen__run_step(pen__run *run, const pen__batch *batch, const pe
 pen_status __wrap_pen__run_step(pen__run *run, const pen__batch *batch, const pen__touched *touched, uint64_t step,
                                 const pen__beside *beside, pen__step_report *report, pen_error *error)
 {
+    if (look) look(batch);
     in_step = 1;
     steps++;
     pen_status status = __real_pen__run_step(run, batch, touched, step, beside, report, error);
@@ -51,16 +54,14 @@ pen_status __wrap_pen__run_step(pen__run *run, const pen__batch *batch, const pe
     return status;
 }
 
-static pen_status train(const char *model, const char *const *params, size_t n_params, pen_model **made,
-                        pen_context **ctx, pen_error *error)
+static pen_status train_on(const row *rows, int64_t n_rows, const char *model, const char *const *params,
+                           size_t n_params, pen_model **made, pen_context **ctx, pen_error *error)
 {
     static const pen_allocator counting = {obtain, resize, release, NULL};
     pen_context_options o = PEN_CONTEXT_OPTIONS_INIT;
     o.allocator = &counting, o.n_threads = 2;
     assert_int_equal(pen_context_create(&o, ctx, NULL), PEN_OK);
-    row *rows = random_rows(EVENTS, USERS, ITEMS, 3);
-    pen_dataset *log = dataset_of(*ctx, rows, EVENTS, 0);
-    free(rows);
+    pen_dataset *log = dataset_of(*ctx, rows, n_rows, 0);
     pen_protocol p;
     pen_protocol_init(&p);
     p.task = pen__model_class_find(model)->tasks >> PEN_TASK_RANK & 1 ? PEN_TASK_RANK : PEN_TASK_RATE;
@@ -69,6 +70,15 @@ static pen_status train(const char *model, const char *const *params, size_t n_p
     t.model = model, t.params = params, t.n_params = n_params;
     pen_status status = pen_model_train(log, &p, &t, made, error);
     pen_dataset_destroy(log);
+    return status;
+}
+
+static pen_status train(const char *model, const char *const *params, size_t n_params, pen_model **made,
+                        pen_context **ctx, pen_error *error)
+{
+    row *rows = random_rows(EVENTS, USERS, ITEMS, 3);
+    pen_status status = train_on(rows, EVENTS, model, params, n_params, made, ctx, error);
+    free(rows);
     return status;
 }
 
@@ -142,10 +152,51 @@ static void zero_vectors_teach_nothing(void **state)
     pen_context_destroy(ctx);
 }
 
+/* ---- batches ----------------------------------------------------------------------------------------------------- */
+
+enum { APART = 11, MOST = 3 }; /* items that follow each other in time; of a history that is averaged */
+static long bags;
+
+static void look_at_bags(const pen__batch *batch)
+{
+    const int32_t *begin = batch->begin[1], *item = batch->index[0];
+    for (int64_t r = 0; r < batch->n[PEN_ROOT]; r++, bags++) {
+        assert_int_equal(begin[r + 1] - begin[r], MOST);
+        for (int32_t i = begin[r] + 1; i < begin[r + 1]; i++)
+            assert_int_equal((item[i] - item[i - 1] + ITEMS) % ITEMS, APART);
+    }
+}
+
+/* Of a history that is longer than max_length a part is averaged that is in a row in time, as in an answer. */
+static void histories_are_cut_in_time(void **state)
+{
+    (void)state;
+    enum { LONG = 20 };
+    static const char *const params[] = {"epochs=2", "factors=8", "batch_size=32", "max_length=3"};
+    static row rows[USERS * LONG];
+    for (int u = 0; u < USERS; u++)
+        for (int e = 0; e < LONG; e++)
+            rows[u * LONG + e] = (row){u, (u * 7 + e * APART) % ITEMS, 1, 1000 + (LONG - e) * -10};
+    for (int k = 0; k + 1 < USERS * LONG; k += 2) { /* the file's order is not that of time */
+        row first = rows[k];
+        rows[k] = rows[k + 1], rows[k + 1] = first;
+    }
+    pen_context *ctx;
+    pen_model *model;
+    pen_error error = {0};
+    look = look_at_bags, bags = 0;
+    if (train_on(rows, USERS * LONG, "youtube-dnn", params, 4, &model, &ctx, &error) != PEN_OK)
+        fail_msg("%s", error.message);
+    look = NULL;
+    assert_true(bags >= USERS);
+    pen_model_destroy(model);
+    pen_context_destroy(ctx);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(steps_allocate_nothing),
-                                       cmocka_unit_test(the_last_step_diverges),
-                                       cmocka_unit_test(zero_vectors_teach_nothing)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(steps_allocate_nothing), cmocka_unit_test(the_last_step_diverges),
+        cmocka_unit_test(zero_vectors_teach_nothing), cmocka_unit_test(histories_are_cut_in_time)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
