@@ -56,10 +56,11 @@ static inline check *check_begin(void)
 /* Rows of the root or of a shared extent. */
 static inline void check_rows(check *c, int32_t extent, int64_t n) { c->batch.n[extent] = n; }
 
-/* Lengths of a child's segments, one for each row of its parent. */
+/* Lengths of a child's segments, one for each row of its parent, whose own rows are known. */
 static inline void check_segments(check *c, int32_t extent, const int32_t *lengths)
 {
     int64_t parents = c->batch.n[c->plan->extent[extent].parent];
+    assert_true(parents > 0);
     for (int64_t r = 0; r < parents; r++) c->integers[extent][r + 1] = c->integers[extent][r] + lengths[r];
     c->batch.begin[extent] = c->integers[extent];
     c->batch.n[extent] = c->integers[extent][parents];

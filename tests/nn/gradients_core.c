@@ -2,7 +2,7 @@
 #include "gradient_check.h"
 
 static const pen__init START = {PEN_INIT_ZERO, 0}; /* check_gradients draws the values */
-static const int32_t RAGGED[5] = {3, 0, 1, 4, 0}, ONE[1] = {1};
+static const int32_t RAGGED[5] = {3, 0, 1, 4, 0}, OTHER[5] = {2, 5, 0, 1, 3}, ONE[1] = {1};
 
 /* users x events through a layer that both share; every loss; root rows 1 and 5. */
 static void pointwise(pen__pointwise kind, int64_t users, const int32_t *lengths)
@@ -32,31 +32,37 @@ static void pointwise_losses(void **state)
     pointwise(PEN_LOSS_LOGISTIC, 1, ONE);
 }
 
+/* Users with events and bags, and the width of what they look up. */
+typedef struct shape {
+    int64_t users;
+    const int32_t *events, *bags;
+    int32_t width;
+} shape;
+
 /* gmf-like: products and sums of a parent's row with its children's, every activation, bags in every mode. */
-static void combine(pen__pool mode, pen__activation act, double dropout)
+static void combine(shape of, pen__pool mode, pen__activation act, double dropout)
 {
     check *c = check_begin();
     pen__plan *p = c->plan;
     int32_t events = pen__extent_child(p, PEN_ROOT, "events"), bag = pen__extent_child(p, PEN_ROOT, "bag");
     int32_t item = pen__input_index(p, events, "item"), watched = pen__input_index(p, bag, "watched");
     int32_t weight = pen__input_real(p, bag, 1, "weight"), label = pen__input_real(p, events, 1, "label");
-    int32_t table = pen__plan_table(p, "item", 7, 5, START);
+    int32_t table = pen__plan_table(p, "item", 7, of.width, START);
     int32_t u = pen__bag(p, table, watched, mode, weight), q = pen__gather(p, table, item); /* one table, two lookups */
     int32_t both = pen__times(p, u, q), sum = pen__plus(p, u, q), flat = pen__plus(p, both, pen__scaled(p, sum, 0.5));
-    int32_t side[2] = {pen__activate(p, flat, act), pen__unit(p, pen__dropped(p, sum, dropout))},
+    int32_t kept = pen__dropped(p, sum, dropout), side[2] = {pen__activate(p, flat, act), pen__unit(p, kept)},
             wide = pen__concat(p, side, 2);
-    int32_t x[2] = {wide, both};
-    pen__loss_pointwise(p, PEN_LOSS_SQUARED, pen__shifted(p, "shift", pen__linear(p, "out", x, 2, 1, PEN_ACT_NONE)),
-                        label, -1);
-    pen__loss_pointwise(p, PEN_LOSS_LOGISTIC, pen__dot(p, pen__gained(p, "gain", pen__spread(p, u, events), START), q),
-                        label, -1);
+    int32_t x[2] = {wide, both}, out = pen__linear(p, "out", x, 2, 1, PEN_ACT_NONE), each = pen__spread(p, u, events);
+    pen__loss_pointwise(p, PEN_LOSS_SQUARED, pen__shifted(p, "shift", out), label, -1);
+    pen__loss_pointwise(p, PEN_LOSS_LOGISTIC, pen__dot(p, pen__gained(p, "gain", each, START), q), label, -1);
     pen__loss_squares(p, q, 0.3), pen__loss_squares(p, both, 0.2), pen__loss_squares(p, u, 0);
-    pen__loss_squares(p, q, 0.1);
-    check_rows(c, PEN_ROOT, 5);
-    check_segments(c, events, RAGGED);
-    static const int32_t OTHER[5] = {2, 5, 0, 1, 3};
-    check_segments(c, bag, OTHER);
-    check_index(c, item, 7, 0), check_index(c, watched, 7, 1);
+    /* what is read again is given a first gradient by its last reader: the others add theirs */
+    const int32_t again[8] = {q, sum, flat, kept, side[0], side[1], out, each};
+    for (int k = 0; k < 8; k++) pen__loss_squares(p, again[k], 0.1);
+    check_rows(c, PEN_ROOT, of.users);
+    check_segments(c, events, of.events);
+    check_segments(c, bag, of.bags);
+    check_index(c, item, 7, 0), check_index(c, watched, 7, of.users > 1);
     check_real(c, weight, 0.2, 2), check_real(c, label, 0, 1);
     check_gradients(c);
 }
@@ -64,27 +70,37 @@ static void combine(pen__pool mode, pen__activation act, double dropout)
 static void combinations(void **state)
 {
     (void)state;
-    combine(PEN_POOL_MEAN, PEN_ACT_RELU, 0);
-    combine(PEN_POOL_SUM, PEN_ACT_ELU, 0.4);
-    combine(PEN_POOL_SQRT, PEN_ACT_TANH, 0);
+    static const shape SHAPE[4] = {{5, RAGGED, OTHER, 5}, {5, RAGGED, OTHER, 1}, {1, ONE, ONE, 5}, {1, ONE, ONE, 1}};
+    for (int k = 0; k < 4; k++) {
+        combine(SHAPE[k], PEN_POOL_MEAN, PEN_ACT_RELU, 0);
+        combine(SHAPE[k], PEN_POOL_SUM, PEN_ACT_ELU, 0.4);
+        combine(SHAPE[k], PEN_POOL_SQRT, PEN_ACT_TANH, 0);
+    }
+}
+
+static void pairwise(pen__pairwise kind, shape of)
+{
+    check *c = check_begin();
+    pen__plan *p = c->plan;
+    int32_t events = pen__extent_child(p, PEN_ROOT, "negatives"), user = pen__input_index(p, PEN_ROOT, "user");
+    int32_t item = pen__input_index(p, PEN_ROOT, "item"), other = pen__input_index(p, events, "other");
+    int32_t table = pen__plan_table(p, "item", 6, of.width, START),
+            u = pen__gather(p, pen__plan_table(p, "user", 4, of.width, START), user);
+    pen__loss_pairwise(p, kind, pen__dot(p, u, pen__gather(p, table, item)),
+                       pen__dot(p, u, pen__gather(p, table, other)), 0.3);
+    check_rows(c, PEN_ROOT, of.users);
+    check_segments(c, events, of.events);
+    check_index(c, user, 4, 0), check_index(c, item, 6, 0), check_index(c, other, 6, 0);
+    check_gradients(c);
 }
 
 static void pairwise_losses(void **state)
 {
     (void)state;
     for (int kind = PEN_LOSS_BPR; kind <= PEN_LOSS_HINGE; kind++) {
-        check *c = check_begin();
-        pen__plan *p = c->plan;
-        int32_t events = pen__extent_child(p, PEN_ROOT, "negatives"), user = pen__input_index(p, PEN_ROOT, "user");
-        int32_t item = pen__input_index(p, PEN_ROOT, "item"), other = pen__input_index(p, events, "other");
-        int32_t table = pen__plan_table(p, "item", 6, 3, START),
-                u = pen__gather(p, pen__plan_table(p, "user", 4, 3, START), user);
-        pen__loss_pairwise(p, (pen__pairwise)kind, pen__dot(p, u, pen__gather(p, table, item)),
-                           pen__dot(p, u, pen__gather(p, table, other)), 0.3);
-        check_rows(c, PEN_ROOT, 5);
-        check_segments(c, events, RAGGED);
-        check_index(c, user, 4, 0), check_index(c, item, 6, 0), check_index(c, other, 6, 0);
-        check_gradients(c);
+        pairwise((pen__pairwise)kind, (shape){5, RAGGED, NULL, 3});
+        pairwise((pen__pairwise)kind, (shape){1, ONE, NULL, 3});
+        pairwise((pen__pairwise)kind, (shape){1, ONE, NULL, 1});
     }
 }
 

@@ -140,8 +140,10 @@ static void segments_become_rows(void **state)
         int32_t side[2] = {y, what ? pen__last(s.p, s.x) : pen__pooled(s.p, s.x, PEN_POOL_MEAN)};
         end(s, pen__concat(s.p, side, 2), 5, RAGGED, what % 2 ? 1 : 5);
     }
-    sequences s = begin(1);
-    end(s, pen__last(s.p, s.x), 1, ONE, 1);
+    for (int what = 0; what < 4; what++) {
+        sequences s = begin(1);
+        end(s, what ? pen__pooled(s.p, s.x, (pen__pool)(what - 1)) : pen__last(s.p, s.x), 1, ONE, 1);
+    }
 }
 
 /* The last rows of each segment: none, some, all, and more than there are. */
@@ -152,6 +154,7 @@ static void tails(void **state)
     for (int what = 0; what < 4; what++) {
         sequences s = begin(3);
         int32_t ends = pen__extent_child(s.p, PEN_ROOT, "ends");
+        check_rows(s.c, PEN_ROOT, 5), check_segments(s.c, s.events, RAGGED);
         check_segments(s.c, ends, what % 2 ? MORE : FEWER);
         int32_t all = pen__linear(s.p, "all", &s.x, 1, 3, PEN_ACT_TANH), y = pen__tail(s.p, all, ends);
         if (what / 2) { /* x is read twice: gradients add */
@@ -164,6 +167,10 @@ static void tails(void **state)
         }
         end(s, y, 5, RAGGED, 1 + what);
     }
+    sequences s = begin(1);
+    int32_t ends = pen__extent_child(s.p, PEN_ROOT, "ends");
+    check_rows(s.c, PEN_ROOT, 1), check_segments(s.c, ends, ONE);
+    end(s, pen__tail(s.p, s.x, ends), 1, ONE, 1);
 }
 
 static int32_t of_its_own_rows(pen__plan *p)
@@ -175,10 +182,15 @@ static int32_t of_its_own_rows(pen__plan *p)
 static void fields_interact(void **state)
 {
     (void)state;
-    for (int32_t fields = 1; fields <= 5; fields += 2) {
-        sequences s = begin(15);
-        int32_t y[2] = {pen__fm(s.p, s.x, fields), pen__linear(s.p, "first", &s.x, 1, 1, PEN_ACT_NONE)};
-        end(s, pen__plus(s.p, y[0], y[1]), 5, RAGGED, 2);
+    for (int32_t fields = 1; fields <= 5; fields += 2)
+        for (int32_t users = 1; users <= 5; users += 4) {
+            sequences s = begin(15);
+            int32_t y[2] = {pen__fm(s.p, s.x, fields), pen__linear(s.p, "first", &s.x, 1, 1, PEN_ACT_NONE)};
+            end(s, pen__plus(s.p, y[0], y[1]), users, users > 1 ? RAGGED : ONE, 2);
+        }
+    for (int32_t fields = 1; fields <= 2; fields++) { /* of one number each */
+        sequences s = begin(fields);
+        end(s, pen__fm(s.p, s.x, fields), 1, ONE, 1);
     }
 }
 

@@ -33,27 +33,31 @@ static void full_softmax(void **state)
 }
 
 /* Users with bags of weighted targets; one user has none. */
-static void multinomial(bool weighted)
+static void multinomial(bool weighted, int64_t users, const int32_t *lengths, int32_t items, int32_t width)
 {
     check *c = check_begin();
     pen__plan *p = c->plan;
     int32_t bag = pen__extent_child(p, PEN_ROOT, "bag"), item = pen__input_index(p, bag, "item"),
             user = pen__input_index(p, PEN_ROOT, "user");
     int32_t weight = pen__input_real(p, bag, 1, "weight"),
-            h = pen__gather(p, pen__plan_table(p, "user", 4, 3, START), user);
-    pen__loss_multinomial(p, h, pen__plan_table(p, "item", 9, 3, START), item, weighted ? weight : -1,
-                          pen__plan_table(p, "bias", 9, 1, START));
-    check_rows(c, PEN_ROOT, 5);
-    check_segments(c, bag, RAGGED);
-    check_index(c, item, 9, 1), check_index(c, user, 4, 0), check_real(c, weight, 0.2, 2);
+            h = pen__gather(p, pen__plan_table(p, "user", 4, width, START), user);
+    pen__loss_multinomial(p, h, pen__plan_table(p, "item", items, width, START), item, weighted ? weight : -1,
+                          pen__plan_table(p, "bias", items, 1, START));
+    check_rows(c, PEN_ROOT, users);
+    check_segments(c, bag, lengths);
+    check_index(c, item, items, users > 1), check_index(c, user, 4, 0), check_real(c, weight, 0.2, 2);
     check_gradients(c);
 }
 
 static void multinomials(void **state)
 {
     (void)state;
-    multinomial(false);
-    multinomial(true);
+    for (int weighted = 0; weighted < 2; weighted++) {
+        multinomial(weighted, 5, RAGGED, 9, 3);
+        multinomial(weighted, 1, ONE, 9, 3);
+        multinomial(weighted, 1, ONE, 2, 1);
+        multinomial(weighted, 1, ONE, 1, 1);
+    }
 }
 
 /* Every loss on sampled items. Shifts learn (biases) or are constants (logQ); targets and negatives are missing here
