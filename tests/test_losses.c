@@ -1,4 +1,4 @@
-/* The losses over items in float, against what PyTorch gives (nn/golden_losses.py makes nn/golden_losses.h and has the
+/* The losses, and small ops under one of them, in float, against what PyTorch gives (nn/golden_losses.py makes nn/golden_losses.h and has the
  * same inputs), at the level that PENCHANT_CPU names; and the same bits for one thread and four. */
 #include <math.h>
 #include <setjmp.h>
@@ -183,6 +183,105 @@ static void kl(void **state)
     scene_end(&s, "kl", kl_loss, (const float *const[]){kl_0, variances}, 2);
 }
 
+/* ---- small ops --------------------------------------------------------------------------------------------------- */
+
+static float *with_label(scene *s, int32_t *label)
+{
+    float *labels = numbers(7, ROWS, 1);
+    for (int r = 0; r < ROWS; r++) labels[r] /= 2;
+    *label = pen__input_real(s->plan, PEN_ROOT, 1, "label");
+    s->batch.real[s->plan->node[*label].input] = labels;
+    return labels;
+}
+
+/* The squared loss of <y, the target's row>. */
+static void squared(scene *s, const char *name, int32_t y, double loss, const float *dh, const float *d_table)
+{
+    int32_t label, good = pen__gather(s->plan, s->table, s->target);
+    float *labels = with_label(s, &label);
+    pen__loss_pointwise(s->plan, PEN_LOSS_SQUARED, pen__dot(s->plan, y, good), label, -1);
+    scene_end(s, name, loss, (const float *const[]){dh, d_table}, 2);
+    free(labels);
+}
+
+#define SQUARED(s, name, y) squared(s, #name, y, name##_loss, name##_0, name##_1)
+
+static void bag(const char *name, pen__pool mode, bool weighted, double loss, const float *dh, const float *d_table)
+{
+    scene s = scene_begin();
+    int32_t extent = pen__extent_child(s.plan, PEN_ROOT, "bag"), item = pen__input_index(s.plan, extent, "item");
+    int32_t weight = pen__input_real(s.plan, extent, 1, "weight");
+    float *weights = numbers(5, BAG, 1.5F);
+    s.batch.n[extent] = BAG, s.batch.begin[extent] = BAG_BEGIN, s.batch.index[item] = BAG_ITEMS,
+    s.batch.real[s.plan->node[weight].input] = weights;
+    int32_t y = pen__bag(s.plan, s.table, item, mode, weighted ? weight : -1);
+    squared(&s, name, pen__times(s.plan, s.h, y), loss, dh, d_table);
+    free(weights);
+}
+
+static void bags(void **state)
+{
+    (void)state;
+    bag("bag_mean", PEN_POOL_MEAN, false, bag_mean_loss, bag_mean_0, bag_mean_1);
+    bag("bag_sum", PEN_POOL_SUM, false, bag_sum_loss, bag_sum_0, bag_sum_1);
+    bag("bag_sqrt", PEN_POOL_SQRT, false, bag_sqrt_loss, bag_sqrt_0, bag_sqrt_1);
+    bag("weighted_mean", PEN_POOL_MEAN, true, weighted_mean_loss, weighted_mean_0, weighted_mean_1);
+    bag("weighted_sum", PEN_POOL_SUM, true, weighted_sum_loss, weighted_sum_0, weighted_sum_1);
+    bag("weighted_sqrt", PEN_POOL_SQRT, true, weighted_sqrt_loss, weighted_sqrt_0, weighted_sqrt_1);
+}
+
+static void rows_of_numbers(void **state)
+{
+    (void)state;
+    scene s = scene_begin();
+    SQUARED(&s, relu, pen__activate(s.plan, s.h, PEN_ACT_RELU));
+    s = scene_begin();
+    SQUARED(&s, sigmoid, pen__activate(s.plan, s.h, PEN_ACT_SIGMOID));
+    s = scene_begin();
+    SQUARED(&s, tanh, pen__activate(s.plan, s.h, PEN_ACT_TANH));
+    s = scene_begin();
+    SQUARED(&s, elu, pen__activate(s.plan, s.h, PEN_ACT_ELU));
+    s = scene_begin();
+    SQUARED(&s, unit, pen__unit(s.plan, s.h));
+}
+
+/* The script draws what the plan's call of that number draws. */
+static void random_ops(void **state)
+{
+    (void)state;
+    scene s = scene_begin();
+    SQUARED(&s, dropout, pen__dropped(s.plan, s.h, 0.25));
+    s = scene_begin();
+    int32_t row = pen__input_index(s.plan, PEN_ROOT, "row");
+    s.batch.index[row] = STATE;
+    SQUARED(&s, gaussian, pen__gaussian(s.plan, s.h, pen__gather(s.plan, s.table, row)));
+}
+
+static void of_scores(void **state)
+{
+    (void)state;
+    scene s = scene_begin();
+    int32_t label, weight = pen__input_real(s.plan, PEN_ROOT, 1, "weight");
+    float *labels = with_label(&s, &label), *weights = numbers(8, ROWS, 1.5F);
+    s.batch.real[s.plan->node[weight].input] = weights;
+    pen__loss_pointwise(s.plan, PEN_LOSS_LOGISTIC, pen__dot(s.plan, s.h, pen__gather(s.plan, s.table, s.target)), label,
+                        weight);
+    scene_end(&s, "logistic", logistic_loss, (const float *const[]){logistic_0, logistic_1}, 2);
+    free(labels), free(weights);
+    for (int kind = PEN_LOSS_BPR; kind <= PEN_LOSS_HINGE; kind++) {
+        s = scene_begin();
+        int32_t others = pen__extent_child(s.plan, PEN_ROOT, "others"),
+                other = pen__input_index(s.plan, others, "other");
+        s.batch.n[others] = ROWS * OWN, s.batch.begin[others] = OWN_BEGIN, s.batch.index[other] = OWN_ITEMS;
+        pen__loss_pairwise(s.plan, (pen__pairwise)kind, pen__dot(s.plan, s.h, pen__gather(s.plan, s.table, s.target)),
+                           pen__dot(s.plan, s.h, pen__gather(s.plan, s.table, other)), 0.3);
+        if (kind == PEN_LOSS_BPR)
+            scene_end(&s, "bpr", pair_bpr_loss, (const float *const[]){pair_bpr_0, pair_bpr_1}, 2);
+        else
+            scene_end(&s, "hinge", pair_hinge_loss, (const float *const[]){pair_hinge_0, pair_hinge_1}, 2);
+    }
+}
+
 /* ---- one thread and four ----------------------------------------------------------------------------------------- */
 
 /* A step of each loss on 500 rows in 8 shards; the tables afterwards, one behind another. */
@@ -252,8 +351,14 @@ static void same_bits_on_threads(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(over_all_items), cmocka_unit_test(sampled_losses),
-                                       cmocka_unit_test(in_batch), cmocka_unit_test(kl),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(over_all_items),
+                                       cmocka_unit_test(sampled_losses),
+                                       cmocka_unit_test(in_batch),
+                                       cmocka_unit_test(kl),
+                                       cmocka_unit_test(bags),
+                                       cmocka_unit_test(rows_of_numbers),
+                                       cmocka_unit_test(random_ops),
+                                       cmocka_unit_test(of_scores),
                                        cmocka_unit_test(same_bits_on_threads)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

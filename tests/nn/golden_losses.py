@@ -1,7 +1,8 @@
-"""Golden values of the losses over items, from PyTorch: python3 golden_losses.py > golden_losses.h
+"""Golden values of the losses, and of small ops under one of them, from PyTorch: python3 golden_losses.py > golden_losses.h
 
 Inputs are made by a formula that test_losses.c repeats, so that only results are committed. Losses are written as their authors'
-programs write them (gSASRec's transformation of the positive logit, GRU4Rec's bpr_max), in double where those are.
+programs write them (gSASRec's transformation of the positive logit, GRU4Rec's bpr_max), in double where those are. What dropout
+keeps and what a Gaussian draws follow from base/random.h's counters, which are written again here.
 """
 import math
 import sys
@@ -23,6 +24,50 @@ TARGET = torch.tensor([3, 0, -1, 8, 3, 5, 1])
 SHARED = torch.tensor([2, 4, 6, 7, 4, 2])  # no target among them: hits are tested elsewhere
 OWN_ITEMS = torch.tensor([[1, 2, 4], [2, 6, 7], [1, 1, 1], [7, 4, 2], [0, 6, 6], [2, 7, 4], [6, 2, 4]])
 BAG = [[3, 1], [0], [], [8, 2, 4], [3, 3], [5], [1, 0, 6]]  # test_losses.c has the same, end to end
+
+
+SEED, STREAM_MODEL, GOLDEN = 1, 64, 0x9E3779B97F4A7C15  # of the test's run, of base/random.h
+
+
+def mix64(x):
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    x = (x ^ x >> 27) * 0x94D049BB133111EB % 2**64
+    return x ^ x >> 31
+
+
+def rand64(seed, stream, index):
+    return mix64(mix64((seed + GOLDEN * (stream + 1)) % 2**64) ^ mix64((index + 0xD1B54A32D192ED03) % 2**64))
+
+
+def call_key(call, step=0):
+    """What an op's randomness goes by: its number among the plan's calls."""
+    return rand64(SEED, STREAM_MODEL + call, step)
+
+
+def kept(call, rate):
+    """The mask of dropout (ROWS, WIDTH): 32 bits for each number reach rate 2^32, or it is dropped."""
+    mask = torch.zeros(ROWS, WIDTH)
+    for row in range(ROWS):
+        mixed = (call_key(call) ^ row) * 0xBF58476D1CE4E5B9 % 2**64
+        mixed = (mixed ^ mixed >> 29) * 0x94D049BB133111EB % 2**64
+        for column in range(WIDTH):
+            h = ((mixed >> 32) + column * 0x9E3779B9) % 2**32
+            h = (h ^ h >> 16) * 0x85EBCA6B % 2**32
+            h = (h ^ h >> 13) * 0xC2B2AE35 % 2**32
+            mask[row, column] = (h ^ h >> 16) >= rate * 2**32
+    return mask
+
+
+def normals(call):
+    """Box and Muller's pairs, (ROWS, WIDTH)."""
+    eps = torch.zeros(ROWS, WIDTH + 1)
+    for row in range(ROWS):
+        state = rand64(call_key(call), 0, row)
+        for column in range(0, WIDTH, 2):
+            u, v = ((mix64((state + k * GOLDEN) % 2**64) >> 11) for k in (column + 1, column + 2))
+            length, turn = math.sqrt(-2 * math.log((u + 0.5) / 2**53)), 2 * math.pi * v / 2**53
+            eps[row, column], eps[row, column + 1] = length * math.cos(turn), length * math.sin(turn)
+    return eps[:, :WIDTH]
 
 
 def row_loss(kind, good, bad, o):
@@ -62,13 +107,13 @@ def row_loss(kind, good, bad, o):
 def emit(name, loss, *tensors):
     for t in tensors:
         t.grad = None
-    loss.backward()
+    loss.backward(retain_graph=True)
     print(f"static const double {name}_loss = {loss.item():.9g};")
     for number, t in enumerate(tensors):
-        values = [f"{x:.9g}" for x in t.grad.flatten().tolist()]
+        values = [f"{x + 0.0:.9f}F" for x in t.grad.flatten().tolist()]  # no -0; of about one length, which clang-format aligns
         print(f"static const float {name}_{number}[] = {{")
         for at in range(0, len(values), 8):
-            print("    " + ", ".join(v + ("F" if "." in v or "e" in v else ".0F") for v in values[at : at + 8]) + ",")
+            print("    " + ", ".join(values[at : at + 8]) + ",")
         print("};")
 
 
@@ -103,6 +148,35 @@ def main():
     scores = h[live] @ table[item].T / 0.4 + bias.detach()[item]
     same = (item[:, None] == item[None, :]) & ~torch.eye(len(item), dtype=torch.bool)
     emit("in_batch", F.cross_entropy(scores.masked_fill(same, -torch.inf), torch.arange(len(item))), h, table)
+
+    # small ops: y (ROWS, WIDTH), of which <y, the target's row> is compared with a label
+    label, good = (numbers(7, ROWS) + 1) / 2, torch.where(live[:, None], table[TARGET], 0.0)
+
+    def squared(name, y):
+        emit(name, F.mse_loss((y * good).sum(1), label), h, table)
+
+    lengths = torch.tensor([len(bag) for bag in BAG])
+    items, offsets = torch.tensor(sum(BAG, [])), lengths.cumsum(0) - lengths
+    squared("bag_mean", h * F.embedding_bag(items, table, offsets, mode="mean"))
+    sums = F.embedding_bag(items, table, offsets, mode="sum")
+    weighted = F.embedding_bag(items, table, offsets, mode="sum", per_sample_weights=weight)
+    n = lengths.clamp(min=1)[:, None]
+    squared("bag_sum", h * sums)
+    squared("bag_sqrt", h * sums / n.sqrt())
+    squared("weighted_mean", h * weighted / n)
+    squared("weighted_sum", h * weighted)
+    squared("weighted_sqrt", h * weighted / n.sqrt())
+    for name, act in ("relu", F.relu), ("sigmoid", torch.sigmoid), ("tanh", torch.tanh), ("elu", F.elu):
+        squared(name, act(h))
+    squared("unit", F.normalize(h))
+    squared("dropout", h * kept(1, 0.25) / 0.75)  # the plan's call 1: h comes first
+    squared("gaussian", h + torch.exp(table[:ROWS] / 2) * normals(2))  # h, the table's rows, then the sample
+    scores, weights = (h * good).sum(1), numbers(8, ROWS) + 1.5
+    emit("logistic", F.binary_cross_entropy_with_logits(scores, label, weight=weights), h, table)
+    bad = torch.einsum("nd,nkd->nk", h, table[OWN_ITEMS]).flatten()
+    scores = scores.repeat_interleave(OWN)
+    emit("pair_bpr", -F.logsigmoid(scores - bad).mean(), h, table)
+    emit("pair_hinge", F.margin_ranking_loss(scores, bad, torch.ones_like(bad), margin=0.3), h, table)
 
     emit("kl", 0.3 * (-0.5 * (1 + logvar - h**2 - logvar.exp()).sum(1)).mean(), h, logvar)
 
