@@ -1,5 +1,6 @@
-/* The losses, and small ops under one of them, in float, against what PyTorch gives (nn/golden_losses.py makes nn/golden_losses.h and has the
- * same inputs), at the level that PENCHANT_CPU names; and the same bits for one thread and four. */
+/* The losses, and small ops under one of them, in float, against what PyTorch gives (nn/golden_losses.py makes
+ * nn/golden_losses.h and has the same inputs), at the level that PENCHANT_CPU names; and the same bits for one thread
+ * and four. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
