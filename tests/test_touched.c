@@ -109,7 +109,8 @@ static void train(pen__optimiser kind, double average, double clip)
         assert_true(touched.n <= N);
         assert_int_equal(pen__run_step(run, &batch, &touched, step, NULL, &report, NULL), PEN_OK);
     }
-    assert_true(pen_context_memory(ctx) < 1 << 20);
+    /* averages keep the step that each row was last caught up with */
+    assert_true(pen_context_memory(ctx) < (1u << 20) + (average > 0 ? ROWS * sizeof(uint64_t) : 0));
     only_these_moved(&b[TABLE], rows, STEPS * N, 1);
     for (int s = 0; s < slots; s++) only_these_moved(&b[FIRST + s], rows, STEPS * N, 0);
     if (average > 0) only_these_moved(&b[AVERAGE], rows, STEPS * N, 0);
