@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/cpu.h"
+#include "nn/draws.h"
 #include "nn/golden_models.h"
 #include "train/net_history.h"
 #include "train/net_pairs.h"
@@ -48,18 +49,6 @@ static const setting SETTING[] = {
     {"gru4rec", 1, 61, {"factors=7", "hidden=7", "dropout=0"}},
     {"gru4rec", 1, 61, {"factors=6", "hidden=9", "layers=2", "dropout=0"}},
 };
-
-static uint32_t bits(uint32_t seed, uint32_t i)
-{
-    uint32_t h = i * 2654435761u + seed * 2246822519u;
-    h = (h ^ h >> 15) * 2246822519u;
-    h ^= h >> 13;
-    return h >> 8;
-}
-
-static double draw(uint32_t seed, uint32_t i) { return (double)bits(seed, i) / 16777216 - 0.5; }
-
-static int32_t below(int seed, int i, int32_t n) { return (int32_t)(bits((uint32_t)seed, (uint32_t)i) % (uint32_t)n); }
 
 /* ---- a model and its weights ------------------------------------------------------------------------------------- */
 

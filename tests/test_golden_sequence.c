@@ -10,20 +10,13 @@
 #include <cmocka.h>
 
 #include "nn/arena.h"
+#include "nn/draws.h"
 #include "nn/golden_sequence.h"
 #include "nn/ops.h"
 #include "nn/run.h"
 
 enum { SEGMENTS = 6, ROWS = 156, WIDTH = 6, N_CASES = sizeof GOLDEN / sizeof *GOLDEN };
 static const int32_t LENGTH[SEGMENTS] = {5, 0, 3, 1, 130, 17};
-
-static float draw(uint32_t seed, uint32_t i)
-{
-    uint32_t h = i * 2654435761u + seed * 2246822519u;
-    h = (h ^ h >> 15) * 2246822519u;
-    h ^= h >> 13;
-    return (float)(h >> 8) / 16777216.0f - 0.5f;
-}
 
 typedef struct network {
     pen_context *ctx;
@@ -59,13 +52,13 @@ static network *network_of(const char *name)
     pen__loss_pointwise(p, PEN_LOSS_SQUARED, pen__linear(p, "out", &n->y, 1, 1, PEN_ACT_NONE), label, -1);
     assert_int_equal(pen__plan_end(p, NULL), PEN_OK);
     for (int s = 0; s < SEGMENTS; s++) n->begin[s + 1] = n->begin[s] + LENGTH[s];
-    for (int i = 0; i < ROWS; i++) n->index[i] = i, n->label[i] = draw(2, (uint32_t)i);
-    for (int i = 0; i < ROWS * WIDTH; i++) n->table[i] = 2 * draw(1, (uint32_t)i);
+    for (int i = 0; i < ROWS; i++) n->index[i] = i, n->label[i] = (float)draw(2, (uint32_t)i);
+    for (int i = 0; i < ROWS * WIDTH; i++) n->table[i] = (float)(2 * draw(1, (uint32_t)i));
     n->weights = calloc((size_t)p->n_dense, sizeof *n->weights);
     for (int32_t w = 0; w < p->n_weights; w++) {
         float *data = n->weights + p->weight[w].at;
         for (int64_t i = 0; i < p->weight[w].rows * p->weight[w].cols; i++)
-            data[i] = 2 * draw(10 + (uint32_t)w, (uint32_t)i);
+            data[i] = (float)(2 * draw(10 + (uint32_t)w, (uint32_t)i));
         for (int64_t i = 0; i < WIDTH && strstr(p->weight[w].name, "variance"); i++) data[i] += 1.5f;
         pen__plan_weight_set(p, w, data);
     }
@@ -103,7 +96,7 @@ static void same_tensor(const golden *g, const char *what, const float *x, int64
     double square = 0, sum = 0, bound = 2e-5 * want[0] + 1e-7;
     for (int64_t i = 0; i < n; i++) {
         square += (double)x[i] * (double)x[i];
-        sum += (double)x[i] * (double)draw(99, (uint32_t)i);
+        sum += (double)x[i] * draw(99, (uint32_t)i);
     }
     if (!(fabs(sqrt(square) - want[0]) <= bound && fabs(sum - want[1]) <= bound))
         fail_msg("%s: %s: (%.9g, %.9g), not (%.9g, %.9g)", g->name, what, sqrt(square), sum, want[0], want[1]);

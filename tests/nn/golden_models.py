@@ -6,26 +6,11 @@ and of each tensor the norm and the sum of its numbers times draw(99, .) of the 
 import torch
 from torch.nn import functional as F
 
+from draws import below, draw, pair
+
 STEPS = 20
 torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
-
-
-def bits(seed, i):
-    h = (i * 2654435761 + seed * 2246822519) % 2**32
-    h ^= h >> 15
-    h = h * 2246822519 % 2**32
-    h ^= h >> 13
-    return h >> 8
-
-
-def draw(seed, n):
-    """Numbers in [-0.5, 0.5)."""
-    return torch.tensor([bits(seed, i) / 2**24 - 0.5 for i in range(n)])
-
-
-def below(seed, i, n):
-    return bits(seed, i) % n
 
 
 # ---- models: `tensors` are the shapes of weights, then of tables; loss(w, batch, row) with row(name, indices) the rows of a table
@@ -202,11 +187,6 @@ def moved(model, w):
         if name.endswith("kv.bias"):
             x[0, -2 * model.d:-model.d] = 0
     return out
-
-
-def pair(x):
-    flat = x.reshape(-1)
-    return "{%.12g, %.12g}" % (flat.norm().item(), (flat * draw(99, len(flat))).sum().item())
 
 
 MODELS = [

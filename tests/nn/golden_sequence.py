@@ -3,8 +3,12 @@
 Every case reads rows x of a table, makes y of them by one op, and has the mean of (y W' + b - label)^2 as its loss. Of each tensor
 the norm and the sum of its numbers times those of draw(99, .) are printed: the answer's y, then the gradients of the weights in the
 order of the plan and of the table."""
+import math
+
 import torch
 from torch.nn import functional as F
+
+import draws
 
 LENGTHS = [5, 0, 3, 1, 130, 17]
 WIDTH = 6
@@ -13,18 +17,7 @@ torch.set_default_dtype(torch.float64)
 
 
 def draw(seed, *shape):
-    """Numbers in [-0.5, 0.5), the same as in test_golden_sequence.c."""
-    n = 1
-    for k in shape:
-        n *= k
-    out = []
-    for i in range(n):
-        h = (i * 2654435761 + seed * 2246822519) % 2**32
-        h ^= h >> 15
-        h = h * 2246822519 % 2**32
-        h ^= h >> 13
-        out.append((h >> 8) / 2**24 - 0.5)
-    return torch.tensor(out).reshape(shape)
+    return draws.draw(seed, math.prod(shape)).reshape(shape)
 
 
 def segments(x):
