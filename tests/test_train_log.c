@@ -180,6 +180,35 @@ static void norms_are_those_of_weights(void **state)
     pen_context_destroy(ctx), pen_context_destroy(one);
 }
 
+/* A model's own `clip`: where the gradient is longer, a step of plain SGD is clip times the rate long; where it is not,
+ * the model is the same to the bit. */
+static void clipped_steps_are_as_long_as_told(void **state)
+{
+    (void)state;
+    watch w = {NULL, 0};
+    pen_context *ctx = context(4, &w);
+    pen_dataset *log = log_of(ctx);
+    way how = {"mlp",
+               "ratio:1,0,0",
+               PEN_TASK_RANK,
+               0,
+               {"epochs=1", "factors=4", "optimizer=sgd", "learning_rate=0.5", "batch_size=1000000", "init=0.3", NULL}};
+    static const char *const clips[] = {"clip=0", "clip=0.01", "clip=100"}, *const epochs[] = {"epochs=1", "epochs=2"};
+    pen_model *after[3][2];
+    for (int c = 0; c < 3; c++)
+        for (int e = 0; e < 2; e++) {
+            how.params[0] = epochs[e], how.params[6] = clips[c];
+            after[c][e] = train(&how, log, NULL, PEN_OK);
+        }
+    double whole = norm_of(after[0][1], after[0][0], -1) / 0.5;
+    assert_true(whole > 0.02 && whole < 100);
+    near(norm_of(after[1][1], after[1][0], -1), 0.01 * 0.5, 1e-4, "a clipped step");
+    assert_true(norm_of(after[2][1], after[0][1], -1) == 0);
+    for (int c = 0; c < 3; c++) pen_model_destroy(after[c][0]), pen_model_destroy(after[c][1]);
+    pen_dataset_destroy(log);
+    pen_context_destroy(ctx);
+}
+
 /* ---- rates ------------------------------------------------------------------------------------------------------- */
 
 static void rates_follow_their_schedule(void **state)
@@ -215,6 +244,41 @@ static void rates_follow_their_schedule(void **state)
         }
         free_lines(&all);
     }
+    pen_dataset_destroy(log);
+    pen_context_destroy(ctx);
+}
+
+/* What a network's log says is the rate of an epoch's last step, of several: number t of T in all. */
+static void rates_of_steps(void **state)
+{
+    (void)state;
+    enum { EPOCHS = 5, EVENTS_A_STEP = 75 };
+    static const char *const schedules[] = {"schedule=constant", "schedule=cosine", "schedule=linear", "schedule=step"};
+    watch w = {NULL, 0};
+    pen_context *ctx = context(2, &w);
+    pen_dataset *log = log_of(ctx);
+    for (int k = 0; k < 4; k++)
+        for (int warms = 0; warms < 2; warms++) {
+            way how = {"gmf",
+                       "ratio:1,0,0",
+                       PEN_TASK_RANK,
+                       0,
+                       {"epochs=5", "factors=4", "negatives=3", "batch_size=300", "learning_rate=0.02", schedules[k],
+                        warms ? "warmup=60" : "warmup=0", NULL}};
+            pen_model_destroy(train(&how, log, log_path, PEN_OK));
+            lines all = read_lines();
+            for (int e = 1; e <= EPOCHS; e++) {
+                const json_t *line = epoch_of(&all, "fit", e);
+                double steps = ceil(number(line, "examples") / EVENTS_A_STEP), whole = steps * EPOCHS,
+                       t = e * steps - 1;
+                const double of[] = {1, (1 + cos(acos(-1) * t / whole)) / 2, 1 - t / whole,
+                                     pow(2, -floor(t / ceil(whole / 10)))};
+                assert_true(steps > 10 && steps < 60); /* the first epoch warms up, the last does not */
+                near(number(line, "learning_rate"), 0.02 * of[k] * (warms && t < 60 ? (t + 1) / 60 : 1), 1e-8,
+                     schedules[k]);
+            }
+            free_lines(&all);
+        }
     pen_dataset_destroy(log);
     pen_context_destroy(ctx);
 }
@@ -417,10 +481,14 @@ static void torn_lines(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(norms_are_those_of_weights), cmocka_unit_test(rates_follow_their_schedule),
-        cmocka_unit_test(plateaus_halve_the_rate),    cmocka_unit_test(resumed_runs_append),
-        cmocka_unit_test(failures_are_said),          cmocka_unit_test(torn_lines)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(norms_are_those_of_weights),
+                                       cmocka_unit_test(clipped_steps_are_as_long_as_told),
+                                       cmocka_unit_test(rates_of_steps),
+                                       cmocka_unit_test(rates_follow_their_schedule),
+                                       cmocka_unit_test(plateaus_halve_the_rate),
+                                       cmocka_unit_test(resumed_runs_append),
+                                       cmocka_unit_test(failures_are_said),
+                                       cmocka_unit_test(torn_lines)};
     snprintf(log_path, sizeof log_path, "/tmp/penchant-train-log-%ld.jsonl", (long)getpid());
     snprintf(checkpoint_path, sizeof checkpoint_path, "/tmp/penchant-train-log-%ld.ckpt", (long)getpid());
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
