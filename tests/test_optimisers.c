@@ -252,15 +252,15 @@ static void clipping(void **state)
 
 /* ---- what models make of their parameters ------------------------------------------------------------------------ */
 
-/* gmf trained in epochs of one step. */
-static pen_model *trained(const pen_dataset *log, const char *const *more)
+/* A network trained in epochs of one step. */
+static pen_model *trained(const pen_dataset *log, const char *name, const char *init, const char *const *more)
 {
     pen_protocol p;
     pen_model *model;
     pen_error error = {0};
-    const char *params[8] = {"factors=4", "init=0.3", "batch_size=1000000"};
+    const char *params[9] = {"factors=4", init, "batch_size=1000000"};
     pen_train_options o = PEN_TRAIN_OPTIONS_INIT;
-    o.model = "gmf", o.params = params, o.n_params = 3;
+    o.model = name, o.params = params, o.n_params = 3;
     while (*more) params[o.n_params++] = *more++;
     pen_protocol_init(&p);
     p.split = "ratio:1,0,0";
@@ -327,11 +327,12 @@ static void models(void **state)
     row *rows = random_rows(3000, 60, 50, 3);
     pen_dataset *log = dataset_of(ctx, rows, 3000, 0);
     free(rows);
-    pen_model *sgd[3] = {trained(log, (const char *[]){"optimizer=sgd", "epochs=1", "learning_rate=1e-7", NULL}),
-                         trained(log, (const char *[]){"optimizer=sgd", "epochs=1", "learning_rate=50", NULL}),
-                         trained(log, (const char *[]){"optimizer=sgd", "epochs=2", "learning_rate=50", NULL})};
+    pen_model *sgd[3] = {
+        trained(log, "gmf", "init=0.3", (const char *[]){"optimizer=sgd", "epochs=1", "learning_rate=1e-7", NULL}),
+        trained(log, "gmf", "init=0.3", (const char *[]){"optimizer=sgd", "epochs=1", "learning_rate=50", NULL}),
+        trained(log, "gmf", "init=0.3", (const char *[]){"optimizer=sgd", "epochs=2", "learning_rate=50", NULL})};
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
-        pen_model *model = trained(log, all[k].params);
+        pen_model *model = trained(log, "gmf", "init=0.3", all[k].params);
         goes_as(model, sgd, all[k].where, all[k].params[0]);
         pen_model_destroy(model);
     }
@@ -340,9 +341,39 @@ static void models(void **state)
     pen_context_destroy(ctx);
 }
 
+/* Where vectors begin near zero, layers have next to no gradients at first, and a penalty is most of what moves them:
+ * no further than steps go. */
+static void little_but_penalties(void **state)
+{
+    (void)state;
+    pen_context *ctx = context_of(2);
+    row *rows = random_rows(3000, 60, 50, 3);
+    pen_dataset *log = dataset_of(ctx, rows, 3000, 0);
+    free(rows);
+    for (int c = 0; c < N_CASES; c += 2) { /* each optimiser once */
+        char optimizer[32];
+        snprintf(optimizer, sizeof optimizer, "optimizer=%s", GOLDEN[c].optimizer);
+        const char *const params[] = {optimizer,  "epochs=5", "learning_rate=0.05", "regularization=0.1",
+                                      "hidden=4", NULL};
+        pen_model *model = trained(log, "gru4rec", "init=0.02", params);
+        for (int i = 0; i < model->n_tensors; i++) {
+            const pen__state_tensor *t = &model->tensor[i];
+            if (t->role != PEN_ROLE_PARAM || t->dtype != PEN_F32) continue;
+            for (int64_t j = 0; j < pen__state_elements(t); j++) {
+                double w = (double)((const float *)t->data)[j];
+                if (!(fabs(w) < 10)) fail_msg("%s: %s[%lld] is %g", GOLDEN[c].optimizer, t->name, (long long)j, w);
+            }
+        }
+        pen_model_destroy(model);
+    }
+    pen_dataset_destroy(log);
+    pen_context_destroy(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(optimisers), cmocka_unit_test(rates),
-                                       cmocka_unit_test(clipping), cmocka_unit_test(models)};
+                                       cmocka_unit_test(clipping), cmocka_unit_test(models),
+                                       cmocka_unit_test(little_but_penalties)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

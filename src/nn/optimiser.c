@@ -33,14 +33,26 @@ pen__update pen__update_at(const pen__learning *l, uint64_t t, double share)
                          .shrink = (pen__real)(apart ? rate * share * l->l2 : 0)};
 }
 
-/* One number remembered for the whole row: the mean of its squared gradients, summed up over steps. */
+/* The sum of squares of a gradient with its penalties, as sgd has them. */
+static pen__real penalised_square(const pen__update *u, const pen__real *w, const pen__real *g, int64_t n)
+{
+    pen__real sum = 0;
+    if (u->l1 == 0 && u->l2 == 0) return pen__deep_kern()->dot(g, g, n);
+    for (int64_t i = 0; i < n; i++) {
+        pen__real d = g[i] + u->l2 * w[i] + u->l1 * (pen__real)((w[i] > 0) - (w[i] < 0));
+        sum += d * d;
+    }
+    return sum;
+}
+
+/* One number remembered for the whole row: the mean of its squared gradients, summed up over steps. With penalties:
+ * where they are most of a step they would be divided by next to nothing. */
 static void rowwise(const pen__update *u, pen__real *w, pen__real *v, const pen__real *g, int64_t n)
 {
-    const pen__deep *deep = pen__deep_kern();
-    *v += deep->dot(g, g, n) / (pen__real)(n > 0 ? n : 1);
+    *v += penalised_square(u, w, g, n) / (pen__real)(n > 0 ? n : 1);
     pen__update step = *u;
     step.rate = u->rate / ((pen__real)sqrt((double)*v) + u->epsilon);
-    deep->sgd(w, g, n, &step);
+    pen__deep_kern()->sgd(w, g, n, &step);
 }
 
 void pen__optimise(pen__optimiser kind, const pen__update *u, pen__real *w, pen__real *first, pen__real *second,

@@ -53,7 +53,7 @@ class Network:
 
 
 class RowwiseAdagrad(torch.optim.Optimizer):
-    """One sum a row, of the means of its squared gradients (without penalties); a step by the root of it."""
+    """One sum a row, of the means of its squared gradients (penalties in them, as in Adagrad's); a step by the root of it."""
 
     def __init__(self, groups, lr):
         super().__init__(groups, {"lr": lr, "weight_decay": 0, "l1": 0})
@@ -64,11 +64,11 @@ class RowwiseAdagrad(torch.optim.Optimizer):
             for x in group["params"]:
                 if x.grad is None:
                     continue
-                g = x.grad.reshape(-1, x.shape[-1])
-                sums = self.state[x].setdefault("sum", torch.zeros(len(g), 1))
-                sums += (g**2).mean(1, keepdim=True)
                 d = x.grad + group["weight_decay"] * x + group["l1"] * x.sign()
-                x -= group["lr"] * (d.reshape(g.shape) / (sums.sqrt() + EPSILON)).reshape(x.shape)
+                rows = d.reshape(-1, x.shape[-1])
+                sums = self.state[x].setdefault("sum", torch.zeros(len(rows), 1))
+                sums += (rows**2).mean(1, keepdim=True)
+                x -= group["lr"] * (rows / (sums.sqrt() + EPSILON)).reshape(x.shape)
 
 
 OPTIMISERS = {
