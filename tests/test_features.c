@@ -199,6 +199,14 @@ static void columns_become_features(void **state)
     pen_model_destroy(opened);
     pen_model_destroy(m);
     unlink(path);
+    const char *as_text[] = {"epochs=1", "factors=2", "item_features=kind:text,tags:text",
+                             "user_features=searched:text", NULL}; /* one word each, but for searches */
+    m = must_train(d, "two-tower", as_text);
+    item = features_of(m, PEN_SIDE_ITEM), user = features_of(m, PEN_SIDE_USER);
+    assert_int_equal(item.n_words, 4);
+    assert_int_equal(item.n_numbers, 0);
+    assert_int_equal(user.n_words, 3);
+    pen_model_destroy(m);
     memset(longest + strlen(longest), 'x', 256);
     const char *too_long[] = {longest, NULL};
     assert_null(train(d, "two-tower", too_long, &error));
@@ -215,6 +223,7 @@ static void unknown_columns_are_refused(void **state)
         const char *params[4], *words;
     } cases[] = {
         {true, {"epochs=1", "item_features=kind,tittle", NULL}, "no column 'tittle'; it has 'title'"},
+        {true, {"epochs=1", "item_features=kind,size:text", NULL}, "asks for the words of 'size', which holds numbers"},
         {false, {"epochs=1", "user_features=taste", NULL}, "there is no table of users (--users FILE)"},
         {true, {"epochs=1", "item_id=no", "item_features=none"}, "nothing is known of an item"},
         {false, {"epochs=1", "history=no"}, "nothing is known of a user"},

@@ -159,29 +159,29 @@ int32_t pen__net_negative(const pen__train *train, int32_t user, pen__rng *rng);
 #define PEN_NET_DROPOUT(STANDARD, DOC) PEN_P_REAL("dropout", STANDARD, 0, 0.95, DOC)
 #define PEN_NET_INIT(STANDARD, DOC) PEN_P_REAL_LOG("init", STANDARD, 0, 10, DOC)
 
-#define PEN_NET_PARAMS(EPOCHS, PATIENCE, BATCH, BATCH_OF, RATE, OPTIMIZER, L2)                                     \
-    PEN_P_INT_LOG("epochs", EPOCHS, 1, 10000, "passes over the examples, at most"),                                \
-        PEN_P_INT("patience", PATIENCE, 0, 1000,                                                                   \
-                  "epochs without a better validation before training stops; 0: never; the best epoch is kept"),   \
-        PEN_P_INT_LOG("batch_size", BATCH, 1, 1000000, BATCH_OF " of one step"),                                   \
-        PEN_P_REAL_LOG("learning_rate", RATE, 1e-7, 100, "size of a step, before the schedule"),                   \
-        PEN_P_CHOICE("optimizer", OPTIMIZER, PEN_OPTIMISERS,                                                       \
-                     "how steps are sized; tables learn the rows that a batch touches"),                           \
-        PEN_P_REAL_LOG("regularization", L2, 0, 10,                                                                \
-                       "L2 penalty of weights and of touched rows (adamw: decay apart from the gradient)"),        \
-        PEN_P_REAL_LOG("l1", "0", 0, 10, "L1 penalty, likewise"),                                                  \
-        PEN_P_REAL_LOG("regularization_tables", "1", 0, 1e6,                                                       \
-                       "both penalties of rows of tables, in times of those of layers: 0 leaves embeddings free"), \
-        PEN_P_REAL("beta1", "0.9", 0, 0.9999, "momentum, or decay of the first moment"),                           \
-        PEN_P_REAL("beta2", "0.999", 0, 0.999999, "decay of the second moment"),                                   \
-        PEN_P_REAL_LOG("clip", "0", 0, 1e6, "largest norm of a step's gradient; 0: any"),                          \
-        PEN_P_CHOICE(                                                                                              \
-            "schedule", "constant", PEN_SCHEDULES,                                                                 \
-            "of the learning rate over the epochs; step halves it ten times, plateau where validation rests"),     \
-        PEN_P_INT("plateau", "2", 1, 1000,                                                                         \
-                  "schedule=plateau: epochs without a better validation before the rate is halved"),               \
-        PEN_P_REAL("ema", "0", 0, 0.9999,                                                                          \
-                   "decay a step of averaged weights, which validate and answer (0.999); 0: none"),                \
+#define PEN_NET_PARAMS(EPOCHS, PATIENCE, BATCH, BATCH_OF, RATE, OPTIMIZER, L2)                                         \
+    PEN_P_INT_LOG("epochs", EPOCHS, 1, 10000, "passes over the examples, at most"),                                    \
+        PEN_P_INT("patience", PATIENCE, 0, 1000,                                                                       \
+                  "epochs without a better validation before training stops; 0: never; the best epoch is kept"),       \
+        PEN_P_INT_LOG("batch_size", BATCH, 1, 1000000, BATCH_OF " of one step"),                                       \
+        PEN_P_REAL_LOG("learning_rate", RATE, 1e-7, 100, "size of a step, before the schedule"),                       \
+        PEN_P_CHOICE("optimizer", OPTIMIZER, PEN_OPTIMISERS,                                                           \
+                     "how steps are sized; tables learn the rows that a batch touches"),                               \
+        PEN_P_REAL_LOG("regularization", L2, 0, 10,                                                                    \
+                       "L2 penalty of weights and of touched rows (adamw: decay apart from the gradient)"),            \
+        PEN_P_REAL_LOG("l1", "0", 0, 10, "L1 penalty, likewise"),                                                      \
+        PEN_P_REAL_LOG("regularization_tables", "1", 0, 1e6,                                                           \
+                       "both penalties of rows of tables, in times of those of layers: 0 leaves embeddings free"),     \
+        PEN_P_REAL("beta1", "0.9", 0, 0.9999, "momentum, or decay of the first moment"),                               \
+        PEN_P_REAL("beta2", "0.999", 0, 0.999999, "decay of the second moment"),                                       \
+        PEN_P_REAL_LOG("clip", "0", 0, 1e6, "largest norm of a step's gradient; 0: any"),                              \
+        PEN_P_CHOICE("schedule", "constant", PEN_SCHEDULES,                                                            \
+                     "of the learning rate over the epochs; step halves it at each tenth of the steps, plateau where " \
+                     "validation rests"),                                                                              \
+        PEN_P_INT("plateau", "2", 1, 1000,                                                                             \
+                  "schedule=plateau: epochs without a better validation before the rate is halved"),                   \
+        PEN_P_REAL("ema", "0", 0, 0.9999,                                                                              \
+                   "decay a step of averaged weights, which validate and answer (0.999); 0: none"),                    \
         PEN_P_INT("warmup", "0", 0, 1000000, "steps over which the rate rises from 0")
 
 #endif

@@ -42,24 +42,41 @@ static bool is_number(const pen__column *c) { return c->type == PEN_COLUMN_NUMBE
 static bool names_all(const char *columns) { return !strcmp(columns, "all"); }
 static bool names_none(const char *columns) { return !*columns || !strcmp(columns, "none"); }
 
-/* The next name of "a,b,c". */
-static bool next_name(const char **at, pen__span *name)
+/* The next name of "a,b:text,c"; as_text: its words are meant. */
+static bool next_name(const char **at, pen__span *name, bool *as_text)
 {
+    static const char ending[] = ":text";
     if (!*at) return false;
-    size_t n = strcspn(*at, ",");
+    size_t n = strcspn(*at, ","), e = sizeof ending - 1;
     *name = pen__span_trim((pen__span){*at, n});
+    *as_text = name->length > e && !memcmp(name->text + name->length - e, ending, e);
+    if (*as_text) name->length -= e;
     *at = (*at)[n] ? *at + n + 1 : NULL;
     return true;
 }
 
-static bool is_chosen(const making *m, const pen__column *column)
+/* Whether the column is named, and whether its words are features, not its values: of a text, or as_text. */
+static bool chosen(const making *m, const pen__column *column, bool *words)
 {
     pen__span name;
+    *words = column->type == PEN_COLUMN_TEXT;
     if (names_none(m->columns)) return false;
-    if (names_all(m->columns)) return column->type != PEN_COLUMN_TEXT;
-    for (const char *at = m->columns; next_name(&at, &name);)
-        if (pen__span_is(name, column->name)) return true;
+    if (names_all(m->columns)) return !*words;
+    for (const char *at = m->columns; next_name(&at, &name, words);)
+        if (pen__span_is(name, column->name)) return *words |= column->type == PEN_COLUMN_TEXT, true;
     return false;
+}
+
+static bool is_chosen(const making *m, const pen__column *column)
+{
+    bool words;
+    return chosen(m, column, &words);
+}
+
+static bool reads_words(const making *m, const pen__column *column)
+{
+    bool words;
+    return chosen(m, column, &words) && words;
 }
 
 /* Every column that is named must be there. */
@@ -67,10 +84,13 @@ static pen_status check_names(const making *m, pen_error *error)
 {
     const pen__table *t = m->table;
     pen__span name;
+    bool as_text;
     if (names_all(m->columns) || names_none(m->columns)) return PEN_OK;
-    for (const char *at = m->columns; next_name(&at, &name);) {
+    for (const char *at = m->columns; next_name(&at, &name, &as_text);) {
         int32_t c = 0, n = t->rows ? t->n_columns : 0;
         while (c < n && !pen__span_is(name, t->column[c].name)) c++;
+        PEN_CHECK(c == n || !as_text || !is_number(&t->column[c]), PEN_E_ARGUMENT,
+                  "%s_features asks for the words of '%s', which holds numbers", sides[m->side], t->column[c].name);
         if (c < n) continue;
         PEN_CHECK(n > 0, PEN_E_ARGUMENT, "%s_features names a column '%.*s', and there is no table of %ss (--%ss FILE)",
                   sides[m->side], (int)name.length, name.text, sides[m->side], sides[m->side]);
@@ -109,15 +129,28 @@ static pen_status add_text(making *m, pen__strings *all, pen__span text, int32_t
     return PEN_OK;
 }
 
-/* A row's values of a column as entries first + value; *n_values is how many there are of the column in all. */
+/* A text, or one of the values of a category (k of the row's, from 0), as text. */
+static bool text_of(const pen__column *c, int32_t row, int64_t k, pen__span *text)
+{
+    bool many = c->type == PEN_COLUMN_CATEGORIES, one = c->type == PEN_COLUMN_CATEGORY;
+    if (k >= (many ? c->begin[row + 1] - c->begin[row] : 1) || (one && c->code[row] < 0)) return false;
+    *text = pen__strings_at(&c->words, many ? c->code[c->begin[row] + k] : one ? c->code[row] : row);
+    return true;
+}
+
+/* A row's values of a column as entries first + value. */
 static pen_status add_values(making *m, const pen__column *c, pen__strings *tokens, int32_t row, int32_t first,
                              pen_error *error)
 {
     int64_t from = m->n_entries;
-    if (c->type == PEN_COLUMN_CATEGORY && c->code[row] >= 0) PEN_TRY(add_entry(m, first + c->code[row], error));
-    if (c->type == PEN_COLUMN_CATEGORIES)
+    pen__span text;
+    if (reads_words(m, c)) {
+        for (int64_t k = 0; text_of(c, row, k, &text); k++) PEN_TRY(add_text(m, tokens, text, row, first, error));
+    } else if (c->type == PEN_COLUMN_CATEGORY && c->code[row] >= 0) {
+        PEN_TRY(add_entry(m, first + c->code[row], error));
+    } else if (c->type == PEN_COLUMN_CATEGORIES) {
         for (int64_t k = c->begin[row]; k < c->begin[row + 1]; k++) PEN_TRY(add_entry(m, first + c->code[k], error));
-    if (c->type == PEN_COLUMN_TEXT) PEN_TRY(add_text(m, tokens, pen__strings_at(&c->words, row), row, first, error));
+    }
     for (int64_t e = from; e < m->n_entries; e++) m->weight[e] = 1 / (float)(m->n_entries - from);
     return PEN_OK;
 }
@@ -138,12 +171,13 @@ static pen_status add_rows(making *m, pen__strings *tokens, const int32_t *first
 /* How many different words the texts of a column have: counted on the way to numbering them. */
 static pen_status number_tokens(const making *m, const pen__column *c, pen__strings *tokens, pen_error *error)
 {
-    for (int64_t r = 0; r < m->n_rows; r++) {
-        pen__span text = pen__strings_at(&c->words, m->row[r]), token;
-        pen__tokens walk = {.at = text.text, .end = text.text + text.length};
-        int32_t number;
-        while (pen__token_next(&walk, &token)) PEN_TRY(pen__strings_add(tokens, token, &number, error));
-    }
+    pen__span text, token;
+    for (int64_t r = 0; r < m->n_rows; r++)
+        for (int64_t k = 0; text_of(c, m->row[r], k, &text); k++) {
+            pen__tokens walk = {.at = text.text, .end = text.text + text.length};
+            int32_t number;
+            while (pen__token_next(&walk, &token)) PEN_TRY(pen__strings_add(tokens, token, &number, error));
+        }
     return PEN_OK;
 }
 
@@ -182,11 +216,12 @@ static pen_status make_words(making *m, pen_error *error)
         const pen__column *column = &m->table->column[c];
         tokens[c].ctx = m->ctx;
         if (!is_chosen(m, column) || is_number(column)) continue;
-        if (column->type == PEN_COLUMN_TEXT) PEN_TRY_DONE(number_tokens(m, column, &tokens[c], error));
+        bool words = reads_words(m, column);
+        if (words) PEN_TRY_DONE(number_tokens(m, column, &tokens[c], error));
         PEN_CHECK_DONE(n_values < INT32_MAX, PEN_E_LIMIT, "the table of %ss has over %d different values",
                        sides[m->side], INT32_MAX);
         first[c] = (int32_t)n_values;
-        n_values += column->type == PEN_COLUMN_TEXT ? tokens[c].n : column->words.n;
+        n_values += words ? tokens[c].n : column->words.n;
     }
     PEN_CHECK_DONE(n_values < INT32_MAX, PEN_E_LIMIT, "the table of %ss has over %d different values", sides[m->side],
                    INT32_MAX);

@@ -7,7 +7,8 @@
  * them (held within 5 deviations), each column with a flag behind it that says whether it is known: a row that is
  * missing is all zeros.
  *
- * A parameter names the columns: "all" but texts, "none", or names apart by commas, texts too. */
+ * A parameter names the columns: "all" but texts, "none", or names apart by commas, texts too; NAME:text takes the words
+ * of a column that was read as categories (few different texts look like such). */
 #ifndef PEN_TRAIN_NET_FEATURES_H
 #define PEN_TRAIN_NET_FEATURES_H
 
@@ -77,9 +78,10 @@ void pen__features_fill(const pen__features *features, const pen__feature_inputs
                         pen__example *example);
 
 /* The parameters that name the columns; what the item table's are for. */
-#define PEN_FEATURES_PARAMS(ITEMS)                                                                         \
-    PEN_P_TEXT("user_features", "all",                                                                     \
-               "columns of the user table: all (but texts), none, or names by commas (searches: a text)"), \
+#define PEN_FEATURES_PARAMS(ITEMS)                                                                                   \
+    PEN_P_TEXT("user_features", "all",                                                                               \
+               "columns of the user table: all (but texts), none, or names by commas (searches: a text; NAME:text: " \
+               "its words)"),                                                                                        \
         PEN_P_TEXT("item_features", "all", "columns of the item table" ITEMS)
 
 #endif
