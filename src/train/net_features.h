@@ -7,8 +7,8 @@
  * them (held within 5 deviations), each column with a flag behind it that says whether it is known: a row that is
  * missing is all zeros.
  *
- * A parameter names the columns: "all" but texts, "none", or names apart by commas, texts too; NAME:text takes the words
- * of a column that was read as categories (few different texts look like such). */
+ * A parameter names the columns: "all" but texts, "none", or names apart by commas, texts too; NAME:text takes the
+ * words of a column that was read as categories (few different texts look like such). */
 #ifndef PEN_TRAIN_NET_FEATURES_H
 #define PEN_TRAIN_NET_FEATURES_H
 
