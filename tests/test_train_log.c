@@ -211,6 +211,22 @@ static void clipped_steps_are_as_long_as_told(void **state)
 
 /* ---- rates ------------------------------------------------------------------------------------------------------- */
 
+/* Every op of gmf has its seconds, of this epoch alone, and all of them are not more than the threads had. */
+static void check_spent(const json_t *line, int threads)
+{
+    static const char *const ops[] = {"gather", "gain", "dot", "pointwise"};
+    const json_t *spent = json_object_get(line, "spent"), *of;
+    const char *name;
+    double sum = 0;
+    json_object_foreach ((json_t *)(uintptr_t)spent, name, of)
+        sum += json_is_array(of) ? json_number_value(json_array_get(of, 0)) + json_number_value(json_array_get(of, 1))
+                                 : json_number_value(of);
+    for (size_t k = 0; k < sizeof ops / sizeof *ops; k++)
+        if (json_array_size(json_object_get(spent, ops[k])) != 2) fail_msg("'%s' is not there", ops[k]);
+    assert_true(json_is_number(json_object_get(spent, "update")) && json_is_number(json_object_get(spent, "batches")));
+    assert_true(sum > 0 && sum <= threads * number(line, "seconds") + 0.001);
+}
+
 static void rates_follow_their_schedule(void **state)
 {
     (void)state;
@@ -241,6 +257,10 @@ static void rates_follow_their_schedule(void **state)
             assert_true(isnan(number(line, "gradient_norm")) == (k < 3));
             assert_null(json_object_get(line, "metric")); /* nobody validates */
             assert_true(isfinite(number(line, "loss")) && number(line, "seconds") >= 0);
+            if (k == 3)
+                check_spent(line, 2);
+            else
+                assert_null(json_object_get(line, "spent"));
         }
         free_lines(&all);
     }

@@ -51,7 +51,8 @@ typedef struct pen__frame {
     bool training; /* dropout and batch statistics; false when answering */
     bool fixed;    /* products in fixed order (pen__gemm_fixed), and nobody wants gradients of weights: answers */
     uint64_t seed, step;
-    double loss; /* what losses have added */
+    double loss;   /* what losses have added */
+    double *spent; /* seconds of its calls (nn/spent.h), or NULL */
 } pen__frame;
 
 enum { PEN_KEEP_OUT = 1 << 30 }; /* in `keep`: backward reads the output; bit k: it reads input k */

@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "base/memory.h"
+#include "base/progress.h"
 
 enum { UPDATE_GRAIN = 4096, ROW_GRAIN = 128, AHEAD = 2, SOURCES_AHEAD = 4, MAX_GLOBALS = 8 };
 
@@ -37,6 +38,7 @@ struct pen__run {
     pen__real clip;  /* what the gradient is multiplied by */
     double *squares; /* of each update run, in order */
     size_t squares_cap;
+    pen__spent spent;
 };
 
 static int32_t arenas_of(const pen__plan *plan, int32_t n_workers)
@@ -61,6 +63,7 @@ pen_status pen__run_create(pen_context *ctx, const pen__plan *plan, const pen__r
     for (int32_t t = 0; t < plan->n_tables; t++)
         if (plan->table[t].width > run->widest) run->widest = plan->table[t].width;
     if (status == PEN_OK) status = PEN_NEW(ctx, run->row, run->n_workers * (run->widest + 16));
+    if (status == PEN_OK && options->spent) status = pen__spent_make(ctx, plan, run->n_workers, &run->spent, error);
     for (int32_t c = 0; c < plan->n_calls && status == PEN_OK; c++) {
         if (!plan->call[c].op->forward_after || !plan->call[c].learns) continue;
         if (run->n_globals == MAX_GLOBALS)
@@ -92,6 +95,7 @@ void pen__run_destroy(pen__run *run)
         for (int t = 0; t < PEN_MAX_TABLES; t++) pen__free(run->ctx, run->table_grad[s][t]);
     pen__free(run->ctx, run->row);
     pen__free(run->ctx, run->squares);
+    pen__spent_free(run->ctx, &run->spent);
     pen__free(run->ctx, run);
 }
 
@@ -255,17 +259,25 @@ static void begin_shard(pen__run *run, int32_t s)
             memset(run->table_grad[s][t], 0, (size_t)(plan->table[t].rows * plan->table[t].width) * sizeof(pen__real));
 }
 
+/* way 0: forward, 1: backward. */
+static void call_timed(pen__frame *f, const pen__call *call, void (*fn)(pen__frame *f, const pen__call *call), int way)
+{
+    double began = f->spent ? pen__now() : 0;
+    fn(f, call);
+    if (f->spent) f->spent[2 * call->number + way] += pen__now() - began;
+}
+
 static void forward(pen__frame *f, int32_t from, int32_t to)
 {
     for (int32_t c = from; c < to; c++)
-        if (f->plan->call[c].learns) f->plan->call[c].op->forward(f, &f->plan->call[c]);
+        if (f->plan->call[c].learns) call_timed(f, &f->plan->call[c], f->plan->call[c].op->forward, 0);
 }
 
 static void backward(pen__frame *f, int32_t from, int32_t down_to)
 {
     for (int32_t c = from; c >= down_to; c--) {
         const pen__call *call = &f->plan->call[c];
-        if (call->learns && pen__flows_back(f->plan, call)) call->op->backward(f, call);
+        if (call->learns && pen__flows_back(f->plan, call)) call_timed(f, call, call->op->backward, 1);
     }
 }
 
@@ -277,7 +289,7 @@ static void compute(pen__run *run, pen__frame *f, int32_t region)
         int32_t from = 0;
         if (region > 0) {
             const pen__call *met = &run->plan->call[run->global[region - 1]];
-            met->op->forward_after(f, met);
+            call_timed(f, met, met->op->forward_after, 0);
             from = run->global[region - 1] + 1;
         }
         forward(f, from, region < n ? run->global[region] + 1 : n_calls);
@@ -286,7 +298,7 @@ static void compute(pen__run *run, pen__frame *f, int32_t region)
     }
     int32_t g = 2 * n - region; /* the meeting that has just been */
     const pen__call *met = &run->plan->call[run->global[g]];
-    if (met->op->backward_after) met->op->backward_after(f, met);
+    if (met->op->backward_after) call_timed(f, met, met->op->backward_after, 1);
     backward(f, run->global[g] - 1, g > 0 ? run->global[g - 1] : 0);
 }
 
@@ -294,11 +306,17 @@ static pen_status compute_shard(void *arg, int64_t task, int worker, pen_error *
 {
     pen__run *run = arg;
     int64_t n_beside = run->beside && run->region == 0 ? run->beside->n : 0;
-    if (task < n_beside) return run->beside->fn(run->beside->arg, task, worker, error);
+    double *spent = pen__spent_of(&run->spent, worker), began = spent && task < n_beside ? pen__now() : 0;
+    if (task < n_beside) {
+        pen_status status = run->beside->fn(run->beside->arg, task, worker, error);
+        if (spent) spent[pen__spent_at(run->plan, PEN_SPENT_BATCHES)] += pen__now() - began;
+        return status;
+    }
     int32_t s = (int32_t)(task - n_beside);
     pen__frame *f = &run->frame[s];
     if (!run->plan->has_global) f->arena = run->arenas + worker * run->layout->arena;
     f->scratch = run->scratches + worker * run->layout->scratch;
+    f->spent = spent;
     if (run->region == 0) begin_shard(run, s);
     compute(run, f, run->region);
     return PEN_OK;
@@ -494,10 +512,8 @@ __attribute__((always_inline)) static inline void ask_row(const pen__run *run, i
     if (slot[1]) pen__prefetch_row(slot[1] + from, table->width);
 }
 
-static pen_status update_task(void *arg, int64_t task, int worker, pen_error *error)
+static void update(pen__run *run, int64_t task, int worker)
 {
-    pen__run *run = arg;
-    (void)error;
     const pen__deep *deep = pen__deep_kern();
     update_run u = update_run_of(run, task);
     bool measures = run->o.norms && run->o.learning.clip <= 0;
@@ -506,7 +522,7 @@ static pen_status update_task(void *arg, int64_t task, int worker, pen_error *er
         if (measures) run->squares[task] = dense_square(run, u.from, u.to);
         if (run->clip != 1) scale_dense(run, u.from, u.to);
         step_dense(run, u.from, u.to);
-        return PEN_OK;
+        return;
     }
     const pen__embedding *table = &run->plan->table[u.table];
     const pen__touched *touched = &run->touched[u.table];
@@ -530,6 +546,15 @@ static pen_status update_task(void *arg, int64_t task, int worker, pen_error *er
         if (run->average) pen__average_after(run->average, u.table, row);
     }
     if (measures) run->squares[task] = square;
+}
+
+static pen_status update_task(void *arg, int64_t task, int worker, pen_error *error)
+{
+    pen__run *run = arg;
+    double *spent = pen__spent_of(&run->spent, worker), began = spent ? pen__now() : 0;
+    (void)error;
+    update(run, task, worker);
+    if (spent) spent[pen__spent_at(run->plan, PEN_SPENT_UPDATE)] += pen__now() - began;
     return PEN_OK;
 }
 
@@ -581,6 +606,11 @@ void pen__run_average_begin(pen__run *run, uint64_t step)
 void pen__run_average_end(pen__run *run)
 {
     if (run->average) pen__average_end(run->average);
+}
+
+void pen__run_spent(pen__run *run, pen__text *out)
+{
+    if (run->spent.seconds) pen__spent_tell(&run->spent, out);
 }
 
 void pen__run_halve(pen__run *run, int32_t halvings) { run->o.learning.halvings = halvings; }

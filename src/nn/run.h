@@ -13,6 +13,7 @@
 #include "nn/arena.h"
 #include "nn/average.h"
 #include "nn/optimiser.h"
+#include "nn/spent.h"
 #include "nn/touched.h"
 
 enum { PEN_MAX_TABLES = 16 };
@@ -31,6 +32,7 @@ typedef struct pen__run_options {
     pen__slots slots;
     double average; /* the decay of averaged weights, in (0, 1): then the plan says where they are; 0: none */
     bool norms;     /* report the gradient's norm also where nothing is clipped */
+    bool spent;     /* count seconds: pen__run_spent */
 } pen__run_options;
 
 typedef struct pen__run pen__run;
@@ -93,6 +95,9 @@ pen_status pen__run_step(pen__run *run, const pen__batch *batch, const pen__touc
  * where that failed. Nothing without options.average. */
 void pen__run_average_begin(pen__run *run, uint64_t step);
 void pen__run_average_end(pen__run *run);
+
+/* Where the time went since this was asked last, as JSON (pen__spent_tell); nothing where nobody counts. */
+void pen__run_spent(pen__run *run, pen__text *out);
 
 /* How often schedule=plateau has halved the rate so far. */
 void pen__run_halve(pen__run *run, int32_t halvings);

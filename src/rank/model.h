@@ -69,6 +69,7 @@ typedef struct pen__told {
     double rate;                /* the learning rate of its last step */
     double gradient;            /* mean over its steps of the norm of the whole gradient, before clipping */
     double weights, embeddings; /* at its end: norms of all dense weights, of all tables */
+    char spent[1024];           /* where its time went, as a JSON object (pen__spent_tell); "": not known */
 } pen__told;
 
 typedef struct pen__model_class pen__model_class;

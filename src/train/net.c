@@ -232,7 +232,8 @@ static pen_status begin_training(pen_model *model, const pen__train *train, pen_
     pen__run_options o = {.grain = pen__net_grain(model),
                           .seed = model->seed,
                           .average = pen__param(model, "ema"),
-                          .norms = model->told != NULL};
+                          .norms = model->told != NULL,
+                          .spent = model->told != NULL};
     o.learning = (pen__learning){.kind = (pen__optimiser)pen__param_int(model, "optimizer"),
                                  .schedule = (pen__schedule)pen__param_int(model, "schedule"),
                                  .rate = pen__param(model, "learning_rate"),
@@ -290,6 +291,12 @@ static void tell(const pen_model *model, double rate, double gradient)
                                .gradient = gradient / (double)pen__feed_steps(net->feed),
                                .weights = sqrt(weights),
                                .embeddings = sqrt(embeddings)};
+    pen__text spent = {.ctx = model->ctx};
+    pen__run_spent(net->run, &spent);
+    if (!spent.failed && spent.length < sizeof model->told->spent)
+        snprintf(model->told->spent, sizeof model->told->spent, "%.*s", (int)spent.length,
+                 spent.length ? spent.bytes : "");
+    pen__text_free(&spent);
 }
 
 /* Puts the raw weights, which steps move, in the place of their averages, or the averages back. first: they begin where

@@ -81,6 +81,7 @@ void pen__train_log_epoch(pen__train_log *log, const pen__logged_epoch *e)
     put_number(&t, "gradient_norm", e->told->gradient, "%.6g");
     put_number(&t, "weight_norm", e->told->weights, "%.6g");
     put_number(&t, "embedding_norm", e->told->embeddings, "%.6g");
+    if (*e->told->spent) pen__text_printf(&t, ", \"spent\": %s", e->told->spent);
     put_number(&t, "elapsed", e->elapsed, "%.3f");
     pen__train_log_line(log, "epoch", &t);
     pen__text_free(&t);

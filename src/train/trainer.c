@@ -176,7 +176,7 @@ static pen_status epochs(run *r, pen_error *error)
         r->model->meter_from = (int64_t)r->at.epoch * o->train->n_events;
         double began = pen__now();
         r->model->halvings = halvings_before(r, r->at.epoch);
-        r->told = (pen__told){(double)o->train->n_events, NAN, NAN, NAN, NAN};
+        r->told = (pen__told){(double)o->train->n_events, NAN, NAN, NAN, NAN, ""};
         PEN_TRY(o->class->epoch(r->model, o->train, r->at.epoch, &loss, error));
         double seconds = pen__now() - began;
         r->fitting += seconds;
