@@ -469,6 +469,122 @@ static void reasons_name_the_score(void **state)
     every_model(check_reasons);
 }
 
+/* The score of an item for somebody with that history; a rating that no training's range holds. */
+static double score_given(pen_query *query, const pen_model *m, const pen_who *who, int32_t item)
+{
+    if (m->task == PEN_TASK_RATE) {
+        const pen_explanation *e;
+        assert_int_equal(pen_explain(query, who, item_id(m, item), &e, NULL), PEN_OK);
+        return e->score;
+    }
+    pen_recommend_options all = PEN_RECOMMEND_OPTIONS_INIT;
+    const pen_answer *a;
+    all.n = ITEMS, all.keep_seen = 1;
+    assert_int_equal(pen_recommend(query, who, &all, &a, NULL), PEN_OK);
+    assert_int_equal(a->how, PEN_HOW_FOLDED_IN);
+    for (int32_t i = 0; i < a->n; i++)
+        if (a->items[i].item == item) return (double)a->items[i].score;
+    fail_msg("%s: item %d is not in the list of all", m->class->name, item);
+    return NAN;
+}
+
+static const pen_reason *reason_of(const pen_explanation *e, int32_t item)
+{
+    for (int32_t i = 0; i < e->n; i++)
+        if (e->reasons[i].item == item) return &e->reasons[i];
+    fail_msg("item %d is no reason", item);
+    return NULL;
+}
+
+/* Shares beside scores of the history without each event: of a history that is given, and of the same by its user's
+ * name, where what the model learned of the user is in the rest alone. */
+static int compare_shares(const pen_model *m, pen_query *query, pen_query *other, int32_t u, int32_t item)
+{
+    const pen__rows *h = &m->catalogue->history;
+    const int32_t *own = h->column + h->begin[u];
+    const float *value = h->value + h->begin[u];
+    size_t n = (size_t)(h->begin[u + 1] - h->begin[u]);
+    pen_string whole[MOST], less[MOST];
+    float less_value[MOST];
+    pen_who given = PEN_WHO_INIT, shorter = PEN_WHO_INIT, named = PEN_WHO_INIT;
+    const pen_explanation *e;
+    int told = 0;
+    assert_true(n > 1 && n < MOST);
+    for (size_t i = 0; i < n; i++) whole[i] = item_id(m, own[i]);
+    given.history = whole, given.values = value, given.n_history = n;
+    shorter.history = less, shorter.values = less_value, shorter.n_history = n - 1;
+    named.user = pen_model_user_id(m, u);
+    double full = score_given(other, m, &given, item), near = 2e-6 * (1 + fabs(full)); /* sums in another order */
+    for (int by_name = 0; by_name < 2; by_name++) {
+        double sum = 0;
+        assert_int_equal(pen_explain(query, by_name ? &named : &given, item_id(m, item), &e, NULL), PEN_OK);
+        assert_int_equal(e->n, n + 1);
+        assert_false(e->exact);
+        for (size_t left = 0; left < n; left++) {
+            for (size_t i = 0; i + 1 < n; i++) less[i] = whole[i + (i >= left)], less_value[i] = value[i + (i >= left)];
+            double want = full - score_given(other, m, &shorter, item);
+            double share = (double)reason_of(e, own[left])->share;
+            if (!(fabs(share - want) <= near))
+                fail_msg("%s: event %zu of %zu has a share of %g, not %g", m->class->name, left, n, share, want);
+            sum += share;
+            told += fabs(want) > 20 * near;
+        }
+        const pen_reason *rest = reason_of(e, -1);
+        assert_string_equal(rest->what.bytes, "what no single event explains");
+        assert_true(fabs((double)rest->share - (e->score - sum)) <= near);
+    }
+    return told;
+}
+
+static void check_shares(pen_model *m)
+{
+    const pen__rows *h = &m->catalogue->history;
+    pen_query *query, *other;
+    int compared = 0, told = 0;
+    if (m->class->explain) return;
+    assert_int_equal(pen_query_create(m, &query, NULL) | pen_query_create(m, &other, NULL), PEN_OK);
+    for (int32_t u = 0; u < m->n_users && compared < 4; u++) {
+        if (h->begin[u + 1] - h->begin[u] < 3) continue;
+        told += compare_shares(m, query, other, u, h->column[h->begin[u] + 1]); /* one that the user had */
+        told += compare_shares(m, query, other, u, (7 * u + 3) % m->n_items);
+        compared++;
+    }
+    assert_int_equal(compared, 4);
+    if (told < 30) fail_msg("%s: only %d shares are large enough to be compared", m->class->name, told);
+    pen_query_destroy(query);
+    pen_query_destroy(other);
+}
+
+static void shares_are_what_an_event_is_worth(void **state)
+{
+    (void)state;
+    every_model(check_shares);
+}
+
+/* Of a longer history the latest 256 events have shares; what came before is in the rest. */
+static void the_latest_events_have_shares(void **state)
+{
+    (void)state;
+    enum { LONG = 300, LATEST = 256 };
+    pen_context *ctx = context_of(1);
+    pen_dataset *log = log_with_table(ctx);
+    pen_model *model = train(log, "sasrec", PEN_TASK_RANK, 0);
+    pen_query *query;
+    const pen_explanation *e;
+    pen_string history[LONG];
+    pen_who who = PEN_WHO_INIT;
+    assert_int_equal(pen_query_create(model, &query, NULL), PEN_OK);
+    for (int i = 0; i < LONG; i++) history[i] = item_id(model, i < LONG - LATEST ? 0 : 1 + i % (model->n_items - 1));
+    who.history = history, who.n_history = LONG;
+    assert_int_equal(pen_explain(query, &who, item_id(model, 5), &e, NULL), PEN_OK);
+    assert_int_equal(e->n, LATEST + 1);
+    for (int32_t i = 0; i < e->n; i++) assert_int_not_equal(e->reasons[i].item, 0);
+    pen_query_destroy(query);
+    pen_model_destroy(model);
+    pen_dataset_destroy(log);
+    pen_context_destroy(ctx);
+}
+
 static void check_similar(pen_model *m)
 {
     pen_query *query;
@@ -635,6 +751,8 @@ int main(void)
         cmocka_unit_test(own_history_folded_in_is_personal),
         cmocka_unit_test(how_and_why_are_said),
         cmocka_unit_test(reasons_name_the_score),
+        cmocka_unit_test(shares_are_what_an_event_is_worth),
+        cmocka_unit_test(the_latest_events_have_shares),
         cmocka_unit_test(similar_items_obey_filters),
         cmocka_unit_test(predictions_are_the_models_own),
         cmocka_unit_test(failing_memory_leaves_nothing),
