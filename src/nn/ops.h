@@ -28,10 +28,10 @@ int32_t pen__bag(pen__plan *plan, int32_t table, int32_t index, pen__pool mode, 
 
 /* y = act(sum_k x_k W_k' + b): `n` inputs, seen as one wide input without a copy; some may belong to the parent extent
  * of the others and are then multiplied once a parent. Weights "name.weight" (out, sum of widths) and "name.bias" (1,
- * out) unless without_bias. He's init for ReLU, else Xavier's. -> (the deepest extent, out) */
+ * out). He's init for ReLU, else Xavier's. -> (the deepest extent, out) */
 int32_t pen__linear(pen__plan *plan, const char *name, const int32_t *x, int32_t n, int32_t out, pen__activation act);
 int32_t pen__linear_with(pen__plan *plan, const char *name, const int32_t *x, int32_t n, int32_t out,
-                         pen__activation act, bool without_bias, pen__init init);
+                         pen__activation act, pen__init init);
 
 /* ---- combining rows: nn/op/combine.c ----------------------------------------------------------------------------- */
 

@@ -1,8 +1,8 @@
 /* mf: the plain inner product with biases, learned by logistic loss against drawn negatives: the model that, tuned,
  * equals or beats learned similarities.
  *
- * An example is an event and its negatives, which are drawn anew in each epoch and not checked against what the user
- * has (as in the paper). Cost: O(events (1 + negatives) factors) an epoch.
+ * An example is an event and its negatives, drawn anew in each epoch among what the user has not (sampler=uniform:
+ * among all items, as in the paper). Cost: O(events (1 + negatives) factors) an epoch.
  *
  * Rendle, Krichene, Zhang, Anderson: "Neural collaborative filtering vs. matrix factorization revisited" (RecSys
  * 2020). */

@@ -33,7 +33,7 @@ static int32_t linear(block *at, const char *part, int32_t x, int32_t width, pen
 {
     double init = pen__param(at->model, "init_layers");
     if (init == 0) return pen__linear(at->plan, named(at, part), &x, 1, width, act);
-    return pen__linear_with(at->plan, named(at, part), &x, 1, width, act, false, (pen__init){PEN_INIT_NORMAL, init});
+    return pen__linear_with(at->plan, named(at, part), &x, 1, width, act, (pen__init){PEN_INIT_NORMAL, init});
 }
 
 /* Attention and a layer of its own for each position, each added to what it read: x (norm=pre, post) or its norm

@@ -204,7 +204,7 @@ static int64_t hold(const pen__plan *plan, const pen__call *call, const int64_t 
     return n * keys * call->i[HEADS];
 }
 
-/* As if the rows were segments of 100. */
+/* As if all segments were of one length, the mean. */
 static double flops(const pen__plan *plan, const pen__call *call, const int64_t *rows)
 {
     int32_t extent = plan->node[call->out].extent;

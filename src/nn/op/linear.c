@@ -61,8 +61,7 @@ static void forward(pen__frame *f, const pen__call *call)
                      pen__width_of(f, call->in[k]), weight->data + at, weight->cols, 0, f->scratch, out);
         add_to_children(f, pen__extent_of(f, call->out), parents, out, f->scratch, y);
     }
-    const pen__real *bias = call->weight[BIAS] < 0 ? NULL : pen__weight_data(f, call->weight[BIAS]);
-    pen__deep_kern()->bias_act(y, bias, n, out, (pen__activation)call->i[ACT]);
+    pen__deep_kern()->bias_act(y, pen__weight_data(f, call->weight[BIAS]), n, out, (pen__activation)call->i[ACT]);
 }
 
 static void backward(pen__frame *f, const pen__call *call)
@@ -73,7 +72,7 @@ static void backward(pen__frame *f, const pen__call *call)
     int64_t n = pen__rows_of(f, call->out), out = weight->rows, at = 0;
     pen__real *dz = pen__grad(f, call->out), *d_weight = pen__weight_grad(f, call->weight[WEIGHT]);
     deep->act_back(dz, pen__value(f, call->out), n * out, (pen__activation)call->i[ACT]);
-    if (call->weight[BIAS] >= 0 && !f->fixed) deep->column_sum(pen__weight_grad(f, call->weight[BIAS]), dz, n, out);
+    if (!f->fixed) deep->column_sum(pen__weight_grad(f, call->weight[BIAS]), dz, n, out);
     for (int k = 0; k < call->n_in; at += pen__width_of(f, call->in[k]), k++) {
         int64_t rows = pen__rows_of(f, call->in[k]), width = pen__width_of(f, call->in[k]);
         const pen__real *d = dz;
@@ -147,16 +146,16 @@ static int32_t extent_of(pen__plan *plan, const int32_t *x, int32_t n)
 }
 
 int32_t pen__linear_with(pen__plan *plan, const char *name, const int32_t *x, int32_t n, int32_t out,
-                         pen__activation act, bool without_bias, pen__init init)
+                         pen__activation act, pen__init init)
 {
     char full[48];
     int32_t extent = extent_of(plan, x, n), in = 0;
     if (extent < 0) return -1;
     for (int32_t k = 0; k < n; k++) in += plan->node[x[k]].width;
     snprintf(full, sizeof full, "%.32s.weight", name);
-    int32_t weight = pen__plan_weight(plan, full, out, in, init, true), bias = -1;
+    int32_t weight = pen__plan_weight(plan, full, out, in, init, true);
     snprintf(full, sizeof full, "%.32s.bias", name);
-    if (!without_bias) bias = pen__plan_weight(plan, full, 1, out, (pen__init){PEN_INIT_ZERO, 0}, false);
+    int32_t bias = pen__plan_weight(plan, full, 1, out, (pen__init){PEN_INIT_ZERO, 0}, false);
     int32_t y = pen__plan_node(plan, extent, out, true);
     pen__call *call = pen__plan_call(plan, &op, x, n, y);
     if (!call) return -1;
@@ -168,5 +167,5 @@ int32_t pen__linear_with(pen__plan *plan, const char *name, const int32_t *x, in
 int32_t pen__linear(pen__plan *plan, const char *name, const int32_t *x, int32_t n, int32_t out, pen__activation act)
 {
     pen__init init = {act == PEN_ACT_RELU ? PEN_INIT_HE : PEN_INIT_XAVIER, 1};
-    return pen__linear_with(plan, name, x, n, out, act, false, init);
+    return pen__linear_with(plan, name, x, n, out, act, init);
 }
