@@ -180,7 +180,8 @@ typedef struct pen_explanation {
     int32_t exact; /* 1: the shares sum to the score; 0: each is what the score loses without that event */
 } pen_explanation;
 
-/* Why the item has its score for this user. PEN_E_UNKNOWN where the model lacks the item. */
+/* Why the item has its score for this user. Where the model cannot take the score apart, the latest 256 events of the
+ * history have shares; one that the model does not read has 0. PEN_E_UNKNOWN where the model lacks the item. */
 PEN_API pen_status pen_explain(pen_query *query, const pen_who *who, pen_string item,
                                const pen_explanation **explanation, pen_error *error);
 

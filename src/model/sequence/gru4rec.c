@@ -69,8 +69,12 @@ const pen__model_class pen__gru4rec_class = {
     .formula =
         "r, z = sigmoid(W x_t + U h_(t-1) + b),  n = tanh(W_n x_t + b_n + r (U_n h_(t-1) + c_n)),  h_t = (1 - z) n + z "
         "h_(t-1)\n"
-        "score(u, i) = <h_T, e_i>,  T the last position;  minimise the mean over positions of -log softmax(next "
-        "item)" PEN_DRAWN_FORMULA,
+        "score(u, i) = <h_T, e_i>,  T the last position\n"
+        "minimise the mean over positions, good being the next item's score and bad_j those of drawn items, of\n"
+        "  ce, sampled  -log softmax(good), over all items, or over it and the drawn ones\n"
+        "  bpr-max      -log sum_j s_j sigmoid(good - bad_j) + bpreg sum_j s_j bad_j^2,  s = softmax(bad), scores "
+        "after "
+        "elu" PEN_DRAWN_FORMULA,
     .paper = "Hidasi, Karatzoglou, Baltrunas, Tikk: Session-based recommendations with recurrent neural networks (ICLR "
              "2016)",
     .tasks = 1u << PEN_TASK_RANK,

@@ -138,10 +138,14 @@ const pen__model_class pen__sasrec_class = {
     .name = "sasrec",
     .family = "sequence",
     .summary = "self-attention over the history, in its order",
-    .formula = "x_t = e_(i_t) + p_t;  x = x + attention(norm(x));  x = x + W_2 relu(W_1 norm(x));  h = norm(x)\n"
-               "score(u, i) = <h_T, e_i>,  T the last position\n"
-               "minimise the mean over positions of -log softmax(next item)  (ce), or of log(1 + e^-good) + log(1 + "
-               "e^bad)  (bce)" PEN_DRAWN_FORMULA,
+    .formula =
+        "x_t = e_(i_t) + p_t;  x = x + attention(norm(x));  x = x + W_2 relu(W_1 norm(x));  h = norm(x)\n"
+        "score(u, i) = <h_T, e_i>,  T the last position\n"
+        "minimise the mean over positions, good being the next item's score and bad_j those of n drawn items, of\n"
+        "  ce, sampled  -log softmax(good), over all items, or over it and the drawn ones\n"
+        "  bce          log(1 + e^-good) + log(1 + e^bad),  n = 1\n"
+        "  gbce         (beta log(1 + e^-good) + sum_j log(1 + e^bad_j)) / (n + 1),  scores + log(beta / n),\n"
+        "               beta = a (t (1 - 1/a) + 1/a),  a = n / (items - 1)" PEN_DRAWN_FORMULA,
     .paper = "Kang, McAuley: Self-attentive sequential recommendation (ICDM 2018)",
     .tasks = 1u << PEN_TASK_RANK,
     .params = params,
