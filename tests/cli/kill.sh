@@ -1,6 +1,7 @@
 #!/bin/bash
 # kill -9 at random moments of import and train: afterwards the old file or the new one is there, whole; what a killed training left goes
-# on with --resume to the same bits. PENCHANT_KILLS sets how often (here 12; 200 under tools/torture.sh).
+# on with --resume to the same bits. PENCHANT_KILLS sets how often (here 12; 200 under tools/torture.sh), PENCHANT_KILL_MODEL and
+# PENCHANT_KILL_PARAMS what is trained (ials).
 set -uo pipefail
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -9,7 +10,7 @@ kills=${PENCHANT_KILLS:-12} seed=${PENCHANT_KILL_SEED:-1}
 RANDOM=$seed
 "$PENCHANT" synth --events 60000 --n-users 2000 --n-items 800 -o old.csv -q
 "$PENCHANT" synth --events 120000 --n-users 2500 --n-items 900 --seed 2 -o new.csv -q
-model=${PENCHANT_KILL_MODEL:-ials} params="-p epochs=6 -p factors=16"
+model=${PENCHANT_KILL_MODEL:-ials} params=${PENCHANT_KILL_PARAMS:--p epochs=6 -p factors=16}
 
 sound() { "$PENCHANT" doctor "$1" -q --format json >/dev/null 2>&1; }
 bits() { # the state of a model: everything but when and how long
@@ -55,4 +56,5 @@ for ((i = 0; i < kills; i++)); do
     fi
 done
 echo "$kills kills: imports left the old file $olds times and the new one $news times; $resumed trainings went on from a checkpoint; half files: $halves; other bits: $differs"
+[ $kills -lt 12 ] || [ $resumed -gt 0 ] || { echo "no training was killed with a checkpoint behind it"; exit 1; }
 [ $halves -eq 0 ] && [ $differs -eq 0 ]
