@@ -430,18 +430,43 @@ static void resumed_runs_append(void **state)
     unlink(checkpoint_path);
 }
 
+/* The last line of a run that diverges says in which epoch, the one that has no line, and at which step of how many. */
+static void divergence_is_placed(const pen_dataset *log, const char *batch_size, int least_epoch, long least_step)
+{
+    way how = {"gmf",
+               "ratio:1,0,0",
+               PEN_TASK_RANK,
+               0,
+               {"epochs=1", "optimizer=sgd", "learning_rate=1e-6", "init=10", "negatives=4", batch_size, NULL}};
+    pen_model_destroy(train(&how, log, log_path, PEN_OK));
+    lines all = read_lines();
+    double of_batch = floor(atof(strchr(batch_size, '=') + 1) / 5),
+           examples = number(epoch_of(&all, "fit", 1), "examples");
+    free_lines(&all);
+    how.params[0] = "epochs=9", how.params[2] = "learning_rate=100";
+    assert_null(train(&how, log, log_path, PEN_E_DIVERGED));
+    all = read_lines();
+    const char *said = json_string_value(json_object_get(all.at[all.n - 1], "error"));
+    int epoch = 0;
+    long step = 0, steps = 0;
+    assert_true(is(all.at[all.n - 1], "status", "failed"));
+    assert_int_equal(sscanf(said, "gmf diverged in epoch %d at step %ld of %ld: its loss is ", &epoch, &step, &steps),
+                     3);
+    if ((double)steps != ceil(examples / of_batch)) fail_msg("%ld steps of %g examples: %s", steps, examples, said);
+    if (epoch < least_epoch || step < least_step || step > steps) fail_msg("%s", said);
+    assert_null(epoch_of(&all, "fit", epoch));
+    assert_true(epoch == 1 || epoch_of(&all, "fit", epoch - 1));
+    free_lines(&all);
+}
+
 static void failures_are_said(void **state)
 {
     (void)state;
     watch w = {NULL, 0};
     pen_context *ctx = context(2, &w);
     pen_dataset *log = log_of(ctx);
-    way how = {"gmf", NULL, PEN_TASK_RANK, 0, {"epochs=9", "optimizer=sgd", "learning_rate=100", "init=10", NULL}};
-    assert_null(train(&how, log, log_path, PEN_E_DIVERGED));
-    lines all = read_lines();
-    assert_true(is(all.at[all.n - 1], "status", "failed"));
-    assert_non_null(strstr(json_string_value(json_object_get(all.at[all.n - 1], "error")), "diverged"));
-    free_lines(&all);
+    divergence_is_placed(log, "batch_size=500", 1, 2);
+    divergence_is_placed(log, "batch_size=1000000", 2, 1);
     pen_train_options old = PEN_TRAIN_OPTIONS_INIT; /* a caller from before there was a log: what follows is not read */
     pen_protocol p;
     pen_model *model;
