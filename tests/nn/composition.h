@@ -50,7 +50,7 @@ static inline void probe(check *c, int32_t y, double weight)
     check_real(c, noise, -1, 1);
 }
 
-/* Adds a parameter whose numbers follow from its name and shape alone. */
+/* Adds a parameter whose numbers follow from its name and their count: a bias may be a table of the other form. */
 static inline double *parameter_add(computed *made, const char *name, int64_t rows, int64_t width)
 {
     assert_true(made->n_parameters < MOST_PARAMETERS);
@@ -58,7 +58,7 @@ static inline double *parameter_add(computed *made, const char *name, int64_t ro
     snprintf(a->name, sizeof a->name, "%s", name);
     a->n = rows * width, a->width = width;
     a->value = calloc((size_t)a->n, sizeof *a->value), a->gradient = calloc((size_t)a->n, sizeof *a->gradient);
-    pen__init_fill((pen__init){PEN_INIT_UNIFORM, 0.8}, name, 3, rows, width, a->value);
+    pen__init_fill((pen__init){PEN_INIT_UNIFORM, 0.8}, name, 3, rows * width, 1, a->value);
     for (int64_t i = 0; i < a->n && strstr(name, "variance"); i++) a->value[i] += 1.5;
     return a->value;
 }

@@ -50,28 +50,21 @@ static int32_t layer(scene s, bool composed, int act)
     return pen__activate(s.p, pen__linear(s.p, "0", &wide, 1, 6, PEN_ACT_NONE), (pen__activation)act);
 }
 
-/* A bias is a shift. */
-static int32_t biased(scene s, bool composed, int unused)
-{
-    int32_t x = items(s, 7);
-    (void)unused;
-    if (!composed) return pen__linear(s.p, "0", &x, 1, 3, PEN_ACT_NONE);
-    return pen__shifted(s.p, "0.bias", pen__linear_with(s.p, "0", &x, 1, 3, PEN_ACT_NONE, true, START));
-}
-
-/* A layer's numbers are inner products with the rows of its weight: here rows of a table. */
+/* A layer's numbers are inner products with the rows of its weight, and its bias: here rows of tables. */
 static int32_t products(scene s, bool composed, int unused)
 {
     int32_t x = items(s, 7);
     (void)unused;
-    if (!composed) return pen__linear_with(s.p, "0", &x, 1, 4, PEN_ACT_NONE, true, START);
+    if (!composed) return pen__linear_with(s.p, "0", &x, 1, 4, PEN_ACT_NONE, START);
     int32_t outputs = pen__extent_child(s.p, s.events, "outputs"), row = pen__input_index(s.p, outputs, "row");
     int32_t lengths[MOST], *rows = s.c->integers[PEN_MAX_EXTENTS + row];
     for (int i = 0; i < s.c->batch.n[s.events]; i++) lengths[i] = 4;
     check_segments(s.c, outputs, lengths);
     for (int i = 0; i < s.c->batch.n[outputs]; i++) rows[i] = i % 4;
     s.c->batch.index[row] = rows;
-    return pen__dot(s.p, x, pen__gather(s.p, pen__plan_table(s.p, "0.weight", 4, 7, START), row));
+    int32_t bias = pen__plan_table(s.p, "0.bias", 4, 1, (pen__init){PEN_INIT_ZERO, 0});
+    return pen__plus(s.p, pen__dot(s.p, x, pen__gather(s.p, pen__plan_table(s.p, "0.weight", 4, 7, START), row)),
+                     pen__gather(s.p, bias, row));
 }
 
 /* A bag is what is pooled of gathered rows, each times its weight. */
@@ -158,7 +151,6 @@ static void of_simpler_ops(void **state)
 {
     (void)state;
     for (int act = PEN_ACT_NONE; act <= PEN_ACT_ELU; act++) both("linear of several", layer, act);
-    both("bias", biased, 0);
     both("linear", products, 0);
     for (int what = 0; what < 6; what++) both("bag", bag, what);
     for (int what = 0; what < 3; what++) both("meeting", meeting, what);
