@@ -59,10 +59,10 @@ static inline void pen__drawn_target(const pen__drawn *drawn, pen__example *exam
     if (drawn->target_shift >= 0) example->real[drawn->target_shift][k] = -drawn->draws.log_q[item];
 }
 
-/* SOFTMAX: the loss that logq is for; DRAWN: all those that are pen__drawn_loss. */
 /* Ends the formula of a model that has both. */
 #define PEN_DRAWN_FORMULA "\nwith temperature, bias: score(u, i) = cos(u, e_i) / temperature + b_i"
 
+/* SOFTMAX: the loss that logq is for; DRAWN: all those that are pen__drawn_loss. */
 #define PEN_DRAWS_PARAMS(SOFTMAX, DRAWN)                                                                   \
     PEN_P_CHOICE("sampler", "uniform", "uniform|popularity|log-uniform",                                   \
                  "how negatives are drawn: alike, by popularity^alpha, log-uniform in popularity's rank"), \
