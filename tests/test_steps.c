@@ -155,7 +155,7 @@ static void zero_vectors_teach_nothing(void **state)
 /* ---- batches ----------------------------------------------------------------------------------------------------- */
 
 enum { APART = 11, MOST = 3 }; /* items that follow each other in time; of a history that is averaged */
-static long bags;
+static long bags, empty;
 
 static void look_at_bags(const pen__batch *batch)
 {
@@ -167,12 +167,26 @@ static void look_at_bags(const pen__batch *batch)
     }
 }
 
+/* What came before the target, the latest of it: the item that follows in time is the target. */
+static void look_at_rollbacks(const pen__batch *batch)
+{
+    const int32_t *begin = batch->begin[1], *item = batch->index[0], *target = batch->index[1];
+    for (int64_t r = 0; r < batch->n[PEN_ROOT]; r++, bags++) {
+        int32_t n = begin[r + 1] - begin[r];
+        assert_true(n >= 0 && n <= MOST);
+        for (int32_t i = begin[r] + 1; i <= begin[r + 1] && n; i++)
+            assert_int_equal(((i < begin[r + 1] ? item[i] : target[r]) - item[i - 1] + ITEMS) % ITEMS, APART);
+        empty += n == 0;
+    }
+}
+
 /* Of a history that is longer than max_length a part is averaged that is in a row in time, as in an answer. */
 static void histories_are_cut_in_time(void **state)
 {
     (void)state;
     enum { LONG = 20 };
-    static const char *const params[] = {"epochs=2", "factors=8", "batch_size=32", "max_length=3"};
+    static const char *const params[] = {"epochs=2",     "factors=8",    "batch_size=32",
+                                         "max_length=3", "rollback=yes", "positives=1"};
     static row rows[USERS * LONG];
     for (int u = 0; u < USERS; u++)
         for (int e = 0; e < LONG; e++)
@@ -187,9 +201,19 @@ static void histories_are_cut_in_time(void **state)
     look = look_at_bags, bags = 0;
     if (train_on(rows, USERS * LONG, "youtube-dnn", params, 4, &model, &ctx, &error) != PEN_OK)
         fail_msg("%s", error.message);
-    look = NULL;
     assert_true(bags >= USERS);
     pen_model_destroy(model);
+    pen_context_destroy(ctx);
+    look = look_at_rollbacks, bags = empty = 0;
+    if (train_on(rows, USERS * LONG, "youtube-dnn", params, 6, &model, &ctx, &error) != PEN_OK)
+        fail_msg("%s", error.message);
+    assert_int_equal(bags, 2 * USERS * LONG);
+    assert_int_equal(empty, 2 * USERS); /* first events */
+    look = NULL;
+    pen_model_destroy(model);
+    pen_context_destroy(ctx);
+    assert_int_equal(train_on(rows, USERS * LONG, "youtube-dnn", params, 5, &model, &ctx, &error), PEN_E_ARGUMENT);
+    assert_non_null(strstr(error.message, "positives must be 1"));
     pen_context_destroy(ctx);
 }
 

@@ -15,6 +15,10 @@ void pen__bags_inputs(pen__plan *plan, pen__bags *bags, const pen_model *model)
     bags->target = pen__input_index(plan, bags->targets, "target");
     bags->age = pen__param_int(model, "age") ? pen__input_real(plan, bags->targets, 1, "age") : -1;
     bags->apart = pen__param_int(model, "apart");
+    bags->rollback = pen__param_int(model, "rollback");
+    if (bags->rollback && pen__param_int(model, "positives") != 1)
+        pen__plan_fail(plan, "%s: with rollback each target has a history of its own: positives must be 1",
+                       model->class->name);
 }
 
 /* ---- the age of an example --------------------------------------------------------------------------------------- */
@@ -127,7 +131,7 @@ static bool is_target(const dealt *d, int64_t event)
 }
 
 /* The history of an example: up to max_length events in a row in order of time, from `from`, less its targets where
- * they are apart. */
+ * they are apart; rolled back, the latest before its target. */
 typedef struct past {
     const int32_t *item; /* of all its events */
     int64_t from, most;
@@ -137,8 +141,9 @@ static past past_of(const pen__bags *bags, const pen__example *example, const de
 {
     const pen__rows *rows = rows_of(bags, example->train);
     past p = {.item = rows->column + rows->begin[user]};
-    p.most = pen__least(d->events, pen__param_int(example->model, "max_length"));
-    p.from = window(example, d->events, p.most);
+    int64_t end = bags->rollback ? target_of(d, 0) : d->events;
+    p.most = pen__least(end, pen__param_int(example->model, "max_length"));
+    p.from = bags->rollback ? end - p.most : window(example, end, p.most);
     return p;
 }
 

@@ -3,7 +3,8 @@
  * than max_length a part is drawn that is in a row in order of time. Answers: the bag of the history's last max_length
  * items.
  *
- * A target is in its own history's bag, or, with `apart`, an example's targets are left out of it. With `age` a target
+ * A target is in its own history's bag, or, with `apart`, an example's targets are left out of it; with `rollback` the
+ * bag is what came before the target, which stands alone. With `age` a target
  * says how long before the end of training it was, from 0 to 1; an answer is of now (Covington et al., RecSys 2016). */
 #ifndef PEN_TRAIN_NET_BAGS_H
 #define PEN_TRAIN_NET_BAGS_H
@@ -20,7 +21,7 @@ typedef struct pen__bags {
     int32_t bag, watched;    /* the history: extent and index input */
     int32_t targets, target; /* likewise; an answer has one where there is an age, else none */
     int32_t age;             /* node of the targets, or -1 */
-    bool apart;
+    bool apart, rollback;
     pen__drawn drawn; /* the loss's negatives */
     /* while training, made by the first epoch: */
     pen__rows liked; /* see pen__rows_liked */
@@ -49,6 +50,7 @@ int32_t pen__bags_fill(const pen__bags *bags, pen__example *example);
         PEN_P_BOOL("apart", "0",                                                                                    \
                    "an example's targets are left out of its history, which wants few positives (1 or 2): who has " \
                    "no more events than those has no history then"),                                                \
+        PEN_P_BOOL("rollback", "0", "a target's history is what came before it, as in an answer (positives=1)"),    \
         PEN_P_BOOL("age", "0",                                                                                      \
                    "how long before the end of training an event was goes into the tower; an answer is of now")
 
