@@ -76,15 +76,15 @@ const command explain_command = {
     .name = "explain",
     .arguments = "FILE.pen",
     .summary = "why an item has its score for a user",
-    .more =
-        "Shares sum to the score where the model can take it apart; otherwise each is what the score loses without "
-        "that event,\n"
-        "told of the latest 256. An event that the model does not read has a share of 0: mf, gmf, mlp and neumf fold "
-        "in the latest\n"
-        "200 of a history, sasrec and its like read the latest max_length. recommend --why puts the same reasons into "
-        "words.\n\n"
-        "  penchant explain model.pen --user 196 --item 50\n"
-        "  penchant explain model.pen --history 181,172:5 --item 50",
+    .more = "Shares sum to the score where the model can take it apart; otherwise each is what the score loses without "
+            "that event,\n"
+            "told of the latest 256. Of a history mf, gmf, mlp and neumf learn the latest 200 (what is older is but no "
+            "negative),\n"
+            "sasrec and its like read the latest max_length: what they do not read has a share of 0. recommend --why "
+            "puts the same reasons into "
+            "words.\n\n"
+            "  penchant explain model.pen --user 196 --item 50\n"
+            "  penchant explain model.pen --history 181,172:5 --item 50",
     .groups = FOR_USER | FOR_ITEM | FOR_N,
     .least = 1,
     .most = 1,

@@ -283,10 +283,13 @@ static void one_alone_is_as_in_all(void **state)
     every_model(check_alone);
 }
 
+enum { EXPLAINED = 4 };
+
 /* Several threads ask one model, each with a query of its own, before anything is prepared. */
 typedef struct asker {
     const pen_model *model;
     int32_t first_item[USERS];
+    float first_share[USERS];
     int status;
 } asker;
 
@@ -301,6 +304,10 @@ static void *ask_everybody(void *arg)
         who.user = pen_model_user_id(a->model, u);
         a->status = pen_recommend(query, &who, NULL, &answer, NULL);
         a->first_item[u] = a->status || !answer->n ? -1 : answer->items[0].item;
+        const pen_explanation *why;
+        if (u >= EXPLAINED || a->first_item[u] < 0) continue;
+        a->status = pen_explain(query, &who, pen_model_item_id(a->model, a->first_item[u]), &why, NULL);
+        a->first_share[u] = a->status || !why->n ? 0 : (float)why->reasons[0].share;
     }
     pen_query_destroy(query);
     return NULL;
@@ -318,6 +325,7 @@ static void check_threads(pen_model *m)
     for (int t = 0; t < 4; t++) {
         assert_int_equal(a[t].status, PEN_OK);
         assert_memory_equal(a[t].first_item, a[0].first_item, sizeof a[0].first_item);
+        assert_memory_equal(a[t].first_share, a[0].first_share, sizeof a[0].first_share);
     }
 }
 

@@ -181,7 +181,8 @@ typedef struct pen_explanation {
 } pen_explanation;
 
 /* Why the item has its score for this user. Where the model cannot take the score apart, the latest 256 events of the
- * history have shares; one that the model does not read has 0. PEN_E_UNKNOWN where the model lacks the item. */
+ * history have shares; what the model does not read has none, or next to none. PEN_E_UNKNOWN where the model lacks the
+ * item. */
 PEN_API pen_status pen_explain(pen_query *query, const pen_who *who, pen_string item,
                                const pen_explanation **explanation, pen_error *error);
 

@@ -169,6 +169,7 @@ static pen_status bind_gradients(pen__run *run, pen_error *error)
     return PEN_OK;
 }
 
+/* rowwise-adagrad steps whole rows, wherever a run would end: one run. */
 static int64_t dense_runs(const pen__run *run)
 {
     if (run->o.learning.kind == PEN_OPT_ROWWISE_ADAGRAD) return run->plan->n_dense > 0;
@@ -363,7 +364,6 @@ typedef struct update_run {
     int64_t from, to; /* reals, or places in touched rows */
 } update_run;
 
-/* rowwise-adagrad steps whole rows, wherever a run would end: one run. */
 static int64_t rows_touched(const pen__run *run, int32_t t)
 {
     return run->plan->table[t].frozen ? 0 : run->touched[t].n;
@@ -484,6 +484,7 @@ static double dense_square(const pen__run *run, int64_t from, int64_t to)
 static pen_status norm_task(void *arg, int64_t task, int worker, pen_error *error)
 {
     pen__run *run = arg;
+    double *spent = pen__spent_of(&run->spent, worker), began = spent ? pen__now() : 0;
     (void)error;
     const pen__deep *deep = pen__deep_kern();
     update_run u = update_run_of(run, task);
@@ -498,6 +499,7 @@ static pen_status norm_task(void *arg, int64_t task, int worker, pen_error *erro
         square += (double)deep->dot(d, d, run->plan->table[u.table].width);
     }
     run->squares[task] = square;
+    if (spent) spent[pen__spent_at(run->plan, PEN_SPENT_UPDATE)] += pen__now() - began;
     return PEN_OK;
 }
 

@@ -1,7 +1,7 @@
 /* Reasons. Where a model cannot take its score apart, an event's share is what the score loses without it: the history
  * is folded in once with everything and once without each event, each answer serves all items asked about, and what no
- * event explains is the rest. Cost: as many fold-ins as the history is long (its latest MOST_EVENTS at most), in
- * parallel, each with the scores of the items asked about.
+ * event explains is the rest. Cost: as many fold-ins as the history is long (its latest MOST_EVENTS at most), each
+ * with the scores of the items asked about, in the calling thread: that is what a question may take (penchant/query.h).
  */
 #include "rank/explain.h"
 
@@ -9,32 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/thread.h"
 #include "rank/catalogue.h"
 #include "rank/rank.h"
 
 enum { MOST_EVENTS = 256 };
 
-/* What one thread works on: made when it first does. */
-typedef struct desk {
-    void *scratch;
-    float *vector, *scores; /* d; n, and room for all where the model scores no fewer */
-    double *part;           /* n */
-    int32_t *history;       /* the history without an event */
-    float *value;
-} desk;
-
 typedef struct work {
     const pen_model *model;
-    const pen__user *user;
     const int32_t *item;
     int32_t n;
     pen__factors factors;
-    desk *desk; /* of each worker */
-    /* leaving out: the latest `events` of the history, from `first` */
-    int64_t first, events;
-    const double *full;
-    pen__reason *all; /* (n, events + 1) */
+    void *scratch;
+    float *vector, *scores; /* d; n, and room for all where the model scores no fewer */
+    int32_t *history;       /* the history without an event */
+    float *value;
 } work;
 
 static int by_share(const void *a, const void *b)
@@ -48,111 +36,97 @@ static int by_share(const void *a, const void *b)
 static bool rates(const pen_model *model) { return model->task == PEN_TASK_RATE && model->class->rate; }
 
 /* What the model gives the items to this user. */
-static pen_status score_items(const work *w, desk *t, const pen__user *user, double *out, pen_error *error)
+static pen_status score_items(work *w, const pen__user *user, double *out, pen_error *error)
 {
     const pen_model *model = w->model;
     const pen__model_class *class = model->class;
     if (rates(model)) {
-        for (int32_t i = 0; i < w->n; i++) PEN_TRY(class->rate(model, user, w->item[i], t->scratch, &out[i], error));
+        for (int32_t i = 0; i < w->n; i++) PEN_TRY(class->rate(model, user, w->item[i], w->scratch, &out[i], error));
         return PEN_OK;
     }
     if (!class->factors) {
-        PEN_TRY(pen__model_score_some(model, user, w->item, w->n, t->scratch, t->scores + w->n, t->scores, error));
-        for (int32_t i = 0; i < w->n; i++) out[i] = (double)t->scores[i];
+        PEN_TRY(pen__model_score_some(model, user, w->item, w->n, w->scratch, w->scores + w->n, w->scores, error));
+        for (int32_t i = 0; i < w->n; i++) out[i] = (double)w->scores[i];
         return PEN_OK;
     }
-    PEN_TRY(class->user_vector(model, user, t->scratch, t->vector, error));
+    PEN_TRY(class->user_vector(model, user, w->scratch, w->vector, error));
     for (int32_t i = 0; i < w->n; i++) {
         const float *q = w->factors.item + (size_t)w->item[i] * (size_t)w->factors.d;
         float sum = w->factors.bias ? w->factors.bias[w->item[i]] : 0;
-        for (int32_t k = 0; k < w->factors.d; k++) sum = fmaf(t->vector[k], q[k], sum);
+        for (int32_t k = 0; k < w->factors.d; k++) sum = fmaf(w->vector[k], q[k], sum);
         out[i] = (double)sum;
     }
     return PEN_OK;
 }
 
-static pen_status make_desk(const work *w, desk *t, pen_error *error)
+static pen_status prepare(work *w, int64_t n_history, pen_error *error)
 {
     pen_context *ctx = w->model->ctx;
-    if (t->value) return PEN_OK;
-    PEN_TRY(pen__new(ctx, &t->scratch, pen__model_scratch(w->model), 1, true, error));
-    PEN_TRY(PEN_NEW(ctx, t->vector, w->factors.d));
-    PEN_TRY(PEN_NEW(ctx, t->scores, (size_t)w->n + pen__model_score_room(w->model)));
-    PEN_TRY(PEN_NEW(ctx, t->part, w->n));
-    PEN_TRY(PEN_NEW(ctx, t->history, w->user->n));
-    return PEN_NEW(ctx, t->value, w->user->n);
+    size_t room = rates(w->model) ? 0 : pen__model_score_room(w->model);
+    PEN_TRY(pen__new(ctx, &w->scratch, pen__model_scratch(w->model), 1, true, error));
+    PEN_TRY(PEN_NEW(ctx, w->vector, w->factors.d));
+    PEN_TRY(PEN_NEW(ctx, w->scores, (size_t)w->n + room));
+    PEN_TRY(PEN_NEW(ctx, w->history, n_history));
+    return PEN_NEW(ctx, w->value, n_history);
 }
 
-static void free_desks(work *w)
+static void finish(work *w)
 {
     pen_context *ctx = w->model->ctx;
-    for (int k = 0; w->desk && k < pen__workers(ctx); k++) {
-        desk *t = &w->desk[k];
-        pen__free(ctx, t->scratch);
-        pen__free(ctx, t->vector);
-        pen__free(ctx, t->scores);
-        pen__free(ctx, t->part);
-        pen__free(ctx, t->history);
-        pen__free(ctx, t->value);
-    }
-    pen__free(ctx, w->desk);
+    pen__free(ctx, w->scratch);
+    pen__free(ctx, w->vector);
+    pen__free(ctx, w->scores);
+    pen__free(ctx, w->history);
+    pen__free(ctx, w->value);
 }
 
 /* The history without event e, as somebody whom the model does not know. */
-static pen__user without(const pen__user *user, int64_t e, desk *t)
+static pen__user without(const work *w, const pen__user *user, int64_t e)
 {
     int64_t n = user->n;
-    memcpy(t->history, user->item, (size_t)n * sizeof *t->history);
-    memcpy(t->value, user->value, (size_t)n * sizeof *t->value);
-    memmove(t->history + e, t->history + e + 1, (size_t)(n - e - 1) * sizeof *t->history);
-    memmove(t->value + e, t->value + e + 1, (size_t)(n - e - 1) * sizeof *t->value);
-    return (pen__user){.number = -1, .n = n - 1, .item = t->history, .value = t->value};
+    memcpy(w->history, user->item, (size_t)n * sizeof *w->history);
+    memcpy(w->value, user->value, (size_t)n * sizeof *w->value);
+    memmove(w->history + e, w->history + e + 1, (size_t)(n - e - 1) * sizeof *w->history);
+    memmove(w->value + e, w->value + e + 1, (size_t)(n - e - 1) * sizeof *w->value);
+    return (pen__user){.number = -1, .n = n - 1, .item = w->history, .value = w->value};
 }
 
-/* Shard e: the shares of an event in all items. */
-static pen_status leave_out(void *arg, int64_t e, int worker, pen_error *error)
-{
-    const work *w = arg;
-    desk *t = &w->desk[worker];
-    PEN_TRY(make_desk(w, t, error));
-    pen__user less = without(w->user, w->first + e, t);
-    PEN_TRY(score_items(w, t, &less, t->part, error));
-    for (int32_t i = 0; i < w->n; i++)
-        w->all[(int64_t)i * (w->events + 1) + e] =
-            (pen__reason){w->user->item[w->first + e], (float)(w->full[i] - t->part[i]), NULL};
-    return PEN_OK;
-}
-
-/* Shares by leaving out: all of them, then the largest of each item into its reasons. */
-static pen_status leave_each_out(work *w, const double *score, pen__reason *reason, int32_t cap, int32_t *n_reasons,
-                                 pen_error *error)
+/* Shares by leaving out: all of them in `all` (n, events + 1), then the largest of each item into its reasons. */
+static pen_status leave_out(work *w, const pen__user *user, const double *score, pen__reason *reason, int32_t cap,
+                            int32_t *n_reasons, pen_error *error)
 {
     pen_context *ctx = w->model->ctx;
     pen_status status = PEN_OK;
-    double *full = NULL;
-    pen__user whole = *w->user;
+    int64_t first = user->n > MOST_EVENTS ? user->n - MOST_EVENTS : 0, events = user->n - first;
+    double *full = NULL, *part = NULL;
+    pen__reason *all = NULL;
+    pen__user whole = *user;
     whole.number = -1;
     whole.time = NULL;
-    w->first = whole.n > MOST_EVENTS ? whole.n - MOST_EVENTS : 0, w->events = whole.n - w->first;
     PEN_TRY_DONE(PEN_NEW(ctx, full, w->n));
-    PEN_TRY_DONE(PEN_NEW(ctx, w->all, (w->events + 1) * w->n));
-    if (w->events) PEN_TRY_DONE(score_items(w, &w->desk[0], &whole, full, error));
-    w->full = full;
-    PEN_TRY_DONE(pen__parallel(ctx, w->events, leave_out, w, error));
+    PEN_TRY_DONE(PEN_NEW(ctx, part, w->n));
+    PEN_TRY_DONE(PEN_NEW(ctx, all, (events + 1) * w->n));
+    if (events) PEN_TRY_DONE(score_items(w, &whole, full, error));
+    for (int64_t e = 0; e < events; e++) {
+        pen__user less = without(w, user, first + e);
+        PEN_TRY_DONE(score_items(w, &less, part, error));
+        for (int32_t i = 0; i < w->n; i++)
+            all[(int64_t)i * (events + 1) + e] = (pen__reason){user->item[first + e], (float)(full[i] - part[i]), NULL};
+    }
     for (int32_t i = 0; i < w->n; i++) {
-        pen__reason *own = w->all + (int64_t)i * (w->events + 1);
+        pen__reason *own = all + (int64_t)i * (events + 1);
         double sum = 0;
-        for (int64_t e = 0; e < w->events; e++) sum += (double)own[e].share;
-        own[w->events] =
-            (pen__reason){-1, (float)(score[i] - sum),
-                          w->events ? "what no single event explains" : "what the model learned of this user"};
-        qsort(own, (size_t)w->events + 1, sizeof *own, by_share);
-        n_reasons[i] = w->events + 1 < cap ? (int32_t)w->events + 1 : cap;
+        for (int64_t e = 0; e < events; e++) sum += (double)own[e].share;
+        own[events] = (pen__reason){-1, (float)(score[i] - sum),
+                                    events ? "what no single event explains" : "what the model learned of this user"};
+        qsort(own, (size_t)events + 1, sizeof *own, by_share);
+        n_reasons[i] = events + 1 < cap ? (int32_t)events + 1 : cap;
         memcpy(reason + (size_t)i * (size_t)cap, own, (size_t)n_reasons[i] * sizeof *own);
     }
 done:
     pen__free(ctx, full);
-    pen__free(ctx, w->all);
+    pen__free(ctx, part);
+    pen__free(ctx, all);
     return status;
 }
 
@@ -161,30 +135,28 @@ pen_status pen__explain(const pen_model *model, const pen__user *user, const int
                         pen_error *error)
 {
     const pen__model_class *class = model->class;
-    work w = {.model = model, .user = user, .item = item, .n = n};
+    work w = {.model = model, .item = item, .n = n};
     pen_status status = PEN_OK;
     double *own = NULL;
     if (n <= 0) return PEN_OK;
     PEN_CHECK(rates(model) || class->factors || class->score, PEN_E_UNSUPPORTED,
               "%s neither ranks nor rates: there is nothing to explain", class->name);
     if (class->factors) class->factors(model, &w.factors);
-    PEN_TRY_DONE(PEN_NEW_ZERO(model->ctx, w.desk, pen__workers(model->ctx)));
-    PEN_TRY_DONE(make_desk(&w, &w.desk[0], error));
+    PEN_TRY_DONE(prepare(&w, user->n, error));
     if (!score) PEN_TRY_DONE(PEN_NEW(model->ctx, own, n));
     if (!score) score = own;
-    PEN_TRY_DONE(score_items(&w, &w.desk[0], user, score, error));
+    PEN_TRY_DONE(score_items(&w, user, score, error));
     if (!class->explain) {
         for (int32_t i = 0; i < n; i++) exact[i] = 0;
-        PEN_TRY_DONE(leave_each_out(&w, score, reason, cap, n_reasons, error));
+        PEN_TRY_DONE(leave_out(&w, user, score, reason, cap, n_reasons, error));
     }
     for (int32_t i = 0; class->explain && i < n; i++) {
         pen__reason *mine = reason + (size_t)i * (size_t)cap;
-        PEN_TRY_DONE(
-            class->explain(model, user, item[i], w.desk[0].scratch, mine, cap, &n_reasons[i], &exact[i], error));
+        PEN_TRY_DONE(class->explain(model, user, item[i], w.scratch, mine, cap, &n_reasons[i], &exact[i], error));
         qsort(mine, (size_t)n_reasons[i], sizeof *mine, by_share);
     }
 done:
-    free_desks(&w);
+    finish(&w);
     pen__free(model->ctx, own);
     return status;
 }

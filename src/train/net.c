@@ -46,22 +46,25 @@ pen_status pen__net_memory(const pen__model_class *class, const pen__params *par
                        .n_users = train->n_users,
                        .n_items = train->n_items,
                        .train = train};
-    uint64_t learned = 0, beside = 0;
+    uint64_t learned = 0, beside = 0, slots = 0;
     char *state;
     pen_status status = build_apart(&model, &state, error);
     if (status == PEN_OK) {
         const pen__net *net = (pen__net *)(void *)state;
         const pen__plan *plan = net->plan;
-        learned = (uint64_t)plan->n_dense;
-        for (int32_t t = 0; t < plan->n_tables; t++)
-            learned += (uint64_t)plan->table[t].rows * (uint64_t)plan->table[t].width;
+        pen__optimiser kind = (pen__optimiser)pen__params_get(class, params, "optimizer");
+        uint64_t each = (uint64_t)pen__optimiser_slots(kind);
+        learned = (uint64_t)plan->n_dense, slots = each * learned;
+        for (int32_t t = 0; t < plan->n_tables; t++) {
+            uint64_t rows = (uint64_t)plan->table[t].rows, width = (uint64_t)plan->table[t].width;
+            learned += rows * width, slots += each * rows * (kind == PEN_OPT_ROWWISE_ADAGRAD ? 1u : width);
+        }
         beside = (uint64_t)net->kept + (uint64_t)train->n_items * (uint64_t)pen__net_items_width(net);
     }
     free_apart(&model, state);
-    uint64_t copies = 1 + (uint64_t)pen__optimiser_slots((pen__optimiser)pen__params_get(class, params, "optimizer")) +
-                      (pen__params_get(class, params, "ema") > 0);
     *kept = (learned + beside) * sizeof(pen__real);
-    *all = (learned * copies + beside) * sizeof(pen__real);
+    uint64_t copies = pen__params_get(class, params, "ema") > 0 ? 2 : 1; /* averages */
+    *all = (learned * copies + slots + beside) * sizeof(pen__real);
     return status;
 }
 

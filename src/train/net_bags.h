@@ -4,8 +4,8 @@
  * items.
  *
  * A target is in its own history's bag, or, with `apart`, an example's targets are left out of it; with `rollback` the
- * bag is what came before the target, which stands alone. With `age` a target
- * says how long before the end of training it was, from 0 to 1; an answer is of now (Covington et al., RecSys 2016). */
+ * bag is what came before the target, which stands alone. With `age` a target says how long before the end of training
+ * it was, from 0 to 1; an answer is of now (Covington et al., RecSys 2016). */
 #ifndef PEN_TRAIN_NET_BAGS_H
 #define PEN_TRAIN_NET_BAGS_H
 
@@ -43,15 +43,16 @@ void pen__bags_free(pen_context *ctx, pen__bags *bags);
 int32_t pen__bags_size(const pen__bags *bags, pen__example *example, const pen__features *features, int64_t *words);
 int32_t pen__bags_fill(const pen__bags *bags, pen__example *example);
 
-#define PEN_BAGS_PARAMS(LENGTH, POSITIVES)                                                                          \
-    PEN_P_INT_LOG("max_length", LENGTH, 1, 100000, "events of a history that are averaged, at most"),               \
-        PEN_P_INT_LOG("positives", POSITIVES, 1, 1000,                                                              \
-                      "of a user's events that share one pass through the tower, at most"),                         \
-        PEN_P_BOOL("apart", "0",                                                                                    \
-                   "an example's targets are left out of its history, which wants few positives (1 or 2): who has " \
-                   "no more events than those has no history then"),                                                \
-        PEN_P_BOOL("rollback", "0", "a target's history is what came before it, as in an answer (positives=1)"),    \
-        PEN_P_BOOL("age", "0",                                                                                      \
+#define PEN_BAGS_PARAMS(LENGTH, POSITIVES)                                                                           \
+    PEN_P_INT_LOG("max_length", LENGTH, 1, 100000, "events of a history that are averaged, at most"),                \
+        PEN_P_INT_LOG("positives", POSITIVES, 1, 1000,                                                               \
+                      "of a user's events that share one pass through the tower, at most"),                          \
+        PEN_P_BOOL("apart", "0",                                                                                     \
+                   "an example's targets are left out of its history, which wants few positives (1 or 2): who has "  \
+                   "no more events than those has no history then"),                                                 \
+        PEN_P_BOOL("rollback", "0",                                                                                  \
+                   "a target's history is what came before it, in the file where there are no times (positives=1)"), \
+        PEN_P_BOOL("age", "0",                                                                                       \
                    "how long before the end of training an event was goes into the tower; an answer is of now")
 
 #endif

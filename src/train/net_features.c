@@ -42,15 +42,22 @@ static bool is_number(const pen__column *c) { return c->type == PEN_COLUMN_NUMBE
 static bool names_all(const char *columns) { return !strcmp(columns, "all"); }
 static bool names_none(const char *columns) { return !*columns || !strcmp(columns, "none"); }
 
-/* The next name of "a,b:text,c"; as_text: its words are meant. */
-static bool next_name(const char **at, pen__span *name, bool *as_text)
+static int32_t column_of(const pen__table *table, pen__span name)
+{
+    int32_t c = 0, n = table->rows ? table->n_columns : 0;
+    while (c < n && !pen__span_is(name, table->column[c].name)) c++;
+    return c < n ? c : -1;
+}
+
+/* The next name of "a,b:text,c"; as_text: its words are meant (a column may be called so, too). */
+static bool next_name(const pen__table *table, const char **at, pen__span *name, bool *as_text)
 {
     static const char ending[] = ":text";
     if (!*at) return false;
     size_t n = strcspn(*at, ","), e = sizeof ending - 1;
     *name = pen__span_trim((pen__span){*at, n});
-    *as_text = name->length > e && !memcmp(name->text + name->length - e, ending, e);
-    if (*as_text) name->length -= e;
+    *as_text = name->length > e && !memcmp(name->text + name->length - e, ending, e) && column_of(table, *name) < 0;
+    if (*as_text) *name = pen__span_trim((pen__span){name->text, name->length - e});
     *at = (*at)[n] ? *at + n + 1 : NULL;
     return true;
 }
@@ -62,7 +69,7 @@ static bool chosen(const making *m, const pen__column *column, bool *words)
     *words = column->type == PEN_COLUMN_TEXT;
     if (names_none(m->columns)) return false;
     if (names_all(m->columns)) return !*words;
-    for (const char *at = m->columns; next_name(&at, &name, words);)
+    for (const char *at = m->columns; next_name(m->table, &at, &name, words);)
         if (pen__span_is(name, column->name)) return *words |= column->type == PEN_COLUMN_TEXT, true;
     return false;
 }
@@ -86,12 +93,11 @@ static pen_status check_names(const making *m, pen_error *error)
     pen__span name;
     bool as_text;
     if (names_all(m->columns) || names_none(m->columns)) return PEN_OK;
-    for (const char *at = m->columns; next_name(&at, &name, &as_text);) {
-        int32_t c = 0, n = t->rows ? t->n_columns : 0;
-        while (c < n && !pen__span_is(name, t->column[c].name)) c++;
-        PEN_CHECK(c == n || !as_text || !is_number(&t->column[c]), PEN_E_ARGUMENT,
+    for (const char *at = m->columns; next_name(t, &at, &name, &as_text);) {
+        int32_t c = column_of(t, name), n = t->rows ? t->n_columns : 0;
+        PEN_CHECK(c < 0 || !as_text || !is_number(&t->column[c]), PEN_E_ARGUMENT,
                   "%s_features asks for the words of '%s', which holds numbers", sides[m->side], t->column[c].name);
-        if (c < n) continue;
+        if (c >= 0) continue;
         PEN_CHECK(n > 0, PEN_E_ARGUMENT, "%s_features names a column '%.*s', and there is no table of %ss (--%ss FILE)",
                   sides[m->side], (int)name.length, name.text, sides[m->side], sides[m->side]);
         int nearest = pen__nearest_name(name, &t->column[0].name, (size_t)n, sizeof t->column[0]);

@@ -151,7 +151,7 @@ static pen_status make_buffers(pen__feed *feed, const int64_t *rows, pen_error *
     return PEN_OK;
 }
 
-/* Bytes of what make_buffers makes, and of the rows that three batches touch. */
+/* Bytes of what make_buffers makes, of the rows that three batches touch, and of the order and the rows' places. */
 static uint64_t buffer_bytes(const pen__feed *feed)
 {
     const pen__plan *plan = feed->net->plan;
@@ -160,10 +160,11 @@ static uint64_t buffer_bytes(const pen__feed *feed)
     for (int32_t i = 0; i < plan->n_index; i++) n += (int64_t)sizeof(int32_t) * rows[plan->index[i].extent];
     for (int32_t i = 0; i < plan->n_real; i++)
         n += (int64_t)sizeof(pen__real) * rows[plan->real[i].extent] * plan->real[i].width;
-    uint64_t touched = 0;
+    uint64_t touched = 0, whole = (uint64_t)feed->n_examples * sizeof(int32_t);
+    for (int32_t t = 0; t < plan->n_tables; t++) whole += (uint64_t)plan->table[t].rows * sizeof(int32_t);
     for (int32_t t = 0; t < plan->n_tables; t++)
         touched += pen__touched_bytes(plan, t, rows, pen__run_shards(feed->net->run, rows[PEN_ROOT]));
-    return SLOTS * ((uint64_t)n + touched);
+    return SLOTS * ((uint64_t)n + touched) + whole;
 }
 
 /* Says what the epoch's batches will take, the first time, and refuses what goes past the limit before it is made. */

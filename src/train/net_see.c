@@ -94,8 +94,8 @@ static pen_status see_block(void *arg, int64_t shard, int worker, pen_error *err
     block b = {0};
     char *base;
     (void)worker;
-    PEN_TRY(
-        PEN_NEW(w->model->ctx, base, lay_out(w, NULL, &b))); /* not cleared: it is as large as the largest block's */
+    /* as large as the largest block's, so not cleared: `fill` writes what the node stands on */
+    PEN_TRY(PEN_NEW(w->model->ctx, base, lay_out(w, NULL, &b)));
     lay_out(w, base, &b);
     for (int32_t e = 0; e < plan->n_extents; e++) b.begin[e][0] = 0;
     int64_t n = block_end(w, shard) - shard * BLOCK;

@@ -17,6 +17,7 @@
 #include "train/net.h"
 
 enum { ITEMS, USERS };
+enum { BLOCK = 64 };
 
 typedef struct autorec {
     pen__net net;
@@ -132,12 +133,16 @@ static void bounds(const pen_model *model, int64_t *bound)
 static void center_items(const pen_model *model)
 {
     const autorec *net = model->state;
-    int32_t n = n_rows(model), d = net->d;
-    for (int32_t k = 0; k < d && !net->by_users; k++) {
-        double sum = 0;
-        for (int64_t r = 0; r < n; r++) sum += (double)net->hidden[r * d + k];
-        net->center[k] = (float)(sum / n);
-        for (int64_t r = 0; r < n; r++) net->hidden[r * d + k] -= net->center[k];
+    int64_t n = n_rows(model), d = net->d;
+    double sum[BLOCK];
+    for (int64_t from = 0; from < d && !net->by_users; from += BLOCK) { /* columns that share cache lines */
+        int64_t width = pen__least(d - from, BLOCK);
+        memset(sum, 0, sizeof sum);
+        for (int64_t r = 0; r < n; r++)
+            for (int64_t k = 0; k < width; k++) sum[k] += (double)net->hidden[r * d + from + k];
+        for (int64_t k = 0; k < width; k++) net->center[from + k] = (float)(sum[k] / (double)n);
+        for (int64_t r = 0; r < n; r++)
+            for (int64_t k = 0; k < width; k++) net->hidden[r * d + from + k] -= net->center[from + k];
     }
 }
 

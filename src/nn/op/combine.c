@@ -428,7 +428,7 @@ int32_t pen__dropped(pen__plan *plan, int32_t x, double rate)
 }
 
 /* A row as short as this has no direction: nothing is passed back to it, where 1 / length would be all that is
- * learned. */
+ * learned (PyTorch's normalize passes that on). */
 static const pen__real SHORTEST = (pen__real)1e-12;
 
 static void unit_forward(pen__frame *f, const pen__call *call)
