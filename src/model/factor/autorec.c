@@ -26,7 +26,7 @@ typedef struct autorec {
     int32_t layer;         /* node: what a row is squeezed into */
     int32_t out, out_bias; /* tables */
     float *hidden;         /* (n_rows, d): tensor "hidden", of items less their mean */
-    float *center;         /* (d): that mean; 0 where the rows are users; NULL: not taken away */
+    float *center;         /* (d): that mean; 0 where the rows are users */
     int32_t d, by_users;
 } autorec;
 
@@ -169,8 +169,7 @@ static pen_status bind(pen_model *model, pen_error *error)
 {
     autorec *net = model->state;
     PEN_TRY(pen__net_bind(model, error));
-    if (pen__model_tensor(model, "center")) /* an older file's layers are as they come */
-        PEN_TRY(pen__model_get(model, "center", PEN_F32, net->d, 0, 0, NULL, &net->center, error));
+    PEN_TRY(pen__model_get(model, "center", PEN_F32, net->d, 0, 0, NULL, &net->center, error));
     return pen__model_get(model, "hidden", PEN_F32, n_rows(model), net->d, 0, NULL, &net->hidden, error);
 }
 
@@ -228,8 +227,9 @@ static pen_status fix(const pen_model *model, const pen__user *user, void *memor
     if (user->number >= 0) {
         const float *known = net->by_users ? net->hidden : plan->table[net->out].data;
         out->vector = known + (int64_t)user->number * net->d;
-        if (!net->by_users) out->base += plan->table[net->out_bias].data[user->number];
-        if (!net->by_users && net->center) out->base += pen__kern()->dot(out->vector, net->center, net->d);
+        if (!net->by_users)
+            out->base +=
+                plan->table[net->out_bias].data[user->number] + pen__kern()->dot(out->vector, net->center, net->d);
     } else if (net->by_users) {
         PEN_TRY(pen__net_user_vector(model, user, rest, h, error));
     } else {
