@@ -209,7 +209,7 @@ static void models_keep_the_formula(void **state)
         for (int i = 0; i < mean->n_tensors; i++) {
             const pen__state_tensor *t = &mean->tensor[i];
             if (t->role != PEN_ROLE_PARAM || t->dtype != PEN_F32) continue;
-            if (!strcmp(t->name, "hidden") || !strcmp(t->name, "center")) continue; /* they follow */
+            if (!strcmp(t->name, "centred") || !strcmp(t->name, "center")) continue; /* they follow */
             const float *got = t->data;
             for (int64_t j = 0; j < pen__state_elements(t); j++) {
                 double sum = 0, share = 0;

@@ -25,8 +25,8 @@ typedef struct autorec {
     int32_t shown, label;  /* nodes: what the layer reads, and the centred ratings */
     int32_t layer;         /* node: what a row is squeezed into */
     int32_t out, out_bias; /* tables */
-    float *hidden;         /* (n_rows, d): tensor "hidden", of items less their mean */
-    float *center;         /* (d): that mean; 0 where the rows are users */
+    float *hidden;         /* (n_rows, d): tensor "hidden", or "centred": items' less their mean */
+    float *center;         /* (d): that mean; NULL: it was not taken away */
     int32_t d, by_users;
 } autorec;
 
@@ -135,7 +135,7 @@ static void center_items(const pen_model *model)
     const autorec *net = model->state;
     int64_t n = n_rows(model), d = net->d;
     double sum[BLOCK];
-    for (int64_t from = 0; from < d && !net->by_users; from += BLOCK) { /* columns that share cache lines */
+    for (int64_t from = 0; from < d && net->center; from += BLOCK) { /* columns that share cache lines */
         int64_t width = pen__least(d - from, BLOCK);
         memset(sum, 0, sizeof sum);
         for (int64_t r = 0; r < n; r++)
@@ -161,16 +161,20 @@ static pen_status begin(pen_model *model, const pen__train *train, pen_error *er
 {
     PEN_TRY(pen__net_begin(model, train, error));
     int32_t d = pen__param_int(model, "factors");
-    PEN_TRY(pen__model_add(model, "center", PEN_F32, PEN_ROLE_PARAM, d, 0, 0, NULL, error));
-    return pen__model_add(model, "hidden", PEN_F32, PEN_ROLE_PARAM, n_rows(model), d, 0, NULL, error);
+    bool users = pen__param_int(model, "side") == USERS;
+    if (!users) PEN_TRY(pen__model_add(model, "center", PEN_F32, PEN_ROLE_PARAM, d, 0, 0, NULL, error));
+    return pen__model_add(model, users ? "hidden" : "centred", PEN_F32, PEN_ROLE_PARAM, n_rows(model), d, 0, NULL,
+                          error);
 }
 
 static pen_status bind(pen_model *model, pen_error *error)
 {
     autorec *net = model->state;
     PEN_TRY(pen__net_bind(model, error));
-    PEN_TRY(pen__model_get(model, "center", PEN_F32, net->d, 0, 0, NULL, &net->center, error));
-    return pen__model_get(model, "hidden", PEN_F32, n_rows(model), net->d, 0, NULL, &net->hidden, error);
+    bool raw = net->by_users || pen__model_tensor(model, "hidden"); /* those of items in an older file, too */
+    if (!raw) PEN_TRY(pen__model_get(model, "center", PEN_F32, net->d, 0, 0, NULL, &net->center, error));
+    return pen__model_get(model, raw ? "hidden" : "centred", PEN_F32, n_rows(model), net->d, 0, NULL, &net->hidden,
+                          error);
 }
 
 /* ---- ratings ----------------------------------------------------------------------------------------------------- */
@@ -227,9 +231,8 @@ static pen_status fix(const pen_model *model, const pen__user *user, void *memor
     if (user->number >= 0) {
         const float *known = net->by_users ? net->hidden : plan->table[net->out].data;
         out->vector = known + (int64_t)user->number * net->d;
-        if (!net->by_users)
-            out->base +=
-                plan->table[net->out_bias].data[user->number] + pen__kern()->dot(out->vector, net->center, net->d);
+        if (!net->by_users) out->base += plan->table[net->out_bias].data[user->number];
+        if (net->center) out->base += pen__kern()->dot(out->vector, net->center, net->d);
     } else if (net->by_users) {
         PEN_TRY(pen__net_user_vector(model, user, rest, h, error));
     } else {
