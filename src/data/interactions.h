@@ -113,6 +113,12 @@ static inline bool pen__row_has(const pen__rows *rows, int64_t row, int32_t colu
  * liked. */
 pen_status pen__rows_liked(pen_context *ctx, const pen__rows *history, pen__rows *liked, pen_error *error);
 
+/* What a model goes by, of the two. */
+static inline const pen__rows *pen__liked_of(const pen__rows *liked, const pen__rows *history)
+{
+    return liked->begin ? liked : history;
+}
+
 /* Training's matrix in both orders, over training's dense numbers; users and items in the order of the data set's
  * numbers. */
 typedef struct pen__train {

@@ -118,7 +118,7 @@ static double information_of(const evaluation *ev, const int32_t *list, int64_t 
 static double list_metric(const evaluation *ev, const pen__metric *metric, int64_t c, const int32_t *list, int64_t n,
                           scratch *s)
 {
-    const pen__rows *history = ev->cases->liked.begin ? &ev->cases->liked : &ev->cases->history;
+    const pen__rows *history = pen__liked_of(&ev->cases->liked, &ev->cases->history);
     if (n > metric->cutoff) n = metric->cutoff;
     switch (metric->kind) {
     case PEN_METRIC_NOVELTY: return information_of(ev, list, n);
@@ -294,7 +294,7 @@ static uint64_t tie_key_of(const pen__train *train, int32_t data_user)
 
 static pen__user user_of(const pen__cases *cases, int64_t c)
 {
-    const pen__rows *history = cases->liked.begin ? &cases->liked : &cases->history;
+    const pen__rows *history = pen__liked_of(&cases->liked, &cases->history);
     int64_t begin = history->begin[c];
     return (pen__user){.number = cases->user[c],
                        .n = row_length(history, c),

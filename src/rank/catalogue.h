@@ -22,7 +22,7 @@ void pen__catalogue_free(struct pen__catalogue *catalogue);
 /* What a model goes by of a user of its own: what was liked. number -1, or no history: nothing. */
 static inline pen__user pen__catalogue_user(const struct pen__catalogue *c, int32_t number)
 {
-    const pen__rows *h = c->liked.begin ? &c->liked : &c->history;
+    const pen__rows *h = pen__liked_of(&c->liked, &c->history);
     pen__user user = {.number = number};
     if (number < 0 || !h->begin) return user;
     user.n = h->begin[number + 1] - h->begin[number];

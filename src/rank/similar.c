@@ -35,7 +35,7 @@ static bool row_has(const int32_t *column, int64_t n, int32_t item)
 static pen_status by_histories(const pen_model *model, int32_t item, float *scores, pen_error *error)
 {
     const struct pen__catalogue *c = model->catalogue;
-    const pen__rows *h = c->liked.begin ? &c->liked : &c->history;
+    const pen__rows *h = pen__liked_of(&c->liked, &c->history);
     int64_t *users, *last;
     PEN_TRY(PEN_NEW_ZERO(model->ctx, users, model->n_items * 2));
     last = users + model->n_items;

@@ -55,7 +55,7 @@ static float age_of(const pen__ages *a, int64_t time)
 /* Events as answers see them: in order of time, those that count. */
 static const pen__rows *rows_of(const pen__bags *bags, const pen__train *train)
 {
-    return bags->liked.begin ? &bags->liked : &train->history;
+    return pen__liked_of(&bags->liked, &train->history);
 }
 
 static int64_t events_of(const pen__rows *rows, int32_t user) { return rows->begin[user + 1] - rows->begin[user]; }

@@ -17,7 +17,7 @@ void pen__events_inputs(pen__plan *plan, pen__events *events, const pen_model *m
 
 static const pen__rows *rows_of(const pen__events *events, const pen__train *train)
 {
-    return events->liked.begin ? &events->liked : &train->history;
+    return pen__liked_of(&events->liked, &train->history);
 }
 
 int64_t pen__events_examples(const pen__events *events, const pen__train *train)

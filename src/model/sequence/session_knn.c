@@ -191,7 +191,7 @@ static pen_status fit(pen_model *model, const pen__train *train, pen_error *erro
               "session-knn: time_decay needs the time of each event; name its column (--time-column) or leave "
               "time_decay at 0");
     PEN_TRY(pen__rows_liked(train->ctx, &train->history, &liked, error));
-    w.history = liked.begin ? &liked : &train->history;
+    w.history = pen__liked_of(&liked, &train->history);
     PEN_TRY_DONE(PEN_NEW(train->ctx, w.order, w.history->n_rows));
     PEN_TRY_DONE(PEN_NEW_ZERO(train->ctx, w.mark, train->n_items));
     PEN_TRY_DONE(fit_sessions(model, train, &w, error));
