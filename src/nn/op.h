@@ -9,7 +9,7 @@
  *     it may leave them out);
  *   - a forward value is there in backward only where `keep` asks for it;
  *   - nothing is allocated; scratch is asked for by `scratch` and shared by all ops of a worker;
- *   - randomness comes from pen__call_key and the row's number in the batch, never from the shard or the thread.
+ *   - randomness comes from pen__key and the row's number in the batch, never from the shard or the thread.
  *
  * A global op has forward_after and backward_after: all shards meet between the two halves, and f->all[s] gives any
  * shard's frame. There it may read other shards' values of what `keep` asks for, and of its own out and aux (where
@@ -170,10 +170,11 @@ static inline int64_t pen__segment(const pen__frame *f, int32_t child, int64_t r
     return f->batch->begin[child][f->first[f->plan->extent[child].parent] + r] - f->first[child];
 }
 
-/* A key for randomness: mix it with a row's number in the whole batch (f->first[extent] + r). */
-static inline uint64_t pen__call_key(const pen__frame *f, const pen__call *call)
+/* A key for randomness, of a call's `key` or of another that it has taken (plan->n_keys++): mix it with a row's number
+ * in the whole batch (f->first[extent] + r). */
+static inline uint64_t pen__key(const pen__frame *f, int32_t key)
 {
-    return pen__rand64(f->seed, PEN_STREAM_MODEL + (uint64_t)call->number, f->step);
+    return pen__rand64(f->seed, PEN_STREAM_MODEL + (uint64_t)key, f->step);
 }
 
 /* C = alpha op(A) op(B) + beta C: in fixed order for answers, else the fastest. */

@@ -30,8 +30,15 @@ int32_t pen__bag(pen__plan *plan, int32_t table, int32_t index, pen__pool mode, 
  * of the others and are then multiplied once a parent. Weights "name.weight" (out, sum of widths) and "name.bias" (1,
  * out). He's init for ReLU, else Xavier's. -> (the deepest extent, out) */
 int32_t pen__linear(pen__plan *plan, const char *name, const int32_t *x, int32_t n, int32_t out, pen__activation act);
-int32_t pen__linear_with(pen__plan *plan, const char *name, const int32_t *x, int32_t n, int32_t out,
-                         pen__activation act, pen__init init);
+
+/* The same with its weight's first values, and dropout behind the activation, as pen__dropped gives it. */
+typedef struct pen__layer_how {
+    pen__activation act;
+    pen__init init;
+    double dropout;
+} pen__layer_how;
+pen__init pen__layer_init(pen__activation act); /* pen__linear's */
+int32_t pen__layer(pen__plan *plan, const char *name, const int32_t *x, int32_t n, int32_t out, pen__layer_how how);
 
 /* ---- combining rows: nn/op/combine.c ----------------------------------------------------------------------------- */
 

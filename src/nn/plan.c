@@ -167,7 +167,8 @@ pen__call *pen__plan_call(pen__plan *plan, const struct pen__op *op, const int32
         if (!pen__plan_has(plan, in[k], op->name)) return NULL;
     if (!room(plan, &plan->call, &plan->calls_cap, plan->n_calls, sizeof *plan->call)) return NULL;
     pen__call *call = &plan->call[plan->n_calls];
-    *call = (pen__call){.op = op, .n_in = n_in, .out = out, .aux = -1, .lookup = -1, .number = plan->n_calls++};
+    *call = (pen__call){.op = op, .n_in = n_in, .out = out, .aux = -1, .lookup = -1};
+    call->number = plan->n_calls++, call->key = plan->n_keys++;
     for (int32_t k = 0; k < n_in; k++) call->in[k] = in[k];
     for (int k = 0; k < PEN_MAX_OP_WEIGHTS; k++) call->weight[k] = -1;
     for (int k = 0; k < 4; k++) call->index[k] = -1;

@@ -122,7 +122,8 @@ typedef struct pen__call {
     int32_t lookup;
     int32_t i[8];
     double f[4];
-    int32_t number; /* its place in the plan: keys its randomness */
+    int32_t number; /* its place in the plan */
+    int32_t key;    /* of its randomness */
     uint32_t adds;  /* bit k: in backward a later call has already written in[k]'s gradient: add to it */
     bool learns;    /* a loss stands on it; others are computed for answers alone */
 } pen__call;
@@ -132,6 +133,7 @@ typedef struct pen__plan {
     pen_status status; /* of the first constructor that failed */
     pen_error error;
     int32_t n_extents, n_index, n_real, n_weights, n_tables, n_lookups, n_nodes, n_calls;
+    int32_t n_keys; /* of randomness, that calls have taken */
     size_t weights_cap, tables_cap, lookups_cap, nodes_cap, calls_cap;
     pen__extent extent[PEN_MAX_EXTENTS];
     pen__input index[PEN_MAX_INPUTS], real[PEN_MAX_INPUTS];

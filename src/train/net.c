@@ -188,11 +188,11 @@ void pen__net_unbind(pen_model *model)
 int32_t pen__net_tower(pen__plan *plan, const pen_model *model, const char *prefix, int32_t *x, int32_t n,
                        int32_t layers, int32_t width)
 {
+    const pen__layer_how how = {PEN_ACT_RELU, pen__layer_init(PEN_ACT_RELU), pen__param(model, "dropout")};
     char name[48];
     for (int32_t l = 0; l < layers; l++, n = 1) {
         snprintf(name, sizeof name, "%s%d", prefix, l);
-        x[0] = pen__linear(plan, name, x, n, width >> l > 0 ? width >> l : 1, PEN_ACT_RELU);
-        x[0] = pen__dropped(plan, x[0], pen__param(model, "dropout"));
+        x[0] = pen__layer(plan, name, x, n, width >> l > 0 ? width >> l : 1, how);
     }
     return n;
 }

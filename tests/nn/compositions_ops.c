@@ -50,12 +50,21 @@ static int32_t layer(scene s, bool composed, int act)
     return pen__activate(s.p, pen__linear(s.p, "0", &wide, 1, 6, PEN_ACT_NONE), (pen__activation)act);
 }
 
+/* A layer's dropout is that of an op of its own behind it: the same masks, forward and backward. */
+static int32_t dropping(scene s, bool composed, int act)
+{
+    int32_t x[2] = {users(s, 5), items(s, 7)};
+    pen__layer_how how = {(pen__activation)act, START, composed ? 0 : 0.4};
+    int32_t y = pen__layer(s.p, "0", x, 2, 6, how);
+    return composed ? pen__dropped(s.p, y, 0.4) : y;
+}
+
 /* A layer's numbers are inner products with the rows of its weight, and its bias: here rows of tables. */
 static int32_t products(scene s, bool composed, int unused)
 {
     int32_t x = items(s, 7);
     (void)unused;
-    if (!composed) return pen__linear_with(s.p, "0", &x, 1, 4, PEN_ACT_NONE, START);
+    if (!composed) return pen__layer(s.p, "0", &x, 1, 4, (pen__layer_how){PEN_ACT_NONE, START, 0});
     int32_t outputs = pen__extent_child(s.p, s.events, "outputs"), row = pen__input_index(s.p, outputs, "row");
     int32_t lengths[MOST], *rows = s.c->integers[PEN_MAX_EXTENTS + row];
     for (int i = 0; i < s.c->batch.n[s.events]; i++) lengths[i] = 4;
@@ -150,7 +159,10 @@ static void both(const char *name, int32_t (*build)(scene s, bool composed, int 
 static void of_simpler_ops(void **state)
 {
     (void)state;
-    for (int act = PEN_ACT_NONE; act <= PEN_ACT_ELU; act++) both("linear of several", layer, act);
+    for (int act = PEN_ACT_NONE; act <= PEN_ACT_ELU; act++) {
+        both("linear of several", layer, act);
+        both("linear and dropout", dropping, act);
+    }
     both("linear", products, 0);
     for (int what = 0; what < 6; what++) both("bag", bag, what);
     for (int what = 0; what < 3; what++) both("meeting", meeting, what);

@@ -52,7 +52,9 @@ static void combine(shape of, pen__pool mode, pen__activation act, double dropou
     int32_t both = pen__times(p, u, q), sum = pen__plus(p, u, q), flat = pen__plus(p, both, pen__scaled(p, sum, 0.5));
     int32_t kept = pen__dropped(p, sum, dropout), side[2] = {pen__activate(p, flat, act), pen__unit(p, kept)},
             wide = pen__concat(p, side, 2);
-    int32_t x[2] = {wide, both}, out = pen__linear(p, "out", x, 2, 1, PEN_ACT_NONE), each = pen__spread(p, u, events);
+    pen__layer_how how = {PEN_ACT_RELU, START, dropout}, last = {PEN_ACT_NONE, START, dropout / 2};
+    int32_t x[2] = {wide, both}, hidden = pen__layer(p, "hidden", x, 2, 9, how),
+            out = pen__layer(p, "out", &hidden, 1, 1, last), each = pen__spread(p, u, events);
     pen__loss_pointwise(p, PEN_LOSS_SQUARED, pen__shifted(p, "shift", out), label, -1);
     pen__loss_pointwise(p, PEN_LOSS_LOGISTIC, pen__dot(p, pen__gained(p, "gain", each, START), q), label, -1);
     pen__loss_squares(p, q, 0.3), pen__loss_squares(p, both, 0.2), pen__loss_squares(p, u, 0);

@@ -29,11 +29,11 @@ static const char *named(block *at, const char *part)
 
 static int32_t norm(block *at, const char *part, int32_t x) { return pen__norm(at->plan, named(at, part), x); }
 
-static int32_t linear(block *at, const char *part, int32_t x, int32_t width, pen__activation act)
+static int32_t linear(block *at, const char *part, int32_t x, int32_t width, pen__activation act, double dropout)
 {
     double init = pen__param(at->model, "init_layers");
-    if (init == 0) return pen__linear(at->plan, named(at, part), &x, 1, width, act);
-    return pen__linear_with(at->plan, named(at, part), &x, 1, width, act, (pen__init){PEN_INIT_NORMAL, init});
+    pen__layer_how how = {act, init > 0 ? (pen__init){PEN_INIT_NORMAL, init} : pen__layer_init(act), dropout};
+    return pen__layer(at->plan, named(at, part), &x, 1, width, how);
 }
 
 /* Attention and a layer of its own for each position, each added to what it read: x (norm=pre, post) or its norm
@@ -48,18 +48,18 @@ static int32_t blocks(block *at, int32_t x)
         int32_t a = mode == POST ? x : norm(at, "norm1", x);
         int32_t read[2], n = 1;
         if (mode == QUERY) {
-            read[0] = linear(at, "query", a, d, PEN_ACT_NONE);
-            read[n++] = linear(at, "kv", x, 2 * d, PEN_ACT_NONE);
+            read[0] = linear(at, "query", a, d, PEN_ACT_NONE, 0);
+            read[n++] = linear(at, "kv", x, 2 * d, PEN_ACT_NONE, 0);
         } else {
-            read[0] = linear(at, "qkv", a, 3 * d, PEN_ACT_NONE);
+            read[0] = linear(at, "qkv", a, 3 * d, PEN_ACT_NONE, 0);
         }
         int32_t mixed = pen__attention(plan, read, n, heads, true, dropout);
-        int32_t out = pen__dropped(plan, linear(at, "attention", mixed, d, PEN_ACT_NONE), dropout);
+        int32_t out = linear(at, "attention", mixed, d, PEN_ACT_NONE, dropout);
         x = pen__plus(plan, mode == QUERY ? a : x, out);
         if (mode == POST) x = norm(at, "norm1", x);
         int32_t b = mode == POST ? x : norm(at, "norm2", x);
-        int32_t inner = pen__dropped(plan, linear(at, "inner", b, hidden, PEN_ACT_RELU), dropout);
-        out = pen__dropped(plan, linear(at, "outer", inner, d, PEN_ACT_NONE), dropout);
+        int32_t inner = linear(at, "inner", b, hidden, PEN_ACT_RELU, dropout);
+        out = linear(at, "outer", inner, d, PEN_ACT_NONE, dropout);
         x = pen__plus(plan, mode == QUERY ? b : x, out);
         if (mode == POST) x = norm(at, "norm2", x);
     }

@@ -163,7 +163,7 @@ static void each_block(pen__frame *f, const pen__call *call, void (*compute)(con
             w.y = pen__value(f, call->out) + from * w.width + h * w.depth;
             w.dy = f->dense_grad ? pen__grad(f, call->out) + from * w.width + h * w.depth : NULL;
             w.sum = pen__value(f, call->aux) + from * w.heads + h;
-            w.key = pen__rand64(pen__call_key(f, call), (uint64_t)h, 0);
+            w.key = pen__rand64(pen__key(f, call->key), (uint64_t)h, 0);
             bool holds = held && w.n <= HELD && (most == 0 || w.n <= most);
             for (int64_t at = 0; at < w.n; at += QUERIES) {
                 block b = block_at(&w, at);

@@ -403,7 +403,7 @@ int32_t pen__gained(pen__plan *plan, const char *name, int32_t x, pen__init init
 
 static void dropped(const pen__frame *f, const pen__call *call, pen__real *y, const pen__real *x, bool adds)
 {
-    pen__deep_kern()->dropout(y, x, pen__rows_of(f, call->out), pen__width_of(f, call->out), pen__call_key(f, call),
+    pen__deep_kern()->dropout(y, x, pen__rows_of(f, call->out), pen__width_of(f, call->out), pen__key(f, call->key),
                               f->first[pen__extent_of(f, call->out)], f->training ? (pen__real)call->f[0] : 0, adds);
 }
 

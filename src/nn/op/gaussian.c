@@ -42,7 +42,7 @@ static void gaussian_forward(pen__frame *f, const pen__call *call)
     memcpy(y, mean, (size_t)numbers(f, call->out) * sizeof *y);
     for (int64_t r = 0; f->training && r < pen__rows_of(f, call->out); r++) {
         pen__real *deviation = eps + width;
-        noise(pen__rng_begin(pen__call_key(f, call), 0, (uint64_t)(first + r)), eps, width);
+        noise(pen__rng_begin(pen__key(f, call->key), 0, (uint64_t)(first + r)), eps, width);
         memcpy(deviation, logvar + r * width, (size_t)width * sizeof *deviation);
         deep->scale(deviation, (pen__real)0.5, width);
         deep->exp(deviation, deviation, width);

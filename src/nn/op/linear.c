@@ -3,16 +3,19 @@
  *     y = act(sum_k x_k W_k' + b)       W = [W_1 W_2 ...] (out, in)
  *
  * An input of the parent extent is multiplied once a parent and added to all its children: a user's half of a first
- * layer costs what users cost, not what examples cost. Backward: dz = dy act'(y) in place of dy; dx_k (+)= dz W_k, dW_k
- * += dz' x_k, with dz summed over the children first where x_k is the parent's. Cost: 2 rows in out flops forward,
- * twice that backward. */
+ * layer costs what users cost, not what examples cost. Dropout behind it is its own (ReLU, or no activation): the mask
+ * is drawn from a counter while the rows are in the cache, and again in backward. Backward: dz = dy mask act'(y) in
+ * place of dy; dx_k (+)= dz W_k, dW_k += dz' x_k, with dz summed over the children first where x_k is the parent's.
+ * Cost: 2 rows in out flops forward, twice that backward. */
 #include <stdio.h>
 
 #include "nn/op.h"
 #include "nn/ops.h"
 
 enum { WEIGHT, BIAS };
-enum { ACT };
+enum { ACT, KEY };
+enum { RATE };
+enum { BLOCK = 32 }; /* rows that stay in the cache between passes */
 
 static bool is_parents(const pen__plan *plan, const pen__call *call, int k)
 {
@@ -40,6 +43,40 @@ static void sum_children(const pen__frame *f, int32_t child, int64_t parents, in
     }
 }
 
+/* The mask of rows from `first` of the shard, times x in place; nothing when answering. */
+static void drop(const pen__frame *f, const pen__call *call, pen__real *x, int64_t first, int64_t rows)
+{
+    int64_t width = pen__width_of(f, call->out);
+    if (call->f[RATE] > 0 && f->training)
+        pen__deep_kern()->dropout(x, x, rows, width, pen__key(f, call->i[KEY]),
+                                  f->first[pen__extent_of(f, call->out)] + first, (pen__real)call->f[RATE], false);
+}
+
+/* The bias, the activation, the mask: forward. */
+static void activate(const pen__frame *f, const pen__call *call, pen__real *y)
+{
+    const pen__real *bias = pen__weight_data(f, call->weight[BIAS]);
+    int64_t n = pen__rows_of(f, call->out), out = pen__width_of(f, call->out);
+    for (int64_t r = 0; r < n; r += BLOCK) {
+        int64_t rows = n - r < BLOCK ? n - r : BLOCK;
+        pen__deep_kern()->bias_act(y + r * out, bias, rows, out, (pen__activation)call->i[ACT]);
+        drop(f, call, y + r * out, r, rows);
+    }
+}
+
+/* Their backward, in place. What was kept is the activation times 1 / (1 - rate): its sign is what ReLU's slope asks
+ * for. */
+static void activate_back(const pen__frame *f, const pen__call *call, pen__real *dy)
+{
+    const pen__real *y = pen__value(f, call->out);
+    int64_t n = pen__rows_of(f, call->out), out = pen__width_of(f, call->out);
+    for (int64_t r = 0; r < n; r += BLOCK) {
+        int64_t rows = n - r < BLOCK ? n - r : BLOCK;
+        drop(f, call, dy + r * out, r, rows);
+        pen__deep_kern()->act_back(dy + r * out, y + r * out, rows * out, (pen__activation)call->i[ACT]);
+    }
+}
+
 static void forward(pen__frame *f, const pen__call *call)
 {
     const pen__plan *plan = f->plan;
@@ -61,7 +98,7 @@ static void forward(pen__frame *f, const pen__call *call)
                      pen__width_of(f, call->in[k]), weight->data + at, weight->cols, 0, f->scratch, out);
         add_to_children(f, pen__extent_of(f, call->out), parents, out, f->scratch, y);
     }
-    pen__deep_kern()->bias_act(y, pen__weight_data(f, call->weight[BIAS]), n, out, (pen__activation)call->i[ACT]);
+    activate(f, call, y);
 }
 
 static void backward(pen__frame *f, const pen__call *call)
@@ -71,7 +108,7 @@ static void backward(pen__frame *f, const pen__call *call)
     const pen__weight *weight = &plan->weight[call->weight[WEIGHT]];
     int64_t n = pen__rows_of(f, call->out), out = weight->rows, at = 0;
     pen__real *dz = pen__grad(f, call->out), *d_weight = pen__weight_grad(f, call->weight[WEIGHT]);
-    deep->act_back(dz, pen__value(f, call->out), n * out, (pen__activation)call->i[ACT]);
+    activate_back(f, call, dz);
     if (!f->fixed) deep->column_sum(pen__weight_grad(f, call->weight[BIAS]), dz, n, out);
     for (int k = 0; k < call->n_in; at += pen__width_of(f, call->in[k]), k++) {
         int64_t rows = pen__rows_of(f, call->in[k]), width = pen__width_of(f, call->in[k]);
@@ -145,27 +182,33 @@ static int32_t extent_of(pen__plan *plan, const int32_t *x, int32_t n)
     return extent;
 }
 
-int32_t pen__linear_with(pen__plan *plan, const char *name, const int32_t *x, int32_t n, int32_t out,
-                         pen__activation act, pen__init init)
+pen__init pen__layer_init(pen__activation act)
+{
+    return (pen__init){act == PEN_ACT_RELU ? PEN_INIT_HE : PEN_INIT_XAVIER, 1};
+}
+
+int32_t pen__layer(pen__plan *plan, const char *name, const int32_t *x, int32_t n, int32_t out, pen__layer_how how)
 {
     char full[48];
     int32_t extent = extent_of(plan, x, n), in = 0;
     if (extent < 0) return -1;
     for (int32_t k = 0; k < n; k++) in += plan->node[x[k]].width;
     snprintf(full, sizeof full, "%.32s.weight", name);
-    int32_t weight = pen__plan_weight(plan, full, out, in, init, true);
+    int32_t weight = pen__plan_weight(plan, full, out, in, how.init, true);
     snprintf(full, sizeof full, "%.32s.bias", name);
     int32_t bias = pen__plan_weight(plan, full, 1, out, (pen__init){PEN_INIT_ZERO, 0}, false);
     int32_t y = pen__plan_node(plan, extent, out, true);
     pen__call *call = pen__plan_call(plan, &op, x, n, y);
     if (!call) return -1;
     call->weight[WEIGHT] = weight, call->weight[BIAS] = bias;
-    call->i[ACT] = (int32_t)act;
+    call->i[ACT] = (int32_t)how.act;
+    if (how.act != PEN_ACT_NONE && how.act != PEN_ACT_RELU) return pen__dropped(plan, y, how.dropout);
+    if (!(how.dropout >= 0 && how.dropout < 1)) return pen__plan_fail(plan, "dropout of %g", how.dropout);
+    if (how.dropout > 0) call->f[RATE] = how.dropout, call->i[KEY] = plan->n_keys++;
     return y;
 }
 
 int32_t pen__linear(pen__plan *plan, const char *name, const int32_t *x, int32_t n, int32_t out, pen__activation act)
 {
-    pen__init init = {act == PEN_ACT_RELU ? PEN_INIT_HE : PEN_INIT_XAVIER, 1};
-    return pen__linear_with(plan, name, x, n, out, act, init);
+    return pen__layer(plan, name, x, n, out, (pen__layer_how){act, pen__layer_init(act), 0});
 }
