@@ -200,7 +200,9 @@ static void mark_needed(const pen__plan *plan, int32_t node, bool *needed)
         if (call->out == node) needed[c] = true;
         for (int32_t later = c + 1; later < plan->n_calls && !needed[c]; later++)
             for (int32_t k = 0; k < plan->call[later].n_in && needed[later]; k++)
-                if (call->out >= 0 && plan->call[later].in[k] == call->out) needed[c] = true;
+                if (call->out >= 0 && plan->call[later].in[k] == call->out &&
+                    !pen__layer_knows(plan, &plan->call[later], k))
+                    needed[c] = true;
     }
 }
 

@@ -188,6 +188,10 @@ static inline void pen__product(const pen__frame *f, bool ta, bool tb, int64_t m
         pen__gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
+/* Whether an answer takes the layer's input k from products that are known (nn/ops.h), so that nobody asks for its
+ * rows: nn/op/linear.c. */
+bool pen__layer_knows(const pen__plan *plan, const pen__call *call, int k);
+
 /* ---- appending (for constructors) -------------------------------------------------------------------------------- */
 
 /* Keeps the first failure; returns -1. */

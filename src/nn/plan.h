@@ -74,6 +74,7 @@ typedef struct pen__embedding {
     pen__init init;
     bool dense, frozen;
     pen__real *data, *average; /* likewise */
+    pen__real *product;        /* what answers read of each row in its place: see pen__layer_product; or NULL */
 } pen__embedding;
 
 typedef enum pen__lookup_kind { PEN_LOOKUP_ROW, PEN_LOOKUP_BAG, PEN_LOOKUP_DENSE } pen__lookup_kind;

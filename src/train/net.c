@@ -12,7 +12,7 @@
 
 static pen_status build(const pen_model *model, pen__net *net, pen_error *error)
 {
-    net->user = net->item_table = net->item_bias = net->item_vector = net->items = net->score = -1;
+    net->user = net->item_table = net->item_bias = net->item_vector = net->layered = net->items = net->score = -1;
     PEN_TRY(pen__plan_create(model->ctx, &net->plan, error));
     model->class->net->build(model, net);
     pen_status status = pen__plan_end(net->plan, error);
@@ -59,7 +59,7 @@ pen_status pen__net_memory(const pen__model_class *class, const pen__params *par
             uint64_t rows = (uint64_t)plan->table[t].rows, width = (uint64_t)plan->table[t].width;
             learned += rows * width, slots += each * rows * (kind == PEN_OPT_ROWWISE_ADAGRAD ? 1u : width);
         }
-        beside = (uint64_t)net->kept + (uint64_t)train->n_items * (uint64_t)pen__net_items_width(net);
+        beside = (uint64_t)net->kept + (uint64_t)train->n_items * (uint64_t)pen__net_items_reals(net);
     }
     free_apart(&model, state);
     *kept = (learned + beside) * sizeof(pen__real);

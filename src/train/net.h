@@ -40,6 +40,7 @@ typedef struct pen__net {
     int32_t item_vector; /* node (root, d): an item's vector, where it is computed and not a row of item_table; or -1 */
     float *vectors;      /* (n_items, d): tensor "vectors", where items' are not rows of a table as they are */
     int64_t kept;        /* numbers that the model keeps in tensors of its own: for the memory that is told */
+    int32_t layered;     /* a table of items whose products with the layer that reads it are kept for answers; or -1 */
     int32_t items, score; /* models that score pairs: the extent of items, and the node of their scores; or -1 */
     int32_t user_table[4], n_user_tables; /* rows of users: solved for whom the model does not know */
     int32_t user_index, item_index;       /* pairs: the inputs that name them */
@@ -124,9 +125,11 @@ pen_status pen__net_see(const pen_model *model, const pen__train *train, const p
  * is kept beside weights must be of the weights that are left. */
 pen_status pen__net_finish(pen_context *ctx, int64_t n_shards, pen__shard_fn fn, void *arg, pen_error *error);
 
-/* net->vectors, for what begins, binds and trains models: their width (0: items' vectors are rows of a table, and there
- * is nothing to do); the tensor; its values after an epoch. */
+/* net->vectors, and the products of net->layered, for what begins, binds and trains models: the vectors' width (0:
+ * items' vectors are rows of a table, and there is nothing to do); numbers kept for an item in all; the tensors; their
+ * values after an epoch. */
 int32_t pen__net_items_width(const pen__net *net);
+int32_t pen__net_items_reals(const pen__net *net);
 pen_status pen__net_items_add(pen_model *model, const pen__net *net, pen_error *error);
 pen_status pen__net_items_bind(pen_model *model, pen_error *error);
 pen_status pen__net_items_find(const pen_model *model, const pen__train *train, pen_error *error);

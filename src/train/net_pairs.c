@@ -39,6 +39,7 @@ int32_t pen__pairs_tower(pen__plan *plan, pen__net *net, const pen_model *model,
     snprintf(name, sizeof name, "%sitem", prefix);
     int32_t items = pen__plan_table(plan, name, model->n_items, width, init);
     pen__net_solves(net, users);
+    net->layered = items;
     int32_t x[2] = {pen__gather(plan, users, in->user), pen__gather(plan, items, in->item)};
     (void)pen__net_tower(plan, model, prefix, x, 2, layers, width);
     return x[0];

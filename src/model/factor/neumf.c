@@ -4,7 +4,7 @@
  * side by side, weighed alpha and 1 - alpha.
  *
  * The user's half of the first layer is computed once an event, not once an item. Cost: O(events (1 + negatives)
- * width^2) an epoch; an answer passes every item through the network.
+ * width^2) an epoch; an answer passes every item through the network behind its half of the first layer, which is kept.
  *
  * He, Liao, Zhang, Nie, Hu, Chua: "Neural collaborative filtering" (WWW 2017). */
 #include <stdio.h>

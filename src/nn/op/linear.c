@@ -12,6 +12,8 @@
 #include "nn/op.h"
 #include "nn/ops.h"
 
+static const pen__op op;
+
 enum { WEIGHT, BIAS };
 enum { ACT, KEY };
 enum { RATE };
@@ -42,6 +44,86 @@ static void sum_children(const pen__frame *f, int32_t child, int64_t parents, in
         if (to > from) deep->column_sum(x + r * width, y + from * width, to - from, width);
     }
 }
+
+/* ---- products that are known ------------------------------------------------------------------------------------- */
+
+/* The gather whose rows the call's input k is, or NULL. */
+static const pen__lookup *gathered(const pen__plan *plan, const pen__call *call, int k)
+{
+    int32_t lookup = plan->node[call->in[k]].lookup;
+    return lookup >= 0 && plan->lookup[lookup].kind == PEN_LOOKUP_ROW ? &plan->lookup[lookup] : NULL;
+}
+
+/* The layer that alone reads the table, as its input *k, or NULL. */
+static const pen__call *layer_of(const pen__plan *plan, int32_t table, int *k)
+{
+    const pen__call *found = NULL;
+    int readers = 0, lookups = 0;
+    for (int32_t l = 0; l < plan->n_lookups; l++) lookups += plan->lookup[l].table == table;
+    for (int32_t c = 0; c < plan->n_calls; c++)
+        for (int i = 0; i < plan->call[c].n_in; i++) {
+            const pen__lookup *rows = gathered(plan, &plan->call[c], i);
+            if (!rows || rows->table != table) continue;
+            readers++;
+            if (plan->call[c].op == &op && !is_parents(plan, &plan->call[c], i)) found = &plan->call[c], *k = i;
+        }
+    return readers == 1 && lookups == 1 ? found : NULL;
+}
+
+/* Where the input's columns of the weight begin. */
+static int64_t columns_before(const pen__plan *plan, const pen__call *call, int k)
+{
+    int64_t at = 0;
+    for (int i = 0; i < k; i++) at += plan->node[call->in[i]].width;
+    return at;
+}
+
+int32_t pen__layer_width(const pen__plan *plan, int32_t table)
+{
+    int k;
+    const pen__call *call = table < 0 ? NULL : layer_of(plan, table, &k);
+    return call ? plan->node[call->out].width : 0;
+}
+
+void pen__layer_product(const pen__plan *plan, int32_t table, int64_t from, int64_t to, pen__real *out)
+{
+    int k;
+    const pen__call *call = layer_of(plan, table, &k);
+    const pen__weight *weight = &plan->weight[call->weight[WEIGHT]];
+    const pen__embedding *rows = &plan->table[table];
+    pen__gemm_fixed(false, true, to - from, weight->rows, rows->width, 1, rows->data + from * rows->width, rows->width,
+                    weight->data + columns_before(plan, call, k), weight->cols, 0, out + from * weight->rows,
+                    weight->rows);
+}
+
+/* The kept products of the table that input k comes from, or NULL. */
+static const pen__real *known(const pen__frame *f, const pen__call *call, int k)
+{
+    const pen__lookup *rows = f->fixed ? gathered(f->plan, call, k) : NULL;
+    return rows && !(f->table_row && f->table_row[rows->table]) ? f->plan->table[rows->table].product : NULL;
+}
+
+bool pen__layer_knows(const pen__plan *plan, const pen__call *call, int k)
+{
+    const pen__lookup *rows = call->op == &op ? gathered(plan, call, k) : NULL;
+    return rows && plan->table[rows->table].product;
+}
+
+/* y = or += the known products of the input's rows. */
+static void add_known(const pen__frame *f, const pen__call *call, int k, const pen__real *product, bool adds,
+                      pen__real *y)
+{
+    const int32_t *index = pen__index_of(f, gathered(f->plan, call, k)->index);
+    int64_t n = pen__rows_of(f, call->out), width = pen__width_of(f, call->out);
+    for (int64_t r = 0; r < n; r++, y += width) {
+        const pen__real *row = product + (int64_t)index[r] * width;
+        if (index[r] >= 0 && adds) pen__deep_kern()->add(y, row, width);
+        if (index[r] >= 0 && !adds) memcpy(y, row, (size_t)width * sizeof *y);
+        if (index[r] < 0 && !adds) memset(y, 0, (size_t)width * sizeof *y);
+    }
+}
+
+/* ---- the layer --------------------------------------------------------------------------------------------------- */
 
 /* The mask of rows from `first` of the shard, times x in place; nothing when answering. */
 static void drop(const pen__frame *f, const pen__call *call, pen__real *x, int64_t first, int64_t rows)
@@ -86,8 +168,12 @@ static void forward(pen__frame *f, const pen__call *call)
     bool begun = false;
     for (int k = 0; k < call->n_in; at += pen__width_of(f, call->in[k]), k++) {
         if (is_parents(plan, call, k)) continue;
-        pen__product(f, false, true, n, out, pen__width_of(f, call->in[k]), 1, pen__value(f, call->in[k]),
-                     pen__width_of(f, call->in[k]), weight->data + at, weight->cols, begun, y, out);
+        const pen__real *product = known(f, call, k);
+        if (product)
+            add_known(f, call, k, product, begun, y);
+        else
+            pen__product(f, false, true, n, out, pen__width_of(f, call->in[k]), 1, pen__value(f, call->in[k]),
+                         pen__width_of(f, call->in[k]), weight->data + at, weight->cols, begun, y, out);
         begun = true;
     }
     at = 0;
