@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "train/net_block.h"
 #include "train/net_feed.h"
 
 /* ---- the plan and its tensors ------------------------------------------------------------------------------------ */
@@ -381,21 +382,10 @@ pen_status pen__net_epoch(pen_model *model, const pen__train *train, int32_t epo
 
 /* ---- answers ----------------------------------------------------------------------------------------------------- */
 
-/* Scratch: the engine's memory, then the inputs of one answer. */
-static size_t inputs_bytes(const pen__net *net)
-{
-    size_t n = 0;
-    for (int32_t i = 0; i < net->plan->n_index; i++)
-        n += (size_t)net->bound[net->plan->index[i].extent] * sizeof(int32_t) + 64;
-    for (int32_t i = 0; i < net->plan->n_real; i++)
-        n += (size_t)(net->bound[net->plan->real[i].extent] * net->plan->real[i].width) * sizeof(pen__real) + 64;
-    return n;
-}
-
 size_t pen__net_scratch(const pen_model *model)
 {
     const pen__net *net = model->state;
-    return net->answer ? pen__infer_bytes(net->answer) + 64 + inputs_bytes(net) : 0;
+    return net->answer ? pen__net_block_bytes(net->answer) : 0;
 }
 
 void pen__net_factors(const pen_model *model, pen__factors *out)
@@ -408,46 +398,17 @@ void pen__net_factors(const pen_model *model, pen__factors *out)
                           .bias = net->item_bias < 0 ? NULL : net->plan->table[net->item_bias].data};
 }
 
-/* The inputs of an answer for `user`, laid out behind the engine's memory. */
-typedef struct question {
-    pen__batch batch;
-    int32_t begin[PEN_MAX_EXTENTS][2];
-} question;
-
-static void ask(const pen_model *model, const pen__user *user, void *scratch, question *q)
-{
-    const pen__net *net = model->state;
-    const pen__plan *plan = net->plan;
-    pen__example example = {
-        .model = model, .user = user, .rows = {1}, .rng = pen__rng_begin(model->seed, PEN_STREAM_MODEL, 0)};
-    uintptr_t at = ((uintptr_t)scratch + pen__infer_bytes(net->answer) + 63) / 64 * 64;
-    model->class->net->size(&example);
-    *q = (question){0};
-    for (int32_t e = 0; e < plan->n_extents; e++) {
-        q->batch.n[e] = example.rows[e];
-        q->begin[e][1] = (int32_t)example.rows[e];
-        q->batch.begin[e] = q->begin[e];
-    }
-    for (int32_t i = 0; i < plan->n_index; i++) {
-        q->batch.index[i] = example.index[i] = (int32_t *)at;
-        at += ((size_t)net->bound[plan->index[i].extent] * sizeof(int32_t) + 63) / 64 * 64;
-    }
-    for (int32_t i = 0; i < plan->n_real; i++) {
-        q->batch.real[i] = example.real[i] = (pen__real *)at;
-        at += ((size_t)(net->bound[plan->real[i].extent] * plan->real[i].width) * sizeof(pen__real) + 63) / 64 * 64;
-    }
-    model->class->net->fill(&example);
-}
-
 pen_status pen__net_user_vector(const pen_model *model, const pen__user *user, void *scratch, float *out,
                                 pen_error *error)
 {
     (void)error;
     const pen__net *net = model->state;
-    question q;
-    ask(model, user, scratch, &q);
-    const pen__real *vector = pen__infer(net->answer, scratch, &q.batch, NULL, net->user);
-    memcpy(out, vector, (size_t)net->plan->node[net->user].width * sizeof *out);
+    const pen__net_class *class = model->class->net;
+    pen__example example = {.model = model, .user = user, .rng = pen__rng_begin(model->seed, PEN_STREAM_MODEL, 0)};
+    pen__net_block block;
+    pen__net_block_begin(&block, net->answer, scratch);
+    pen__net_block_add(&block, &example, class->size, class->fill);
+    memcpy(out, pen__net_block_infer(&block, net->user), (size_t)net->plan->node[net->user].width * sizeof *out);
     return PEN_OK;
 }
 

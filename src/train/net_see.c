@@ -3,7 +3,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "train/net.h"
+#include "nn/arena.h"
+#include "train/net_block.h"
 
 enum { BLOCK = 64 };
 
@@ -24,10 +25,7 @@ static int64_t block_end(const seeing *w, int64_t block)
 
 static pen__example example_of(const seeing *w, int64_t row)
 {
-    pen__example example = {.model = w->model, .train = w->train, .number = row};
-    example.rows[PEN_ROOT] = 1;
-    w->seen->size(&example);
-    return example;
+    return (pen__example){.model = w->model, .train = w->train, .number = row, .rows = {1}};
 }
 
 /* The most rows of each extent that a block has. */
@@ -37,6 +35,7 @@ static void find_bounds(seeing *w)
         int64_t rows[PEN_MAX_EXTENTS] = {0};
         for (int64_t r = b * BLOCK; r < block_end(w, b); r++) {
             pen__example example = example_of(w, r);
+            w->seen->size(&example);
             for (int32_t e = 0; e < w->plan->n_extents; e++) rows[e] += example.rows[e];
         }
         for (int32_t e = 0; e < w->plan->n_extents; e++)
@@ -44,72 +43,22 @@ static void find_bounds(seeing *w)
     }
 }
 
-/* A block's inputs, one after another in memory: first their size, then (base not NULL) where they are. */
-typedef struct block {
-    pen__batch batch;
-    int32_t *begin[PEN_MAX_EXTENTS], *index[PEN_MAX_INPUTS];
-    pen__real *real[PEN_MAX_INPUTS];
-    char *engine;
-} block;
-
-static size_t take(char *base, size_t *at, int64_t n, size_t size, void *out)
-{
-    char *here = base ? base + *at : NULL;
-    memcpy(out, &here, sizeof here);
-    *at += ((size_t)n * size + 63) / 64 * 64;
-    return *at;
-}
-
-static size_t lay_out(const seeing *w, char *base, block *b)
-{
-    const pen__plan *plan = w->plan;
-    size_t at = 0;
-    for (int32_t e = 0; e < plan->n_extents; e++) take(base, &at, BLOCK + 1, sizeof(int32_t), &b->begin[e]);
-    for (int32_t i = 0; i < plan->n_index; i++)
-        take(base, &at, w->bound[plan->index[i].extent], sizeof(int32_t), &b->index[i]);
-    for (int32_t i = 0; i < plan->n_real; i++)
-        take(base, &at, w->bound[plan->real[i].extent] * plan->real[i].width, sizeof(pen__real), &b->real[i]);
-    return take(base, &at, (int64_t)pen__infer_bytes(w->layout), 1, &b->engine);
-}
-
-/* Writes row r as the i-th of the block. */
-static void fill_row(const seeing *w, block *b, int64_t i, int64_t r)
-{
-    pen__example example = example_of(w, r);
-    int64_t first[PEN_MAX_EXTENTS];
-    for (int32_t e = 0; e < w->plan->n_extents; e++) {
-        first[e] = e == PEN_ROOT ? i : b->begin[e][i];
-        if (e != PEN_ROOT) b->begin[e][i + 1] = b->begin[e][i] + (int32_t)example.rows[e];
-    }
-    for (int32_t k = 0; k < w->plan->n_index; k++) example.index[k] = b->index[k] + first[w->plan->index[k].extent];
-    for (int32_t k = 0; k < w->plan->n_real; k++)
-        example.real[k] = b->real[k] + first[w->plan->real[k].extent] * w->plan->real[k].width;
-    w->seen->fill(&example);
-}
-
 static pen_status see_block(void *arg, int64_t shard, int worker, pen_error *error)
 {
     const seeing *w = arg;
-    const pen__plan *plan = w->plan;
-    block b = {0};
-    char *base;
+    pen__net_block b;
+    char *memory;
     (void)worker;
-    /* as large as the largest block's, so not cleared: `fill` writes what the node stands on */
-    PEN_TRY(PEN_NEW(w->model->ctx, base, lay_out(w, NULL, &b)));
-    lay_out(w, base, &b);
-    for (int32_t e = 0; e < plan->n_extents; e++) b.begin[e][0] = 0;
-    int64_t n = block_end(w, shard) - shard * BLOCK;
-    for (int64_t i = 0; i < n; i++) fill_row(w, &b, i, shard * BLOCK + i);
-    for (int32_t e = 0; e < plan->n_extents; e++) {
-        b.batch.n[e] = e == PEN_ROOT ? n : b.begin[e][n];
-        b.batch.begin[e] = e == PEN_ROOT ? NULL : b.begin[e];
+    PEN_TRY(PEN_NEW(w->model->ctx, memory, pen__net_block_bytes(w->layout)));
+    pen__net_block_begin(&b, w->layout, memory);
+    for (int64_t r = shard * BLOCK; r < block_end(w, shard); r++) {
+        pen__example example = example_of(w, r);
+        pen__net_block_add(&b, &example, w->seen->size, w->seen->fill);
     }
-    for (int32_t k = 0; k < plan->n_index; k++) b.batch.index[k] = b.index[k];
-    for (int32_t k = 0; k < plan->n_real; k++) b.batch.real[k] = b.real[k];
-    int64_t width = plan->node[w->seen->node].width;
-    const pen__real *rows = pen__infer(w->layout, b.engine, &b.batch, NULL, w->seen->node);
-    memcpy(w->out + shard * BLOCK * width, rows, (size_t)(n * width) * sizeof *rows);
-    pen__free(w->model->ctx, base);
+    int64_t width = w->plan->node[w->seen->node].width;
+    memcpy(w->out + shard * BLOCK * width, pen__net_block_infer(&b, w->seen->node),
+           (size_t)(b.batch.n[PEN_ROOT] * width) * sizeof(float));
+    pen__free(w->model->ctx, memory);
     return PEN_OK;
 }
 
