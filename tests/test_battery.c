@@ -246,7 +246,38 @@ static void finds_the_kinds(void **state)
     pen_context_destroy(ctx);
 }
 
-/* A history answered by fold-in prefers its kind too; an empty one and unknown items do not crash. */
+/* Users folded in together have the bits that each has alone, whoever stands beside them: more than a block of them,
+ * one without a history. */
+static void together_as_alone(const pen_model *model)
+{
+    const pen__model_class *class = model->class;
+    pen__factors f;
+    pen_error error = {0};
+    if (!class->user_vectors) return;
+    class->factors(model, &f);
+    int64_t n = 150;
+    pen__user *user = calloc((size_t)n, sizeof *user);
+    float *together = calloc((size_t)(n * f.d), sizeof *together), *alone = calloc((size_t)f.d, sizeof *alone);
+    char *scratch = calloc(1, class->scratch(model));
+    for (int64_t k = 0; k < n; k++) {
+        if (k != 70) user[k] = known(model, (int32_t)(7 * k % model->n_users));
+        user[k].number = -1;
+        if (user[k].n > 1) user[k].n -= k % user[k].n; /* lengths of all kinds */
+    }
+    if (class->user_vectors(model, user, n, together, &error) != PEN_OK) fail_msg("%s: %s", class->name, error.message);
+    for (int64_t k = 0; k < n; k++) {
+        assert_int_equal(class->user_vector(model, &user[k], scratch, alone, &error), PEN_OK);
+        if (memcmp(alone, together + k * f.d, (size_t)f.d * sizeof *alone))
+            fail_msg("%s: user %d of %d has other bits together than alone", class->name, (int)k, (int)n);
+    }
+    free(user);
+    free(together);
+    free(alone);
+    free(scratch);
+}
+
+/* A history answered by fold-in prefers its kind too, and alike in company; an empty one and unknown items do not
+ * crash. */
 static void folds_in(void **state)
 {
     (void)state;
@@ -257,6 +288,7 @@ static void folds_in(void **state)
         double score[N_ITEMS];
         pen__user empty = {-1, 0, NULL, NULL, NULL};
         scores_of(model, &empty, score);
+        together_as_alone(model);
         int right = 0, wrong = 0;
         for (int32_t u = 0; u < model->n_users && rows[r].personal; u++) {
             pen__user user = known(model, u);

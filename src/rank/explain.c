@@ -1,7 +1,8 @@
 /* Reasons. Where a model cannot take its score apart, an event's share is what the score loses without it: the history
- * is folded in once with everything and once without each event, each answer serves all items asked about, and what no
- * event explains is the rest. Cost: as many fold-ins as the history is long (its latest MOST_EVENTS at most), each
- * with the scores of the items asked about, in the calling thread: that is what a question may take (penchant/query.h).
+ * is folded in once with everything and once without each event, in batches where the model can, each answer serves
+ * all items asked about, and what no event explains is the rest. Cost: as many fold-ins as the history is long (its
+ * latest MOST_EVENTS at most), each with the scores of the items asked about, in the calling thread: that is what a
+ * question may take (penchant/query.h).
  */
 #include "rank/explain.h"
 
@@ -12,7 +13,7 @@
 #include "rank/catalogue.h"
 #include "rank/rank.h"
 
-enum { MOST_EVENTS = 256 };
+enum { MOST_EVENTS = 256, TOGETHER = 16 };
 
 typedef struct work {
     const pen_model *model;
@@ -20,9 +21,9 @@ typedef struct work {
     int32_t n;
     pen__factors factors;
     void *scratch;
-    float *vector, *scores; /* d; n, and room for all where the model scores no fewer */
-    int32_t *history;       /* the history without an event */
-    float *value;
+    float *vector, *scores; /* (TOGETHER, d); n, and room for all where the model scores no fewer */
+    int32_t *history;       /* (TOGETHER, events): the history without an event */
+    float *value;           /* likewise */
 } work;
 
 static int by_share(const void *a, const void *b)
@@ -34,6 +35,17 @@ static int by_share(const void *a, const void *b)
 }
 
 static bool rates(const pen_model *model) { return model->task == PEN_TASK_RATE && model->class->rate; }
+
+/* The items' scores by a user's vector. */
+static void score_by(const work *w, const float *vector, double *out)
+{
+    for (int32_t i = 0; i < w->n; i++) {
+        const float *q = w->factors.item + (size_t)w->item[i] * (size_t)w->factors.d;
+        float sum = w->factors.bias ? w->factors.bias[w->item[i]] : 0;
+        for (int32_t k = 0; k < w->factors.d; k++) sum = fmaf(vector[k], q[k], sum);
+        out[i] = (double)sum;
+    }
+}
 
 /* What the model gives the items to this user. */
 static pen_status score_items(work *w, const pen__user *user, double *out, pen_error *error)
@@ -50,11 +62,21 @@ static pen_status score_items(work *w, const pen__user *user, double *out, pen_e
         return PEN_OK;
     }
     PEN_TRY(class->user_vector(model, user, w->scratch, w->vector, error));
-    for (int32_t i = 0; i < w->n; i++) {
-        const float *q = w->factors.item + (size_t)w->item[i] * (size_t)w->factors.d;
-        float sum = w->factors.bias ? w->factors.bias[w->item[i]] : 0;
-        for (int32_t k = 0; k < w->factors.d; k++) sum = fmaf(w->vector[k], q[k], sum);
-        out[i] = (double)sum;
+    score_by(w, w->vector, out);
+    return PEN_OK;
+}
+
+/* The same for several whom it does not know: out (n_users, n). */
+static pen_status score_users(work *w, const pen__user *user, int64_t n_users, double *out, pen_error *error)
+{
+    const pen__model_class *class = w->model->class;
+    bool together = class->user_vectors && !rates(w->model);
+    if (together) PEN_TRY(class->user_vectors(w->model, user, n_users, w->vector, error));
+    for (int64_t u = 0; u < n_users; u++, out += w->n) {
+        if (together)
+            score_by(w, w->vector + u * w->factors.d, out);
+        else
+            PEN_TRY(score_items(w, &user[u], out, error));
     }
     return PEN_OK;
 }
@@ -64,10 +86,10 @@ static pen_status prepare(work *w, int64_t n_history, pen_error *error)
     pen_context *ctx = w->model->ctx;
     size_t room = rates(w->model) ? 0 : pen__model_score_room(w->model);
     PEN_TRY(pen__new(ctx, &w->scratch, pen__model_scratch(w->model), 1, true, error));
-    PEN_TRY(PEN_NEW(ctx, w->vector, w->factors.d));
+    PEN_TRY(PEN_NEW(ctx, w->vector, TOGETHER * w->factors.d));
     PEN_TRY(PEN_NEW(ctx, w->scores, (size_t)w->n + room));
-    PEN_TRY(PEN_NEW(ctx, w->history, n_history));
-    return PEN_NEW(ctx, w->value, n_history);
+    PEN_TRY(PEN_NEW(ctx, w->history, TOGETHER * n_history));
+    return PEN_NEW(ctx, w->value, TOGETHER * n_history);
 }
 
 static void finish(work *w)
@@ -80,15 +102,17 @@ static void finish(work *w)
     pen__free(ctx, w->value);
 }
 
-/* The history without event e, as somebody whom the model does not know. */
-static pen__user without(const work *w, const pen__user *user, int64_t e)
+/* The history without event e, as somebody whom the model does not know: the `at`-th of those together. */
+static pen__user without(const work *w, const pen__user *user, int64_t e, int64_t at)
 {
     int64_t n = user->n;
-    memcpy(w->history, user->item, (size_t)n * sizeof *w->history);
-    memcpy(w->value, user->value, (size_t)n * sizeof *w->value);
-    memmove(w->history + e, w->history + e + 1, (size_t)(n - e - 1) * sizeof *w->history);
-    memmove(w->value + e, w->value + e + 1, (size_t)(n - e - 1) * sizeof *w->value);
-    return (pen__user){.number = -1, .n = n - 1, .item = w->history, .value = w->value};
+    int32_t *item = w->history + at * n;
+    float *value = w->value + at * n;
+    memcpy(item, user->item, (size_t)n * sizeof *item);
+    memcpy(value, user->value, (size_t)n * sizeof *value);
+    memmove(item + e, item + e + 1, (size_t)(n - e - 1) * sizeof *item);
+    memmove(value + e, value + e + 1, (size_t)(n - e - 1) * sizeof *value);
+    return (pen__user){.number = -1, .n = n - 1, .item = item, .value = value};
 }
 
 /* Shares by leaving out: all of them in `all` (n, events + 1), then the largest of each item into its reasons. */
@@ -100,18 +124,21 @@ static pen_status leave_out(work *w, const pen__user *user, const double *score,
     int64_t first = user->n > MOST_EVENTS ? user->n - MOST_EVENTS : 0, events = user->n - first;
     double *full = NULL, *part = NULL;
     pen__reason *all = NULL;
-    pen__user whole = *user;
+    pen__user whole = *user, less[TOGETHER];
     whole.number = -1;
     whole.time = NULL;
     PEN_TRY_DONE(PEN_NEW(ctx, full, w->n));
-    PEN_TRY_DONE(PEN_NEW(ctx, part, w->n));
+    PEN_TRY_DONE(PEN_NEW(ctx, part, TOGETHER * w->n));
     PEN_TRY_DONE(PEN_NEW(ctx, all, (events + 1) * w->n));
     if (events) PEN_TRY_DONE(score_items(w, &whole, full, error));
-    for (int64_t e = 0; e < events; e++) {
-        pen__user less = without(w, user, first + e);
-        PEN_TRY_DONE(score_items(w, &less, part, error));
-        for (int32_t i = 0; i < w->n; i++)
-            all[(int64_t)i * (events + 1) + e] = (pen__reason){user->item[first + e], (float)(full[i] - part[i]), NULL};
+    for (int64_t e = 0; e < events; e += TOGETHER) {
+        int64_t n = events - e < TOGETHER ? events - e : TOGETHER;
+        for (int64_t k = 0; k < n; k++) less[k] = without(w, user, first + e + k, k);
+        PEN_TRY_DONE(score_users(w, less, n, part, error));
+        for (int64_t k = 0; k < n; k++)
+            for (int32_t i = 0; i < w->n; i++)
+                all[(int64_t)i * (events + 1) + e + k] =
+                    (pen__reason){user->item[first + e + k], (float)(full[i] - part[k * w->n + i]), NULL};
     }
     for (int32_t i = 0; i < w->n; i++) {
         pen__reason *own = all + (int64_t)i * (events + 1);

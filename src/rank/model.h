@@ -149,6 +149,9 @@ struct pen__model_class {
     void (*factors)(const pen_model *model, pen__factors *out);
     pen_status (*user_vector)(const pen_model *model, const pen__user *user, void *scratch, float *out,
                               pen_error *error);
+    /* The same of n whom the model does not know (number -1), together, in the calling thread: out (n, d), to the same
+     * bits. NULL: one after another. */
+    pen_status (*user_vectors)(const pen_model *model, const pen__user *user, int64_t n, float *out, pen_error *error);
 
     /* Scores of all items (n_items floats) for one user; needed where `factors` is NULL. */
     pen_status (*score)(const pen_model *model, const pen__user *user, void *scratch, float *scores, pen_error *error);

@@ -90,13 +90,16 @@ size_t pen__net_scratch(const pen_model *model);
 void pen__net_factors(const pen_model *model, pen__factors *out);
 pen_status pen__net_user_vector(const pen_model *model, const pen__user *user, void *scratch, float *out,
                                 pen_error *error);
+pen_status pen__net_user_vectors(const pen_model *model, const pen__user *user, int64_t n, float *out,
+                                 pen_error *error);
 
 /* The slots that all network models share. */
 #define PEN_NET_SLOTS .begin = pen__net_begin, .epoch = pen__net_epoch
 
 /* Those of models that answer by net->user and net->item_table, from what `fill` writes for a user. */
-#define PEN_NET_VECTORS \
-    .bind = pen__net_bind, .scratch = pen__net_scratch, .factors = pen__net_factors, .user_vector = pen__net_user_vector
+#define PEN_NET_VECTORS                                                              \
+    .bind = pen__net_bind, .scratch = pen__net_scratch, .factors = pen__net_factors, \
+    .user_vector = pen__net_user_vector, .user_vectors = pen__net_user_vectors
 
 /* Examples of a batch, and of a shard of it. */
 int32_t pen__net_batch(const pen_model *model);
@@ -115,6 +118,7 @@ typedef struct pen__seen {
     int32_t node;
     int64_t n;
     pen__row_fn size, fill;
+    const pen__user *user; /* n of them, who are asked for; NULL: example->number says what is */
 } pen__seen;
 
 /* Them into out (n, width): the vectors of all items, say. Done whole though the work is broken off meanwhile. */

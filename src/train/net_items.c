@@ -94,7 +94,8 @@ pen_status pen__net_items_find(const pen_model *model, const pen__train *train, 
 {
     const pen__net *net = model->state;
     const pen__net_class *class = model->class->net;
-    const pen__seen items = {net->item_vector, model->n_items, class->size_item, class->fill_item};
+    const pen__seen items = {
+        .node = net->item_vector, .n = model->n_items, .size = class->size_item, .fill = class->fill_item};
     PEN_TRY(find_products(model, error));
     if (net->item_vector >= 0) return pen__net_see(model, train, &items, net->vectors, error);
     return net->cosine ? find_directions(model, error) : PEN_OK;

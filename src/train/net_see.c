@@ -25,7 +25,12 @@ static int64_t block_end(const seeing *w, int64_t block)
 
 static pen__example example_of(const seeing *w, int64_t row)
 {
-    return (pen__example){.model = w->model, .train = w->train, .number = row, .rows = {1}};
+    pen__example example = {.model = w->model, .train = w->train, .number = row, .rows = {1}};
+    if (w->seen->user) {
+        example.user = &w->seen->user[row];
+        example.rng = pen__rng_begin(w->model->seed, PEN_STREAM_MODEL, 0);
+    }
+    return example;
 }
 
 /* The most rows of each extent that a block has. */
@@ -74,14 +79,31 @@ pen_status pen__net_finish(pen_context *ctx, int64_t n_shards, pen__shard_fn fn,
     return status;
 }
 
+static pen_status begin(seeing *w, pen_error *error)
+{
+    w->plan = ((const pen__net *)w->model->state)->plan;
+    find_bounds(w);
+    return pen__layout_answer(w->model->ctx, w->plan, w->seen->node, w->bound, &w->layout, error);
+}
+
 pen_status pen__net_see(const pen_model *model, const pen__train *train, const pen__seen *seen, float *out,
                         pen_error *error)
 {
-    seeing w = {
-        .model = model, .train = train, .plan = ((const pen__net *)model->state)->plan, .seen = seen, .out = out};
-    find_bounds(&w);
-    PEN_TRY(pen__layout_answer(model->ctx, w.plan, seen->node, w.bound, &w.layout, error));
+    seeing w = {.model = model, .train = train, .seen = seen, .out = out};
+    PEN_TRY(begin(&w, error));
     pen_status status = pen__net_finish(model->ctx, pen__shards(seen->n, BLOCK), see_block, &w, error);
+    pen__layout_destroy(w.layout);
+    return status;
+}
+
+pen_status pen__net_user_vectors(const pen_model *model, const pen__user *user, int64_t n, float *out, pen_error *error)
+{
+    const pen__net_class *class = model->class->net;
+    const pen__seen seen = {
+        .node = ((const pen__net *)model->state)->user, .n = n, .size = class->size, .fill = class->fill, .user = user};
+    seeing w = {.model = model, .seen = &seen, .out = out};
+    pen_status status = begin(&w, error);
+    for (int64_t b = 0; status == PEN_OK && b < pen__shards(n, BLOCK); b++) status = see_block(&w, b, 0, error);
     pen__layout_destroy(w.layout);
     return status;
 }

@@ -253,6 +253,7 @@ const pen__model_class pen__two_tower_class = {
     .scratch = pen__net_scratch,
     .factors = pen__net_factors,
     .user_vector = pen__net_user_vector,
+    .user_vectors = pen__net_user_vectors,
 };
 
 static void reach(const pen__params *given, bool *users, bool *items)

@@ -198,4 +198,5 @@ const pen__model_class pen__youtube_dnn_class = {
     .scratch = pen__net_scratch,
     .factors = pen__net_factors,
     .user_vector = pen__net_user_vector,
+    .user_vectors = pen__net_user_vectors,
 };

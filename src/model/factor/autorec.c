@@ -149,7 +149,7 @@ static void center_items(const pen_model *model)
 static pen_status epoch(pen_model *model, const pen__train *train, int32_t number, double *loss, pen_error *error)
 {
     const autorec *net = model->state;
-    const pen__seen seen = {net->layer, n_rows(model), size, fill_whole};
+    const pen__seen seen = {.node = net->layer, .n = n_rows(model), .size = size, .fill = fill_whole};
     pen_status status = pen__net_epoch(model, train, number, loss, error);
     if (status != PEN_OK && status != PEN_E_CANCELLED) return status;
     PEN_TRY(pen__net_see(model, train, &seen, net->hidden, error));
