@@ -1,4 +1,5 @@
 /* The base: memory limits, parallel work, files, text. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -81,9 +82,19 @@ static void text_parses(void **state)
     assert_int_equal(pen__nearest_name(pen__span_of("zzz"), names, 4, sizeof *names), -1);
 }
 
+static void numbers_that_are_not_finite_are_named(void **state)
+{
+    (void)state;
+    assert_string_equal(pen__not_finite(NAN), "is not a number");
+    assert_string_equal(pen__not_finite(copysign(NAN, -1)), "is not a number");
+    assert_string_equal(pen__not_finite(INFINITY), "is infinite");
+    assert_string_equal(pen__not_finite(-INFINITY), "is infinite");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(limit_refuses_and_counts),
-                                       cmocka_unit_test(parallel_runs_each_shard_once), cmocka_unit_test(text_parses)};
+                                       cmocka_unit_test(parallel_runs_each_shard_once), cmocka_unit_test(text_parses),
+                                       cmocka_unit_test(numbers_that_are_not_finite_are_named)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

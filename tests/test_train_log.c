@@ -450,6 +450,7 @@ static void divergence_is_placed(const pen_dataset *log, const char *batch_size,
     int epoch = 0;
     long step = 0, steps = 0;
     assert_true(is(all.at[all.n - 1], "status", "failed"));
+    assert_true(strstr(said, ": its loss is infinite; ") || strstr(said, ": its loss is not a number; "));
     assert_int_equal(sscanf(said, "gmf diverged in epoch %d at step %ld of %ld: its loss is ", &epoch, &step, &steps),
                      3);
     if ((double)steps != ceil(examples / of_batch)) fail_msg("%ld steps of %g examples: %s", steps, examples, said);

@@ -2,6 +2,7 @@
  * splits a UTF-8 character. */
 #include "base/error.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -52,6 +53,8 @@ pen_status pen__fail_io(pen_error *error, int saved_errno, const char *what, con
     const char *words = strerror_r(saved_errno, reason, sizeof reason); /* the GNU form */
     return pen__fail(error, PEN_E_IO, "%s '%s': %s", what, path, words);
 }
+
+const char *pen__not_finite(double x) { return isnan(x) ? "is not a number" : "is infinite"; }
 
 void pen__error_prefix(pen_error *error, const char *format, ...)
 {

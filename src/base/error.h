@@ -17,6 +17,9 @@ pen_status pen__fail_io(pen_error *error, int saved_errno, const char *what, con
 /* Puts "prefix" before the message that is there. */
 void pen__error_prefix(pen_error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* What a number that is not finite is, in words: its sign and printf's spelling of it say nothing. */
+const char *pen__not_finite(double x);
+
 /* Forwards a failure from a function with nothing to clean up. */
 #define PEN_TRY(expr)                        \
     do {                                     \

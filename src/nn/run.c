@@ -587,7 +587,7 @@ pen_status pen__run_step(pen__run *run, const pen__batch *batch, const pen__touc
     run->n_shards = pen__run_shards(run, batch->n[PEN_ROOT]);
     *report = (pen__step_report){.rate = pen__learning_rate(&run->o.learning, step)};
     PEN_TRY(compute_all(run, step, &report->loss, error));
-    PEN_CHECK(isfinite(report->loss), PEN_E_DIVERGED, "the loss is %g", report->loss);
+    PEN_CHECK(isfinite(report->loss), PEN_E_DIVERGED, "the loss %s", pen__not_finite(report->loss));
     run->decaying = pen__update_at(&run->o.learning, step, 1);
     run->plain = pen__update_at(&run->o.learning, step, 0);
     run->of_tables = pen__update_at(&run->o.learning, step, run->o.learning.tables);

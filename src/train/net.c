@@ -327,11 +327,10 @@ static void swap_averages(const pen_model *model, bool raw, bool first)
 static pen_status diverged(const pen_model *model, int32_t epoch, int64_t step, int64_t steps, double loss,
                            pen_error *error)
 {
-    return pen__fail_at(
-        error, PEN_E_DIVERGED, epoch + 1,
-        "%s diverged in epoch %d at step %lld of %lld: its loss is %g; a smaller learning_rate, clip or "
-        "more regularization helps",
-        model->class->name, epoch + 1, (long long)step + 1, (long long)steps, loss);
+    return pen__fail_at(error, PEN_E_DIVERGED, epoch + 1,
+                        "%s diverged in epoch %d at step %lld of %lld: its loss %s; a smaller learning_rate, clip or "
+                        "more regularization helps",
+                        model->class->name, epoch + 1, (long long)step + 1, (long long)steps, pen__not_finite(loss));
 }
 
 /* The steps of an epoch: their examples' losses added up, their gradients' norms, the last one's rate. */

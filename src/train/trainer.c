@@ -120,8 +120,8 @@ static pen_status check_finite(const run *r, double loss, pen_error *error)
     static const char *const help = "a smaller learning_rate or more regularization helps";
     const pen_model *m = r->model;
     if (!isfinite(loss))
-        return pen__fail_at(error, PEN_E_DIVERGED, r->at.epoch, "%s diverged in epoch %d: its loss is %g; %s",
-                            r->o->class->name, r->at.epoch, loss, help);
+        return pen__fail_at(error, PEN_E_DIVERGED, r->at.epoch, "%s diverged in epoch %d: its loss %s; %s",
+                            r->o->class->name, r->at.epoch, pen__not_finite(loss), help);
     for (int32_t i = 0; i < m->n_tensors; i++) {
         const pen__state_tensor *t = &m->tensor[i];
         if (t->dtype == PEN_F32 && t->role == PEN_ROLE_PARAM && !all_finite(t->data, pen__state_elements(t)))
