@@ -200,6 +200,9 @@ int32_t pen__plan_fail(pen__plan *plan, const char *format, ...) __attribute__((
 /* Whether the plan is sound and `node` is one of its nodes (else the failure is kept). */
 bool pen__plan_has(pen__plan *plan, int32_t node, const char *who);
 
+/* The same of rows that a loss adds up: shards cut them. Shared rows would count once for each shard. */
+bool pen__plan_cuts(pen__plan *plan, int32_t node, const char *who);
+
 /* A new node (its number, or -1) and a call (NULL on failure), with -1 in every field that holds a number of
  * something. */
 int32_t pen__plan_node(pen__plan *plan, int32_t extent, int32_t width, bool has_grad);

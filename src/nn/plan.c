@@ -57,6 +57,16 @@ bool pen__plan_has(pen__plan *plan, int32_t node, const char *who)
     return plan->status == PEN_OK;
 }
 
+bool pen__plan_cuts(pen__plan *plan, int32_t node, const char *who)
+{
+    if (!pen__plan_has(plan, node, who)) return false;
+    const pen__extent *extent = &plan->extent[plan->node[node].extent];
+    if (extent->shared)
+        pen__plan_fail(plan, "%s adds up rows of '%s', which all shards share: each of them would count", who,
+                       extent->name);
+    return plan->status == PEN_OK;
+}
+
 static bool has_extent(pen__plan *plan, int32_t extent, const char *who)
 {
     if (plan->status == PEN_OK && (extent < 0 || extent >= plan->n_extents))

@@ -214,8 +214,16 @@ static void compared(const char *name, sequences s, computed *made, const num *y
     check_end(s.c);
 }
 
+/* The score of a table's row against event i's constants, the second real input. */
+static num on_line(sequences s, computed *made, int64_t i, int32_t row)
+{
+    num score = t_one(0);
+    for (int k = 0; k < 3; k++) score = t_add(score, t_times(s.c->reals[1][i * 3 + k], t_at(made, "row", row, k)));
+    return score;
+}
+
 /* One gradient for each row of a table, whoever reads it and how often: events and bags that name few rows, and rows
- * that all shards share, each of which asks for their loss. */
+ * that all shards share, which each event's loss meets. */
 static void lookup(int32_t grain)
 {
     static num x[MOST], y[MOST];
@@ -223,13 +231,17 @@ static void lookup(int32_t grain)
     int32_t bags = pen__extent_child(s.p, PEN_ROOT, "bag"), shared = pen__extent_shared(s.p, "shared");
     check_segments(s.c, bags, OTHER), check_rows(s.c, shared, 6);
     int32_t watched = pen__input_index(s.p, bags, "watched"), all = pen__input_index(s.p, shared, "all");
-    int32_t weight = pen__input_real(s.p, bags, 1, "weight"), line = pen__input_real(s.p, shared, 3, "line");
+    int32_t weight = pen__input_real(s.p, bags, 1, "weight"), line = pen__input_real(s.p, s.events, 3, "line");
     check_index(s.c, watched, 3, 1), check_index(s.c, all, 3, 1);
     check_real(s.c, weight, -1, 2), check_real(s.c, line, -1, 1);
-    pen__loss_pointwise(s.p, PEN_LOSS_SQUARED, pen__dot(s.p, pen__gather(s.p, 0, all), line),
-                        pen__input_real(s.p, shared, 1, "zero"), -1);
-    static const double ZEROS[6] = {0};
-    s.c->batch.real[2] = ZEROS;
+    pen__loss_sampled(s.p, line, s.x, pen__gather(s.p, 0, all),
+                      &(pen__sampled){.kind = PEN_CONTRAST_BCE,
+                                      .target = s.index,
+                                      .negatives = all,
+                                      .positive_shift = -1,
+                                      .negative_shift = -1,
+                                      .sum = true,
+                                      .keeps_hits = true});
     computed made = made_of(s, pen__plus(s.p, pen__bag(s.p, 0, watched, PEN_POOL_MEAN, weight), s.x));
     rows_on_tape(s, &made, x);
     const int32_t *begins = s.c->batch.begin[bags], *names = s.c->batch.index[watched];
@@ -240,13 +252,19 @@ static void lookup(int32_t grain)
                 mean = t_add(mean, t_times(s.c->reals[0][i] / OTHER[r], t_at(&made, "row", names[i], k)));
             for (int32_t i = first_of(s, r); i < first_of(s, r + 1); i++) y[i * 3 + k] = t_add(mean, x[i * 3 + k]);
         }
-    num loss = t_probe(s.c, y, rows_of(s), 3);
-    for (int i = 0; i < 6; i++) {
-        num score = t_one(0);
-        for (int k = 0; k < 3; k++)
-            score = t_add(score, t_times(s.c->reals[1][i * 3 + k], t_at(&made, "row", s.c->batch.index[all][i], k)));
-        loss = t_add(loss, t_times(pen__run_cut(5, grain) / 6.0, t_mul(score, score)));
+    num loss = t_one(0);
+    int asked = 0;
+    for (int64_t i = 0; i < rows_of(s); i++) {
+        int32_t target = s.c->batch.index[s.index][i];
+        if (target < 0) continue;
+        loss = t_add(loss, t_softplus(t_times(-1, on_line(s, &made, i, target))));
+        for (int j = 0; j < 6; j++) {
+            int32_t other = s.c->batch.index[all][j];
+            if (other >= 0) loss = t_add(loss, t_softplus(on_line(s, &made, i, other)));
+        }
+        asked++;
     }
+    loss = t_add(t_times(1.0 / asked, loss), t_probe(s.c, y, rows_of(s), 3));
     computed wanted = taped(&made, y, rows_of(s) * 3, loss);
     same("lookups", &made, &wanted);
     check_end(s.c);

@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -146,6 +147,21 @@ static inline void check_gradients(check *c)
     pen__plan_destroy(plan);
     pen_context_destroy(c->ctx);
     free(c);
+}
+
+/* A network of a wrong shape says why; `build` ends in what a failed constructor gives, -1. */
+static inline void check_refused(int32_t (*build)(pen__plan *plan), const char *words)
+{
+    pen_context *ctx;
+    pen__plan *plan;
+    pen_error error;
+    assert_int_equal(pen_context_create(NULL, &ctx, NULL), PEN_OK);
+    assert_int_equal(pen__plan_create(ctx, &plan, NULL), PEN_OK);
+    assert_int_equal(build(plan), -1);
+    assert_int_equal(pen__plan_end(plan, &error), PEN_E_ARGUMENT);
+    if (!strstr(error.message, words)) fail_msg("'%s' does not say '%s'", error.message, words);
+    pen__plan_destroy(plan);
+    pen_context_destroy(ctx);
 }
 
 #endif

@@ -113,17 +113,75 @@ static void shared_rows(void **state)
     check *c = check_begin();
     pen__plan *p = c->plan;
     int32_t shared = pen__extent_shared(p, "negatives"), item = pen__input_index(p, shared, "item"),
-            label = pen__input_real(p, shared, 1, "label");
-    int32_t q = pen__gather(p, pen__plan_table(p, "item", 6, 3, START), item);
-    pen__loss_pointwise(p, PEN_LOSS_SQUARED, pen__linear(p, "out", &q, 1, 1, PEN_ACT_NONE), label, -1);
+            next = pen__input_index(p, PEN_ROOT, "next");
+    int32_t table = pen__plan_table(p, "item", 6, 3, START), q = pen__gather(p, table, item);
+    int32_t good = pen__gather(p, table, next), user = pen__input_real(p, PEN_ROOT, 3, "user");
+    pen__loss_sampled(
+        p, user, good, pen__linear(p, "out", &q, 1, 3, PEN_ACT_NONE),
+        &(pen__sampled){
+            .kind = PEN_CONTRAST_BCE, .target = next, .negatives = item, .positive_shift = -1, .negative_shift = -1});
     check_rows(c, PEN_ROOT, 5), check_rows(c, shared, 4);
-    check_index(c, item, 6, 0), check_real(c, label, 0, 1);
+    check_index(c, item, 6, 0), check_index(c, next, 6, 0), check_real(c, user, -1, 1);
     check_gradients(c);
+}
+
+/* Shared rows in every loss that adds up rows: each shard would do so. */
+static int32_t shared_input(pen__plan *p, int32_t width)
+{
+    int32_t shared = pen__extent_shared(p, "everybody's");
+    assert_int_equal(pen__input_index(p, shared, "item"), 0);
+    return pen__input_real(p, shared, width, "x");
+}
+
+static int32_t shared_scores(pen__plan *p)
+{
+    int32_t x = shared_input(p, 1);
+    pen__loss_pointwise(p, PEN_LOSS_SQUARED, x, x, -1);
+    return -1;
+}
+
+static int32_t shared_pairs(pen__plan *p)
+{
+    int32_t x = shared_input(p, 1);
+    pen__loss_pairwise(p, PEN_LOSS_BPR, x, x, 0);
+    return -1;
+}
+
+static int32_t shared_distances(pen__plan *p)
+{
+    int32_t x = shared_input(p, 3);
+    pen__loss_kl(p, x, x, -1);
+    return -1;
+}
+
+static int32_t shared_targets(pen__plan *p)
+{
+    pen__loss_softmax(p, shared_input(p, 3), pen__plan_table(p, "item", 6, 3, START), 0, -1);
+    return -1;
+}
+
+static int32_t shared_positives(pen__plan *p)
+{
+    int32_t x = shared_input(p, 3);
+    pen__loss_sampled(p, x, x, x,
+                      &(pen__sampled){.kind = PEN_CONTRAST_BCE, .positive_shift = -1, .negative_shift = -1});
+    return -1;
+}
+
+static void shared_rows_are_no_loss(void **state)
+{
+    (void)state;
+    check_refused(shared_scores, "a pointwise loss adds up rows of 'everybody's'");
+    check_refused(shared_pairs, "a pairwise loss adds up rows of 'everybody's'");
+    check_refused(shared_distances, "kl adds up rows of 'everybody's'");
+    check_refused(shared_targets, "softmax_full adds up rows of 'everybody's'");
+    check_refused(shared_positives, "sampled adds up rows of 'everybody's'");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(pointwise_losses), cmocka_unit_test(combinations),
-                                       cmocka_unit_test(pairwise_losses), cmocka_unit_test(shared_rows)};
+                                       cmocka_unit_test(pairwise_losses), cmocka_unit_test(shared_rows),
+                                       cmocka_unit_test(shared_rows_are_no_loss)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -214,21 +214,6 @@ static void batch_norm(void **state)
     end(s, pen__batch_norm(s.p, "a", s.x), 1, ONE, 1);
 }
 
-/* A network of a wrong shape says why. */
-static void refused(int32_t (*build)(pen__plan *plan), const char *words)
-{
-    pen_context *ctx;
-    pen__plan *plan;
-    pen_error error;
-    assert_int_equal(pen_context_create(NULL, &ctx, NULL), PEN_OK);
-    assert_int_equal(pen__plan_create(ctx, &plan, NULL), PEN_OK);
-    assert_int_equal(build(plan), -1);
-    assert_int_equal(pen__plan_end(plan, &error), PEN_E_ARGUMENT);
-    if (!strstr(error.message, words)) fail_msg("'%s' does not say '%s'", error.message, words);
-    pen__plan_destroy(plan);
-    pen_context_destroy(ctx);
-}
-
 static int32_t of_width(pen__plan *p, int32_t extent, int32_t width) { return pen__input_real(p, extent, width, "x"); }
 
 static int32_t of_root(pen__plan *p)
@@ -253,10 +238,10 @@ static int32_t of_odd_widths(pen__plan *p)
 static void wrong_shapes(void **state)
 {
     (void)state;
-    refused(of_root, "child extent");
-    refused(of_odd_heads, "3 heads");
-    refused(of_odd_widths, "differ in width");
-    refused(of_its_own_rows, "beside");
+    check_refused(of_root, "child extent");
+    check_refused(of_odd_heads, "3 heads");
+    check_refused(of_odd_widths, "differ in width");
+    check_refused(of_its_own_rows, "beside");
 }
 
 int main(void)

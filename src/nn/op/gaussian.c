@@ -124,7 +124,9 @@ static const pen__op kl_op = {
 void pen__loss_kl(pen__plan *plan, int32_t mean, int32_t logvar, int32_t weight)
 {
     int32_t in[3] = {mean, logvar, weight}, n = weight < 0 ? 2 : 3;
-    if (!alike(plan, mean, logvar, "kl") || (n > 2 && !pen__plan_has(plan, weight, "kl"))) return;
+    if (!alike(plan, mean, logvar, "kl") || !pen__plan_cuts(plan, mean, "kl") ||
+        (n > 2 && !pen__plan_has(plan, weight, "kl")))
+        return;
     if (n > 2) {
         const pen__node *node = &plan->node[weight];
         if (node->width != 1 || node->has_grad ||

@@ -57,6 +57,7 @@ static const pen__op pointwise_op = {
 void pen__loss_pointwise(pen__plan *plan, pen__pointwise kind, int32_t score, int32_t label, int32_t weight)
 {
     int32_t in[3] = {score, label, weight}, n = weight < 0 ? 2 : 3;
+    if (!pen__plan_cuts(plan, score, "a pointwise loss")) return;
     for (int32_t k = 0; k < n; k++) {
         if (!pen__plan_has(plan, in[k], "a loss")) return;
         if (plan->node[in[k]].width != 1 || plan->node[in[k]].extent != plan->node[score].extent ||
@@ -112,8 +113,7 @@ static const pen__op pairwise_op = {
 void pen__loss_pairwise(pen__plan *plan, pen__pairwise kind, int32_t good, int32_t bad, double margin)
 {
     int32_t in[2] = {good, bad};
-    for (int32_t k = 0; k < 2; k++)
-        if (!pen__plan_has(plan, in[k], "a loss")) return;
+    if (!pen__plan_cuts(plan, good, "a pairwise loss") || !pen__plan_has(plan, bad, "a pairwise loss")) return;
     int32_t parent = plan->node[good].extent, child = plan->node[bad].extent;
     if (plan->node[good].width != 1 || plan->node[bad].width != 1 ||
         (parent != child && !pen__is_child(plan, child, parent))) {

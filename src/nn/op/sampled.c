@@ -273,7 +273,7 @@ static bool indexes(const pen__plan *plan, int32_t input, int32_t extent)
 void pen__loss_sampled(pen__plan *plan, int32_t h, int32_t positive, int32_t negative, const pen__sampled *how)
 {
     int32_t in[5] = {h, positive, negative}, n = 3, a = how->positive_shift, b = how->negative_shift;
-    if (!pen__plan_has(plan, h, "sampled") || !pen__plan_has(plan, negative, "sampled")) return;
+    if (!pen__plan_cuts(plan, h, "sampled") || !pen__plan_has(plan, negative, "sampled")) return;
     int32_t extent = plan->node[h].extent, others = plan->node[negative].extent, width = plan->node[h].width;
     if (!pen__row_loss_of(how->kind)) {
         pen__plan_fail(plan, "sampled: loss %d is none", (int)how->kind);

@@ -275,7 +275,7 @@ static const pen__op op = {.name = "softmax_full",
 void pen__loss_multinomial(pen__plan *plan, int32_t h, int32_t table, int32_t target, int32_t weight, int32_t bias)
 {
     int32_t in[2] = {h, weight}, n = weight < 0 ? 1 : 2;
-    if (!pen__plan_has(plan, h, "softmax_full") || (n > 1 && !pen__plan_has(plan, weight, "softmax_full"))) return;
+    if (!pen__plan_cuts(plan, h, "softmax_full") || (n > 1 && !pen__plan_has(plan, weight, "softmax_full"))) return;
     if (pen__plan_lookup(plan, (pen__lookup){.kind = PEN_LOOKUP_DENSE, .table = table, .index = -1, .weight = -1}) < 0)
         return;
     if (bias >= 0 &&
