@@ -158,7 +158,7 @@ static pen_status train_and_complete(const pen_dataset *log, const pen__entrant 
     pen__log events = {0};
     pen__parts parts = {0};
     pen__train train = {0};
-    pen__keeping keeping = {o->checkpoint, o->checkpoint_seconds, o->resume, lines};
+    pen__keeping keeping = {o->checkpoint, o->checkpoint_seconds, o->resume, lines, true, !o->no_history};
     pen_status status = pen__log_build(log, protocol, &events, error);
     if (status == PEN_OK) status = pen__split(&events, protocol, protocol->seed, 0, &parts, error);
     if (status == PEN_OK)

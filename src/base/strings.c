@@ -78,10 +78,23 @@ int32_t pen__strings_find(const pen__strings *s, pen__span string)
     return -1;
 }
 
-pen_status pen__strings_index(pen__strings *s, pen_error *error)
+static size_t slots_for(int64_t n)
 {
     size_t n_slots = 64;
-    while (n_slots < 2 * ((size_t)s->n + 1)) n_slots *= 2;
+    while (n_slots < 2 * ((size_t)n + 1)) n_slots *= 2;
+    return n_slots;
+}
+
+uint64_t pen__strings_pick_bytes(const pen__strings *from, const int32_t *number, int64_t n, bool indexed)
+{
+    uint64_t bytes = ((uint64_t)n + 1) * sizeof *from->offset + 1;
+    for (int64_t i = 0; i < n; i++) bytes += pen__strings_at(from, number[i]).length;
+    return bytes + (indexed ? slots_for(n) * sizeof *from->slot : 0);
+}
+
+pen_status pen__strings_index(pen__strings *s, pen_error *error)
+{
+    size_t n_slots = slots_for(s->n);
     uint64_t *slot;
     PEN_TRY(PEN_NEW_ZERO(s->ctx, slot, n_slots));
     pen__free(s->ctx, s->slot);

@@ -45,6 +45,9 @@ static inline pen__span pen__strings_at(const pen__strings *strings, int64_t num
 pen_status pen__strings_pick(const pen__strings *from, const int32_t *number, int64_t n, pen__strings *out,
                              pen_error *error);
 
+/* What that sub-table will hold, with its index or without. */
+uint64_t pen__strings_pick_bytes(const pen__strings *from, const int32_t *number, int64_t n, bool indexed);
+
 void pen__strings_free(pen__strings *strings);
 
 uint64_t pen__hash(const void *bytes, size_t n);

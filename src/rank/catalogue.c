@@ -129,6 +129,51 @@ done:
     return status;
 }
 
+/* ---- its size, before it is there -------------------------------------------------------------------------------- */
+
+/* Words that were appended: arrays grow by halves. */
+static uint64_t words_bytes(const pen__strings *words)
+{
+    uint64_t bytes = words->n ? (uint64_t)words->offset[words->n] : 0;
+    return (bytes + ((uint64_t)words->n + 1) * sizeof *words->offset) * 3 / 2;
+}
+
+static uint64_t column_bytes(const pen__column *column, const int32_t *number, int64_t n)
+{
+    uint64_t rows = (uint64_t)n, codes = rows;
+    switch (column->type) {
+    case PEN_COLUMN_TEXT: return pen__strings_pick_bytes(&column->words, number, n, false);
+    case PEN_COLUMN_NUMBER: return rows * sizeof *column->number;
+    case PEN_COLUMN_VECTOR: return rows * (uint64_t)column->width * sizeof *column->number;
+    case PEN_COLUMN_CATEGORY: return words_bytes(&column->words) + rows * sizeof *column->code;
+    default: break;
+    }
+    codes = 0;
+    for (int64_t i = 0; i < n; i++) codes += (uint64_t)(column->begin[number[i] + 1] - column->begin[number[i]]);
+    return words_bytes(&column->words) + (rows + 1) * sizeof *column->begin + codes * sizeof *column->code;
+}
+
+static uint64_t rows_bytes(int64_t n_rows, int64_t n)
+{
+    return ((uint64_t)n_rows + 1) * sizeof(int64_t) + (uint64_t)n * (sizeof(int32_t) + sizeof(float));
+}
+
+uint64_t pen__catalogue_bytes(const pen__train *train, int with_history)
+{
+    const pen_dataset *data = train->data;
+    const pen__rows *history = &train->history;
+    uint64_t bytes = pen__strings_pick_bytes(&data->users, train->data_user, train->n_users, true) +
+                     pen__strings_pick_bytes(&data->items, train->data_item, train->n_items, true) +
+                     (uint64_t)train->n_items * sizeof(int64_t);
+    for (int32_t c = 0; data->item_table.rows && c < data->item_table.n_columns; c++)
+        bytes += column_bytes(&data->item_table.column[c], train->data_item, train->n_items);
+    if (!with_history) return bytes;
+    int64_t n = history->begin[history->n_rows], liked = 0;
+    for (int64_t i = 0; i < n; i++) liked += history->value[i] != 0;
+    bytes += rows_bytes(history->n_rows, n);
+    return train->task == PEN_TASK_RATE || liked == n ? bytes : bytes + rows_bytes(history->n_rows, liked);
+}
+
 void pen__catalogue_free(struct pen__catalogue *c)
 {
     if (!c) return;

@@ -17,6 +17,8 @@ struct pen__catalogue {
 /* From training's data: copies. with_history 0 leaves what users have seen out. */
 pen_status pen__catalogue_build(const pen__train *train, int with_history, struct pen__catalogue **out,
                                 pen_error *error);
+/* About what that will hold, from the numbers of the data alone: O(users + items + events). */
+uint64_t pen__catalogue_bytes(const pen__train *train, int with_history);
 void pen__catalogue_free(struct pen__catalogue *catalogue);
 
 /* What a model goes by of a user of its own: what was liked. number -1, or no history: nothing. */

@@ -27,12 +27,13 @@ typedef struct pen__material {
     int64_t valid_from, test_from; /* -1: no given test */
 } pen__material;
 
-/* Checkpoints of a fit, and its log; or zeros. */
+/* Checkpoints of a fit, and its log, and whether its model gets a catalogue afterwards; or zeros. */
 typedef struct pen__keeping {
     const char *checkpoint;
     double checkpoint_seconds;
     int32_t resume;
     struct pen__train_log *log;
+    bool completed, with_history;
 } pen__keeping;
 
 /* Fits on the training part: epochs chosen on validation where there is any, then again on both with protocol->refit.

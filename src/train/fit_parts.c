@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/progress.h"
+#include "rank/catalogue.h"
 #include "train/checkpoint.h"
 #include "train/experiment.h"
 
@@ -152,10 +153,20 @@ static pen_status build_train(const pen__model_class *class, const pen__params *
     return status;
 }
 
+/* Bytes of what the fitted model is kept with; after a refit also of what validation's events add to histories. */
+static uint64_t completion_of(const pen__keeping *keeping, const pen__train *train, const pen__parts *parts,
+                              bool refitted)
+{
+    if (!keeping->completed) return 0;
+    uint64_t bytes = pen__catalogue_bytes(train, keeping->with_history);
+    if (!refitted || !keeping->with_history) return bytes;
+    return bytes + (sizeof(int32_t) + sizeof(float)) * (uint64_t)count_part(parts, PEN_PART_VALID);
+}
+
 /* First phase: epochs chosen on validation. */
 static pen_status choose(pen_context *ctx, pen__fit_options *o, const pen__log *log, const pen__parts *parts,
-                         const pen_protocol *protocol, pen_model **model, pen__train *train, pen__fit_report *report,
-                         pen_error *error)
+                         const pen_protocol *protocol, const pen__keeping *keeping, pen_model **model,
+                         pen__train *train, pen__fit_report *report, pen_error *error)
 {
     pen__cases cases = {0};
     pen__metric metric;
@@ -164,8 +175,11 @@ static pen_status choose(pen_context *ctx, pen__fit_options *o, const pen__log *
     pen_protocol quiet = *protocol; /* validation ranks the full catalogue, for all users: candidates are of the test */
     quiet.candidates = NULL;
     quiet.test_users = 0;
+    uint64_t held = pen_context_memory(ctx);
     pen_status status = pen__cases_build(log, parts, train, &quiet, PEN_PART_VALID, TRAIN, o->seed, &cases, error);
     if (status == PEN_OK) {
+        o->completion = completion_of(keeping, train, parts, protocol->refit);
+        o->passing = pen_context_memory(ctx) - held;
         o->train = train;
         o->valid = cases.n > 0 ? &cases : NULL;
         o->metric = &metric; /* cppcheck-suppress autoVariables ; the refit forgets it */
@@ -230,7 +244,7 @@ pen_status pen__fit_on_parts(pen_context *ctx, const pen__entrant *entrant, cons
             report->best_metric = at.chosen_metric;
             report->halvings = at.halvings;
         } else
-            PEN_TRY(choose(ctx, &o, log, parts, protocol, model, train, report, error));
+            PEN_TRY(choose(ctx, &o, log, parts, protocol, keeping, model, train, report, error));
         if (!protocol->refit) return PEN_OK;
         o.phase = 1;
         o.n_epochs = o.chosen = report->best_epoch > 0 ? report->best_epoch : report->epochs;
@@ -249,6 +263,9 @@ pen_status pen__fit_on_parts(pen_context *ctx, const pen__entrant *entrant, cons
     o.valid = NULL;
     o.metric = NULL; /* it was on the stack of choose */
     o.before = first;
+    o.passing = 0;
+    o.completion =
+        status == PEN_OK && !o.phase ? completion_of(keeping, train, parts, false) : 0; /* looked at before */
     if (status == PEN_OK) status = pen__fit(ctx, &o, model, report, error);
     if (o.phase == 1) { /* what the report says of epochs is what validation chose */
         report->best_metric = o.chosen_metric;

@@ -52,6 +52,19 @@ static pen_status say_memory(pen_context *ctx, const pen__fit_options *o, pen_er
     return PEN_OK;
 }
 
+/* Fitted is not done: what the model is kept with comes after, and hours of training must not end in a refusal of that.
+ * Called once what the model holds is there; where it is fitted at once, which is soon over, before that. */
+static pen_status hold_completion(pen_context *ctx, const pen__fit_options *o, pen_error *error)
+{
+    uint64_t held = pen_context_memory(ctx), limit = pen__memory_limit(ctx);
+    held -= o->passing < held ? o->passing : held;
+    PEN_CHECK(!limit || !o->completion || held + o->completion <= limit, PEN_E_MEMORY,
+              "%s needs about %.1f MB for the ids, histories and table that it is kept with, beside the %.1f MB held "
+              "then, past the limit of %.1f MB; raise --memory or leave the histories out (--no-history)",
+              o->class->name, (double)o->completion / 1e6, (double)held / 1e6, (double)limit / 1e6);
+    return PEN_OK;
+}
+
 static pen_status write_checkpoint(run *r, pen_error *error)
 {
     r->written = pen__now();
@@ -191,6 +204,7 @@ static pen_status begin(run *r, pen_error *error)
     const pen__fit_options *o = r->o;
     double began = pen__now();
     PEN_TRY(o->class->begin(r->model, o->train, error));
+    PEN_TRY(hold_completion(r->model->ctx, o, error));
     if (o->n_pretrained) PEN_TRY(o->class->pretrain(r->model, o->train, o->pretrained, o->n_pretrained, error));
     r->fitting += pen__now() - began;
     if (o->checkpoint && o->resume) {
@@ -261,6 +275,7 @@ static pen_status fit_at_once(run *r, pen_error *error)
 {
     r->meter = pen__meter_begin(r->model->ctx, r->o->phase ? "refit" : "train", "events", r->o->train->n_events);
     r->model->meter = &r->meter;
+    PEN_TRY(hold_completion(r->model->ctx, r->o, error));
     double began = pen__now();
     PEN_TRY(r->o->class->fit(r->model, r->o->train, error));
     r->fitting = pen__now() - began;

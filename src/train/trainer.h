@@ -37,6 +37,9 @@ typedef struct pen__fit_options {
     double checkpoint_seconds;
     int32_t resume;
     struct pen__train_log *log; /* a line an epoch, or NULL */
+    /* Bytes that the model is completed with once it is fitted, so that it can be kept (0: it is not), and bytes held
+     * now that are free by then. */
+    uint64_t completion, passing;
 } pen__fit_options;
 
 typedef struct pen__fit_report {
