@@ -123,8 +123,32 @@ static void places(void **state)
     pen_context_destroy(ctx);
 }
 
+/* Negatives of each history: none where its window is empty. */
+static void empty_windows_draw_nothing(void **state)
+{
+    (void)state;
+    pen_context *ctx = context_of(1);
+    pen__train train = histories(ctx);
+    pen_model *model = model_of(&train, "sasrec", (const char *const[]){"max_length=6", "loss=gbce", "windows=all"});
+    const pen__history_net *net = model->state;
+    int64_t empty = 0, full = 0;
+    assert_true(net->drawn.each);
+    for (int64_t w = 0; w < pen__history_examples(model, &train); w++) {
+        pen__example example = {.model = model, .train = &train, .number = w, .epoch = 1};
+        pen__history_size(&example);
+        bool teaches = example.rows[net->taught] > 0;
+        assert_int_equal(example.rows[net->drawn.extent], teaches ? pen__param_int(model, "negatives") : 0);
+        empty += !teaches, full += teaches;
+    }
+    assert_true(empty > 0 && full > empty);
+    pen__model_free(model);
+    free(train.history.begin), free(train.history.column), free(train.history.value);
+    pen_context_destroy(ctx);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(each_event_once), cmocka_unit_test(places)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(each_event_once), cmocka_unit_test(places),
+                                       cmocka_unit_test(empty_windows_draw_nothing)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -148,6 +148,7 @@ void pen__history_size(pen__example *example)
         window w = window_of(example);
         example->rows[net->positions] = w.n;
         example->rows[net->taught] = w.taught;
+        if (net->drawn.each && !w.taught) example->rows[net->drawn.extent] = 0; /* nothing would meet them */
     }
 }
 
