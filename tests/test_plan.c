@@ -106,14 +106,14 @@ static double tensor_bytes(const pen_model *model, int role, const json_t *withi
 static void arenas_add_up(const network *n)
 {
     const json_t *ops = json_object_get(n->plan, "ops"), *op, *answer = json_object_get(n->plan, "answer");
-    double trained = 0, answered = 0, forward = 0, backward = 0;
+    double trained = 0, answered = 0, forward = 0, backward = 0, answering = 0;
     size_t i, answers = 0;
     json_array_foreach ((json_t *)(uintptr_t)ops, i, op) {
         assert_true(at(op, "number") == (double)i);
         if (json_is_true(json_object_get(op, "trained"))) trained += at(op, "bytes");
         forward += deep(op, "flops", "forward", NULL), backward += deep(op, "flops", "backward", NULL);
         if (!json_is_true(json_object_get(op, "answers"))) continue;
-        answers++, answered += at(op, "answer_bytes");
+        answers++, answered += at(op, "answer_bytes"), answering += at(op, "answer_flops");
         assert_true(json_is_false(json_object_get(op, "loss")));
         size_t k;
         const json_t *read;
@@ -121,7 +121,11 @@ static void arenas_add_up(const network *n)
             if (!json_is_integer(read)) continue;
             assert_true((size_t)json_integer_value(read) < i);
             const json_t *other = json_array_get(ops, (size_t)json_integer_value(read));
-            assert_true(json_is_true(json_object_get(other, "answers")));
+            bool known = false; /* of what is known of it the answer needs no more */
+            size_t j;
+            const json_t *one;
+            json_array_foreach (json_object_get(op, "answer_knows"), j, one) known |= json_equal(one, read);
+            assert_true(json_is_true(json_object_get(other, "answers")) == !known);
         }
     }
     assert_true(trained == deep(n->plan, "training", "bytes", "arena_without_sharing"));
@@ -134,6 +138,7 @@ static void arenas_add_up(const network *n)
     assert_true(answers > 0 && (double)answers == at(answer, "ops"));
     assert_true(answered == deep(answer, "bytes", "arena_without_sharing", NULL));
     assert_true(deep(answer, "bytes", "arena", NULL) <= answered);
+    assert_true(fabs(answering - at(answer, "flops")) <= (double)answers);
 }
 
 static void memory_is_the_models(const network *n)
@@ -198,7 +203,8 @@ static void mlp_by_hand(void **state)
      * elsewhere */
     assert_true(at(op_at(&n, 2), "bytes") == 2 * 40 * 8 * 4);
     assert_true(at(op_at(&n, 3), "bytes") == 2 * 40 * 4 * 4);
-    /* answers read what the first layer makes of an item, and no row of it */
+    /* answers read what the first layer makes of an item, and no row of it: a product with the user's alone is left */
+    assert_true(at(op_at(&n, 2), "answer_flops") == 2 * width * width);
     for (size_t i = 0; i < 6; i++)
         assert_int_equal(json_is_true(json_object_get(op_at(&n, i), "answers")), i != 1 && i < 5);
     /* most is alive when the second layer goes back: what was looked up, both layers, and both their gradients */

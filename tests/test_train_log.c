@@ -128,6 +128,7 @@ static double norm_of(const pen_model *a, const pen_model *b, int tables)
         const pen__state_tensor *x = &a->tensor[i];
         bool table = strstr(x->name, "user") || strstr(x->name, "item");
         if (x->role != PEN_ROLE_PARAM || x->dtype != PEN_F32 || (tables >= 0 && table != tables)) continue;
+        if (strstr(x->name, ".layer")) continue; /* products of others */
         const float *p = x->data, *q = b ? pen__model_tensor(b, x->name)->data : NULL;
         for (int64_t k = 0; k < pen__state_elements(x); k++) {
             double d = (double)p[k] - (q ? (double)q[k] : 0);

@@ -217,7 +217,8 @@ PEN_API pen_status pen_export(pen_query *query, const char *what, const char *pa
  *            "extents": [{"name", "parent", "shared", "rows", "shard_rows", "answer_rows"}]},
  *  "ops", in the order of computing: [{"number", "op", "weights", "tables", "reads" (numbers of ops, names of inputs),
  *            "extent", "rows", "width" (a loss: 0), "flops": {"forward", "backward"} of the batch, "bytes" in a
- *            shard's arena, "loss", "trained", "answers" (an answer runs it), "answer_bytes"}],
+ *            shard's arena, "loss", "trained", "answers" (an answer runs it), "answer_bytes",
+ *            "answer_knows" (what it reads that answers need not run, since its products are kept), "answer_flops"}],
  *  "weights": [{"name", "shape", "bytes"}], "tables": [{"name", "shape", "bytes", "optimizer_bytes", "steps"}],
  *  "training": {"flops", "arenas", "bytes": {"arena" (of a shard), "arena_without_sharing", "arenas" (all), "scratch",
  *            "gradients", "weights", "tables", "optimizer", "averages"}},

@@ -108,6 +108,23 @@ static int64_t bytes_of(const pen__layout *layout, const pen__call *call)
     return n * REAL;
 }
 
+/* An answer's, without the products that are known of the rows it would multiply; these ops into `out`, unless NULL. */
+static double answer_flops(const pen__description *d, const pen__call *call, pen__text *out)
+{
+    const pen__plan *plan = d->plan;
+    const int64_t *rows = d->answer->rows;
+    double n = forward_flops(plan, call, rows);
+    const char *comma = "";
+    for (int32_t k = 0; k < call->n_in; k++) {
+        const pen__node *in = &plan->node[call->in[k]];
+        if (!pen__layer_knows(plan, call, k)) continue;
+        n -= 2.0 * (double)rows[in->extent] * in->width * plan->node[call->out].width;
+        if (out) pen__text_printf(out, "%s%d", comma, maker_of(plan, call->in[k]));
+        comma = ", ";
+    }
+    return n;
+}
+
 static void put_op(const pen__description *d, int32_t c, pen__text *out)
 {
     const pen__plan *plan = d->plan;
@@ -130,7 +147,12 @@ static void put_op(const pen__description *d, int32_t c, pen__text *out)
     put_count(out, "bytes", bytes_of(d->train, call));
     pen__text_printf(out, ", \"loss\": %s, \"trained\": %s, \"answers\": %s", call->out < 0 ? "true" : "false",
                      call->learns ? "true" : "false", answers ? "true" : "false");
-    if (answers) put_count(out, "answer_bytes", bytes_of(d->answer, call));
+    if (answers) {
+        put_count(out, "answer_bytes", bytes_of(d->answer, call));
+        pen__text_puts(out, ", \"answer_knows\": [");
+        double flops = answer_flops(d, call, out);
+        pen__text_printf(out, "], \"answer_flops\": %.0f", flops);
+    }
     pen__text_puts(out, "}");
 }
 
@@ -205,7 +227,7 @@ static void put_answer(const pen__description *d, pen__text *out)
     }
     for (int32_t c = 0; c < d->plan->n_calls; c++) {
         if (!d->answer->needed[c]) continue;
-        flops += forward_flops(d->plan, &d->plan->call[c], d->answer->rows);
+        flops += answer_flops(d, &d->plan->call[c], NULL);
         n++;
     }
     pen__text_puts(out, "{\"gives\": ");
