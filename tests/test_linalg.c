@@ -386,12 +386,57 @@ static void failures_are_counted(void **state)
     pen_context_destroy(ctx);
 }
 
+/* ---- one row with a constant ---- */
+
+/* At the minimum the gradient is nothing: sum_e (what is left of y_e) [q_e 1] = l2 [x constant]. The bound is what a
+ * stable solver leaves of it, relative to the sum of magnitudes. */
+static void check_ridge(pen_context *ctx, int64_t d, int64_t n)
+{
+    enum { ROWS = 40 };
+    float *table = numbers(ctx, ROWS * d, 1), *value = numbers(ctx, n, 2), *x = room(ctx, d, NAN), constant = NAN;
+    int64_t floats = (int64_t)pen__ridge_scratch(d);
+    float *scratch = room(ctx, floats, NAN);
+    int32_t cols[ROWS];
+    for (int64_t e = 0; e < n; e++) cols[e] = (int32_t)((e * 7 + 2) % ROWS);
+    const pen__ridge job = {d, n, table, cols, value, 0.25f, 0.5f};
+    pen__ridge_solve(&job, scratch, x, &constant);
+    check_guard(x, d), check_guard(scratch, floats);
+    for (int64_t k = 0; k <= d; k++) {
+        double gradient = -0.5 * (double)(k < d ? x[k] : constant), size = 1;
+        for (int64_t e = 0; e < n; e++) {
+            const float *q = table + cols[e] * d;
+            double left = (double)value[e] - 0.25 - (double)constant, one = k < d ? (double)q[k] : 1;
+            for (int64_t j = 0; j < d; j++) left -= (double)x[j] * (double)q[j];
+            gradient += left * one, size += fabs(one);
+        }
+        if (!(fabs(gradient) <= 1e-4 * size))
+            fail_msg("d=%d n=%d [%d]: %g is left of the gradient", (int)d, (int)n, (int)k, gradient);
+    }
+    if (!n) assert_true(constant == 0.0f && x[0] == 0.0f);
+    pen__free(ctx, table), pen__free(ctx, value), pen__free(ctx, x), pen__free(ctx, scratch);
+}
+
+static void a_row_with_a_constant_is_least_squares(void **state)
+{
+    (void)state;
+    pen_context *ctx = context(1);
+    for (int64_t d = 1; d <= 67; d++) check_ridge(ctx, d, d * 5 % 40);
+    check_ridge(ctx, 500, 30);
+    check_ridge(ctx, 15, 0);
+    assert_int_equal(pen_context_memory(ctx), 0);
+    pen_context_destroy(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(outer_products_are_near), cmocka_unit_test(nan_reaches_its_row_alone),
-        cmocka_unit_test(cholesky_solves),         cmocka_unit_test(gram_is_the_same_for_any_threads),
-        cmocka_unit_test(rows_are_solved),         cmocka_unit_test(failures_are_counted),
+        cmocka_unit_test(outer_products_are_near),
+        cmocka_unit_test(nan_reaches_its_row_alone),
+        cmocka_unit_test(cholesky_solves),
+        cmocka_unit_test(gram_is_the_same_for_any_threads),
+        cmocka_unit_test(rows_are_solved),
+        cmocka_unit_test(failures_are_counted),
+        cmocka_unit_test(a_row_with_a_constant_is_least_squares),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

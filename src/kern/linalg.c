@@ -137,6 +137,33 @@ void pen__normal_solve(const pen__normal *job, int64_t begin, int64_t end, float
     }
 }
 
+/* ---- one row with a constant ---- */
+
+size_t pen__ridge_scratch(int64_t d)
+{
+    return (size_t)pen__matrix_floats(d + 1) + 2 * (size_t)pen__matrix_pad(d + 1) + outer_scratch(d + 1);
+}
+
+void pen__ridge_solve(const pen__ridge *job, float *scratch, float *x, float *constant)
+{
+    const pen__kernels *kern = pen__kern();
+    const int64_t d = job->d, m = d + 1, pad = pen__matrix_pad(m), ld = pen__matrix_stride(m);
+    float *a = scratch, *b = a + pen__matrix_floats(m), *row = b + pad, *outer = row + pad;
+    memset(scratch, 0, (size_t)(outer - scratch) * sizeof *scratch);
+    row[d] = 1;
+    for (int64_t e = 0; e < job->n; e++) {
+        memcpy(row, job->table + job->cols[e] * d, (size_t)d * sizeof *row);
+        kern->add_outer(a, b, m, row, pad, NULL, NULL, 1, NULL, job->value[e] - job->mean, 1, 0, outer);
+    }
+    for (int64_t k = 0; k < m; k++) a[k * ld + k] += job->l2;
+    bool ok = kern->cholesky(a, m);
+    if (ok) kern->cholesky_solve(a, m, b);
+    for (int64_t k = 0; k < d; k++) x[k] = ok ? b[k] : 0;
+    *constant = ok ? b[d] : 0;
+}
+
+/* ---- all rows ---- */
+
 typedef struct sweep {
     const pen__normal *job;
     int64_t n_shards, *failed; /* for each shard */

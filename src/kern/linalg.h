@@ -42,6 +42,22 @@ size_t pen__normal_scratch(int64_t d);
  * of rows whose A_r was not positive definite in float: their out rows are left as they were. */
 void pen__normal_solve(const pen__normal *job, int64_t begin, int64_t end, float *scratch, int64_t *n_failed);
 
+/* One row with a constant: x (d floats) and *constant minimise
+ *
+ *     sum_e (value[e] - mean - <x, q> - constant)^2 + l2 (|x|^2 + constant^2)
+ *
+ * over n events, q row cols[e] of the table (d floats each, one behind another). Zeros where the system is not positive
+ * definite in float. scratch: pen__ridge_scratch floats, aligned to 64 bytes. */
+typedef struct pen__ridge {
+    int64_t d, n;
+    const float *table;
+    const int32_t *cols;
+    const float *value;
+    float mean, l2;
+} pen__ridge;
+size_t pen__ridge_scratch(int64_t d);
+void pen__ridge_solve(const pen__ridge *job, float *scratch, float *x, float *constant);
+
 /* All rows, in parallel. */
 pen_status pen__normal_solve_all(pen_context *ctx, const pen__normal *job, int64_t *n_failed, pen_error *error);
 

@@ -170,6 +170,12 @@ int32_t pen__input_index(pen__plan *plan, int32_t extent, const char *name);
 /* A real input, a node of `width` without a gradient. */
 int32_t pen__input_real(pen__plan *plan, int32_t extent, int32_t width, const char *name);
 
+/* The real input that a node is; -1 for what is no node or no input. */
+static inline int32_t pen__input_of(const pen__plan *plan, int32_t node)
+{
+    return node < 0 ? -1 : plan->node[node].input;
+}
+
 /* A dense parameter and an embedding table; names are unique ("tower.0.weight", "item"). */
 int32_t pen__plan_weight(pen__plan *plan, const char *name, int64_t rows, int64_t cols, pen__init init, bool decays);
 int32_t pen__plan_table(pen__plan *plan, const char *name, int64_t rows, int32_t width, pen__init init);

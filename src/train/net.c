@@ -13,9 +13,10 @@
 
 static pen_status build(const pen_model *model, pen__net *net, pen_error *error)
 {
-    net->user = net->item_table = net->item_bias = net->item_vector = net->layered = net->items = net->score = -1;
+    net->user = net->item_table = net->item_bias = net->layered = net->items = net->score = -1;
     PEN_TRY(pen__plan_create(model->ctx, &net->plan, error));
     model->class->net->build(model, net);
+    if (net->cosine) net->kept = (pen__kept){.name = "vectors", .side = PEN_SIDE_ITEM, .node = -1};
     pen_status status = pen__plan_end(net->plan, error);
     if (status != PEN_E_ARGUMENT || !model->container) return status;
     if (error) error->code = PEN_E_FORMAT; /* nobody asked for it: the file is unsound */
@@ -60,7 +61,7 @@ pen_status pen__net_memory(const pen__model_class *class, const pen__params *par
             uint64_t rows = (uint64_t)plan->table[t].rows, width = (uint64_t)plan->table[t].width;
             learned += rows * width, slots += each * rows * (kind == PEN_OPT_ROWWISE_ADAGRAD ? 1u : width);
         }
-        beside = (uint64_t)net->kept + (uint64_t)train->n_items * (uint64_t)pen__net_items_reals(net);
+        beside = (uint64_t)pen__net_kept_reals(&model, net);
     }
     free_apart(&model, state);
     *kept = (learned + beside) * sizeof(pen__real);
@@ -123,7 +124,7 @@ pen_status pen__net_begin(pen_model *model, const pen__train *train, pen_error *
     if (status == PEN_OK && plan->n_dense) status = add_slots(model, kind, "dense", plan->n_dense, 1, error);
     if (status == PEN_OK)
         status = pen__model_add(model, PEN_NET_ROWS, PEN_I64, PEN_ROLE_PARAM, 2, plan->n_extents, 0, NULL, error);
-    if (status == PEN_OK) status = pen__net_items_add(model, net, error);
+    if (status == PEN_OK) status = pen__net_kept_add(model, net, error);
     free_apart(model, state);
     return status;
 }
@@ -158,7 +159,7 @@ pen_status pen__net_build(pen_model *model, pen_error *error)
 {
     PEN_TRY(build(model, model->state, error));
     PEN_TRY(bind_tensors(model, model->state, error));
-    PEN_TRY(pen__net_items_bind(model, error));
+    PEN_TRY(pen__net_kept_bind(model, error));
     return check_rows(model, model->state, error);
 }
 
@@ -184,6 +185,12 @@ void pen__net_unbind(pen_model *model)
     pen__layout_destroy(net->solve);
     pen__plan_destroy(net->plan);
     memset(net, 0, model->class->state_size);
+}
+
+int32_t pen__net_table(pen__plan *plan, const pen_model *model, const char *name, int64_t rows)
+{
+    return pen__plan_table(plan, name, rows, pen__param_int(model, "factors"),
+                           (pen__init){PEN_INIT_NORMAL, pen__param(model, "init")});
 }
 
 int32_t pen__net_tower(pen__plan *plan, const pen_model *model, const char *prefix, int32_t *x, int32_t n,
@@ -372,7 +379,7 @@ pen_status pen__net_epoch(pen_model *model, const pen__train *train, int32_t epo
     pen_status status = take_steps(model, train, epoch, &sum, error);
     pen__run_average_end(net->run);
     if (averages) swap_averages(model, false, false);
-    if (status == PEN_OK || status == PEN_E_CANCELLED) PEN_TRY(pen__net_items_find(model, train, error));
+    if (status == PEN_OK || status == PEN_E_CANCELLED) PEN_TRY(pen__net_kept_find(model, train, error));
     PEN_TRY(status);
     *loss = sum.loss / (double)pen__feed_examples(net->feed);
     if (model->told) tell(model, sum.rate, sum.norm);
@@ -390,10 +397,10 @@ size_t pen__net_scratch(const pen_model *model)
 void pen__net_factors(const pen_model *model, pen__factors *out)
 {
     const pen__net *net = model->state;
-    int32_t width = pen__net_items_width(net);
-    const pen__embedding *table = width ? NULL : &net->plan->table[net->item_table];
-    *out = (pen__factors){.d = width ? width : table->width,
-                          .item = width ? net->vectors : table->data,
+    bool kept = net->kept.name && net->kept.side == PEN_SIDE_ITEM;
+    const pen__embedding *table = kept ? NULL : &net->plan->table[net->item_table];
+    *out = (pen__factors){.d = kept ? pen__net_kept_width(net) : table->width,
+                          .item = kept ? net->kept.row : table->data,
                           .bias = net->item_bias < 0 ? NULL : net->plan->table[net->item_bias].data};
 }
 
@@ -402,16 +409,42 @@ pen_status pen__net_user_vector(const pen_model *model, const pen__user *user, v
 {
     (void)error;
     const pen__net *net = model->state;
+    int64_t width = net->plan->node[net->user].width;
+    if (net->kept.name && net->kept.side == PEN_SIDE_USER && user->number >= 0) {
+        memcpy(out, net->kept.row + user->number * width, (size_t)width * sizeof *out);
+        return PEN_OK;
+    }
     const pen__net_class *class = model->class->net;
     pen__example example = {.model = model, .user = user, .rng = pen__rng_begin(model->seed, PEN_STREAM_MODEL, 0)};
     pen__net_block block;
     pen__net_block_begin(&block, net->answer, scratch);
     pen__net_block_add(&block, &example, class->size, class->fill);
-    memcpy(out, pen__net_block_infer(&block, net->user), (size_t)net->plan->node[net->user].width * sizeof *out);
+    memcpy(out, pen__net_block_infer(&block, net->user), (size_t)width * sizeof *out);
     return PEN_OK;
 }
 
-/* ---- drawing ----------------------------------------------------------------------------------------------------- */
+/* ---- examples ---------------------------------------------------------------------------------------------------- */
+
+pen__row pen__net_row(const pen__example *example, int side)
+{
+    const pen__user *user = example->user;
+    if (user) {
+        int64_t n = pen__least(user->n, PEN_NET_MOST), skip = user->n - n;
+        return n ? (pen__row){user->item + skip, user->value + skip, n} : (pen__row){0};
+    }
+    if (example->number < 0) return (pen__row){0};
+    const pen__rows *rows = side == PEN_SIDE_USER ? &example->train->by_user : &example->train->by_item;
+    int64_t from = rows->begin[example->number];
+    return (pen__row){rows->column + from, rows->value + from, rows->begin[example->number + 1] - from};
+}
+
+bool pen__left_out(const pen__example *example, int k, double chance)
+{
+    pen__rng rng = example->rng;
+    if (example->user) return false;
+    while (k--) (void)pen__rng_next(&rng);
+    return pen__rng_uniform(&rng) < chance;
+}
 
 int32_t pen__net_negative(const pen__train *train, int32_t user, pen__rng *rng)
 {

@@ -31,16 +31,26 @@ typedef struct pen__example {
 
 typedef void (*pen__row_fn)(pen__example *example);
 
+enum pen__side { PEN_SIDE_USER, PEN_SIDE_ITEM };
+
+/* Vectors of all users or all items that are not rows of a table: a tensor, made anew after each epoch, from which
+ * answers take an item's vector or that of a user whom the model knows. build sets all but the pointers. */
+typedef struct pen__kept {
+    const char *name; /* of the tensor (n, width); NULL: nothing is kept */
+    int side;         /* whose vectors: n is the model's n_users or n_items */
+    int32_t node;     /* (root, width), by the class's size_kept and fill_kept; -1: net->item_table's, at length 1 */
+    const char *mean_name; /* of the tensor (width) that has their mean, which is taken from them; NULL: none is */
+    float *row, *mean;     /* (n, width), (width): fetched by bind */
+} pen__kept;
+
 typedef struct pen__net {
     pen__plan *plan;
-    int32_t user;        /* node (root, d): the user's vector; or -1 */
-    int32_t item_table;  /* its rows are the items' vectors; or -1 */
-    int32_t item_bias;   /* a table of width 1, or -1 */
-    bool cosine;         /* vectors are compared by direction alone: build says so before anything else */
-    int32_t item_vector; /* node (root, d): an item's vector, where it is computed and not a row of item_table; or -1 */
-    float *vectors;      /* (n_items, d): tensor "vectors", where items' are not rows of a table as they are */
-    int64_t kept;        /* numbers that the model keeps in tensors of its own: for the memory that is told */
-    int32_t layered;     /* a table of items whose products with the layer that reads it are kept for answers; or -1 */
+    int32_t user;       /* node (root, d): the user's vector; or -1 */
+    int32_t item_table; /* its rows are the items' vectors; or -1 */
+    int32_t item_bias;  /* a table of width 1, or -1 */
+    bool cosine;        /* vectors are compared by direction alone: build says so before anything else */
+    pen__kept kept;
+    int32_t layered; /* a table of items whose products with the layer that reads it are kept for answers; or -1 */
     int32_t items, score; /* models that score pairs: the extent of items, and the node of their scores; or -1 */
     int32_t user_table[4], n_user_tables; /* rows of users: solved for whom the model does not know */
     int32_t user_index, item_index;       /* pairs: the inputs that name them */
@@ -69,8 +79,8 @@ typedef struct pen__net_class {
     pen__row_fn size;
     /* Writes the inputs of the example's rows; for number -1 those of shared extents. */
     pen__row_fn fill;
-    /* item_vector: size and fill of an item, example->number. */
-    pen__row_fn size_item, fill_item;
+    /* What net->kept computes: size and fill of the user or item example->number. */
+    pen__row_fn size_kept, fill_kept;
     /* The most rows of each extent that an answer may have (root 1); sets bound[]. */
     void (*bounds)(const pen_model *model, int64_t *bound);
 } pen__net_class;
@@ -129,17 +139,20 @@ pen_status pen__net_see(const pen_model *model, const pen__train *train, const p
  * is kept beside weights must be of the weights that are left. */
 pen_status pen__net_finish(pen_context *ctx, int64_t n_shards, pen__shard_fn fn, void *arg, pen_error *error);
 
-/* net->vectors, and the products of net->layered, for what begins, binds and trains models: the vectors' width (0:
- * items' vectors are rows of a table, and there is nothing to do); numbers kept for an item in all; the tensors; their
- * values after an epoch. */
-int32_t pen__net_items_width(const pen__net *net);
-int32_t pen__net_items_reals(const pen__net *net);
-pen_status pen__net_items_add(pen_model *model, const pen__net *net, pen_error *error);
-pen_status pen__net_items_bind(pen_model *model, pen_error *error);
-pen_status pen__net_items_find(const pen_model *model, const pen__train *train, pen_error *error);
+/* net->kept, and the products of net->layered, for what begins, binds and trains models: the rows' width (0: no rows are
+ * kept); their number; numbers that are kept in all; the tensors; their values after an epoch. */
+int32_t pen__net_kept_width(const pen__net *net);
+int64_t pen__net_kept_rows(const pen_model *model, const pen__net *net);
+int64_t pen__net_kept_reals(const pen_model *model, const pen__net *net);
+pen_status pen__net_kept_add(pen_model *model, const pen__net *net, pen_error *error);
+pen_status pen__net_kept_bind(pen_model *model, pen_error *error);
+pen_status pen__net_kept_find(const pen_model *model, const pen__train *train, pen_error *error);
 
 /* In build: a vector as it is compared: at length 1 where net->cosine. */
 int32_t pen__net_compared(pen__net *net, int32_t vector);
+
+/* In build: a table (rows, factors), its first values normal with deviation `init`. */
+int32_t pen__net_table(pen__plan *plan, const pen_model *model, const char *name, int64_t rows);
 
 /* In build: hidden layers of a tower over the n nodes x of one extent: `width` wide, then each half as wide as the one
  * before it, ReLU, and the model's dropout. Their weights are PREFIX0, PREFIX1 ... x[0] becomes the last of them. How
@@ -152,6 +165,19 @@ int32_t pen__net_tower(pen__plan *plan, const pen_model *model, const char *pref
 enum { PEN_NET_MOST = 16384 /* of the latest of a history, that an answer by a bag looks at */ };
 
 static inline int64_t pen__least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* Events of an example that is one of training's users or items, and of who is asked for the latest PEN_NET_MOST;
+ * number -1 has none. */
+typedef struct pen__row {
+    const int32_t *column; /* the other side's numbers */
+    const float *value;
+    int64_t n;
+} pen__row;
+pen__row pen__net_row(const pen__example *example, int side);
+
+/* Whether something is left out of an example in training, by its draw number k (from 0): size and fill hear the same.
+ * Never of an answer. */
+bool pen__left_out(const pen__example *example, int k, double chance);
 
 /* An item, uniform, that `user` of training has no event with; after 100 tries whatever was drawn. */
 int32_t pen__net_negative(const pen__train *train, int32_t user, pen__rng *rng);

@@ -84,7 +84,7 @@ static int32_t shift_of(pen__plan *plan, int32_t extent, const char *name, int32
 {
     int32_t node = pen__input_real(plan, extent, 1, name);
     *shift = *shift < 0 ? node : pen__plus(plan, *shift, node);
-    return node < 0 ? -1 : plan->node[node].input;
+    return pen__input_of(plan, node);
 }
 
 static const double LEAST = 0.001; /* temperature */

@@ -24,8 +24,6 @@ typedef struct pen__features {
     const float *number; /* (n_rows, n_numbers), or NULL */
 } pen__features;
 
-enum pen__side { PEN_SIDE_USER, PEN_SIDE_ITEM };
-
 /* Which columns of which table. */
 typedef struct pen__feature_choice {
     int side;

@@ -87,10 +87,11 @@ static void build(const pen_model *model, pen__net *base)
         n += pen__features_inputs(plan, side, &counts, pen__param_int(model, "factors"), init, &net->in[side], x + n);
         vector[side] = tower(model, plan, side == USER ? "user" : "item", x, n);
     }
-    base->user = vector[USER], base->item_vector = vector[ITEM];
+    base->user = vector[USER];
+    base->kept = (pen__kept){.name = "vectors", .side = ITEM, .node = vector[ITEM]};
     int32_t shift = pen__param_int(model, "logq") ? pen__input_real(plan, PEN_ROOT, 1, "shift") : -1;
     net->shift = shift < 0 ? -1 : plan->node[shift].input;
-    pen__loss_in_batch(plan, base->user, base->item_vector, net->events.item, shift, pen__param(model, "temperature"),
+    pen__loss_in_batch(plan, base->user, vector[ITEM], net->events.item, shift, pen__param(model, "temperature"),
                        false);
 }
 
@@ -228,8 +229,8 @@ static const pen__net_class net = {.build = build,
                                    .ready = ready,
                                    .size = size,
                                    .fill = fill,
-                                   .size_item = size_item,
-                                   .fill_item = fill_item,
+                                   .size_kept = size_item,
+                                   .fill_kept = fill_item,
                                    .bounds = bounds};
 
 const pen__model_class pen__two_tower_class = {

@@ -12,106 +12,72 @@
  * Sedhain, Menon, Sanner, Xie: "AutoRec: autoencoders meet collaborative filtering" (WWW 2015). */
 #include <string.h>
 
-#include "base/memory.h"
-#include "kern/kern.h"
+#include "kern/linalg.h"
 #include "train/net.h"
 
 enum { ITEMS, USERS };
-enum { BLOCK = 64 };
 
 typedef struct autorec {
     pen__net net;
     int32_t bag, column;   /* extent and index input */
-    int32_t shown, label;  /* nodes: what the layer reads, and the centred ratings */
-    int32_t layer;         /* node: what a row is squeezed into */
+    int32_t shown, label;  /* real inputs: what the layer reads, and the centred ratings */
     int32_t out, out_bias; /* tables */
-    float *hidden;         /* (n_rows, d): tensor "hidden", or "centred": items' less their mean */
-    float *center;         /* (d): that mean; NULL: it was not taken away */
-    int32_t d, by_users;
+    int side;              /* whose ratings are rows: a pen__side */
 } autorec;
 
-static int32_t n_rows(const pen_model *model)
-{
-    return pen__param_int(model, "side") == USERS ? model->n_users : model->n_items;
-}
-static int32_t n_columns(const pen_model *model)
-{
-    return pen__param_int(model, "side") == USERS ? model->n_items : model->n_users;
-}
+static bool by_users(const pen_model *model) { return pen__param_int(model, "side") == USERS; }
 
 static void build(const pen_model *model, pen__net *base)
 {
     autorec *net = (autorec *)base;
     pen__plan *plan = base->plan;
-    int32_t d = pen__param_int(model, "factors");
-    pen__init init = {PEN_INIT_NORMAL, pen__param(model, "init")};
-    net->d = d, net->by_users = pen__param_int(model, "side") == USERS;
-    base->kept = (int64_t)n_rows(model) * d;
+    bool users = by_users(model);
+    int32_t n_columns = users ? model->n_items : model->n_users;
+    net->side = users ? PEN_SIDE_USER : PEN_SIDE_ITEM;
     net->bag = pen__extent_child(plan, PEN_ROOT, "ratings");
     net->column = pen__input_index(plan, net->bag, "column");
-    net->shown = pen__input_real(plan, net->bag, 1, "shown");
-    net->label = pen__input_real(plan, net->bag, 1, "rating");
-    int32_t in = pen__plan_table(plan, "in", n_columns(model), d, init);
-    net->out = pen__plan_table(plan, "out", n_columns(model), d, init);
-    net->out_bias = pen__plan_table(plan, "out.bias", n_columns(model), 1, (pen__init){PEN_INIT_ZERO, 0});
-    int32_t sum = pen__bag(plan, in, net->column, PEN_POOL_SUM, net->shown);
-    net->layer = pen__activate(plan, pen__shifted(plan, "hidden.bias", sum), PEN_ACT_SIGMOID);
-    if (net->by_users) base->user = net->layer;
-    int32_t kept = pen__dropped(plan, net->layer, pen__param(model, "dropout"));
+    int32_t shown = pen__input_real(plan, net->bag, 1, "shown"), label = pen__input_real(plan, net->bag, 1, "rating");
+    net->shown = pen__input_of(plan, shown), net->label = pen__input_of(plan, label);
+    int32_t in = pen__net_table(plan, model, "in", n_columns);
+    net->out = pen__net_table(plan, model, "out", n_columns);
+    net->out_bias = pen__plan_table(plan, "out.bias", n_columns, 1, (pen__init){PEN_INIT_ZERO, 0});
+    int32_t sum = pen__bag(plan, in, net->column, PEN_POOL_SUM, shown);
+    int32_t layer = pen__activate(plan, pen__shifted(plan, "hidden.bias", sum), PEN_ACT_SIGMOID);
+    int32_t kept = pen__dropped(plan, layer, pen__param(model, "dropout"));
     int32_t score = pen__plus(plan, pen__dot(plan, kept, pen__gather(plan, net->out, net->column)),
                               pen__gather(plan, net->out_bias, net->column));
-    pen__loss_pointwise(plan, PEN_LOSS_SQUARED, score, net->label, -1);
+    pen__loss_pointwise(plan, PEN_LOSS_SQUARED, score, label, -1);
+    /* Layers are positive and so all point one way: less their mean, items' say who is like whom. An older file has
+     * them as they are. */
+    bool raw = users || pen__model_tensor(model, "hidden");
+    base->kept = (pen__kept){
+        .name = raw ? "hidden" : "centred", .side = net->side, .node = layer, .mean_name = raw ? NULL : "center"};
+    if (users) base->user = layer, base->item_table = net->out, base->item_bias = net->out_bias;
 }
 
-/* ---- bags of ratings --------------------------------------------------------------------------------------------- */
-
-typedef struct ratings {
-    const int32_t *column;
-    const float *value;
-    int64_t n;
-} ratings;
-
-static const pen__rows *rows_of(const pen_model *model, const pen__train *train)
-{
-    return pen__param_int(model, "side") == USERS ? &train->by_user : &train->by_item;
-}
-
-static ratings ratings_of(const pen__example *example)
-{
-    const pen__user *user = example->user;
-    int64_t skip = user && user->n > PEN_NET_MOST ? user->n - PEN_NET_MOST : 0;
-    if (user && !user->n) return (ratings){0};
-    if (user) return (ratings){user->item + skip, user->value + skip, user->n - skip};
-    if (example->number < 0) return (ratings){0};
-    const pen__rows *rows = rows_of(example->model, example->train);
-    int64_t from = rows->begin[example->number];
-    return (ratings){rows->column + from, rows->value + from, rows->begin[example->number + 1] - from};
-}
+/* ---- what an example holds: a row's ratings ---------------------------------------------------------------------- */
 
 static int64_t examples(const pen_model *model, const pen__train *train)
 {
-    (void)train;
-    return n_rows(model);
+    return by_users(model) ? train->n_users : train->n_items;
 }
 
 static void size(pen__example *example)
 {
     const autorec *net = example->model->state;
-    example->rows[net->bag] = ratings_of(example).n;
+    example->rows[net->bag] = pen__net_row(example, net->side).n;
 }
 
 /* dropout: the share of ratings that are left out. */
 static void fill_bag(pen__example *example, double dropout)
 {
     const autorec *net = example->model->state;
-    const pen__plan *plan = net->net.plan;
-    ratings r = ratings_of(example);
-    pen__real *shown = example->real[plan->node[net->shown].input],
-              *label = example->real[plan->node[net->label].input];
+    const pen__row r = pen__net_row(example, net->side);
     for (int64_t k = 0; k < r.n; k++) {
         example->index[net->column][k] = r.column[k];
-        label[k] = r.value[k] - (float)example->model->mean;
-        shown[k] = dropout > 0 && pen__rng_uniform(&example->rng) < dropout ? 0 : r.value[k] / (float)(1 - dropout);
+        example->real[net->label][k] = r.value[k] - (float)example->model->mean;
+        example->real[net->shown][k] =
+            dropout > 0 && pen__rng_uniform(&example->rng) < dropout ? 0 : r.value[k] / (float)(1 - dropout);
     }
 }
 
@@ -127,149 +93,58 @@ static void bounds(const pen_model *model, int64_t *bound)
     bound[((const autorec *)model->state)->bag] = PEN_NET_MOST;
 }
 
-/* ---- slots ------------------------------------------------------------------------------------------------------- */
+/* ---- answers ----------------------------------------------------------------------------------------------------- */
 
-/* Layers are positive and so all point one way: less their mean, items' say who is like whom. */
-static void center_items(const pen_model *model)
-{
-    const autorec *net = model->state;
-    int64_t n = n_rows(model), d = net->d;
-    double sum[BLOCK];
-    for (int64_t from = 0; from < d && net->center; from += BLOCK) { /* columns that share cache lines */
-        int64_t width = pen__least(d - from, BLOCK);
-        memset(sum, 0, sizeof sum);
-        for (int64_t r = 0; r < n; r++)
-            for (int64_t k = 0; k < width; k++) sum[k] += (double)net->hidden[r * d + from + k];
-        for (int64_t k = 0; k < width; k++) net->center[from + k] = (float)(sum[k] / (double)n);
-        for (int64_t r = 0; r < n; r++)
-            for (int64_t k = 0; k < width; k++) net->hidden[r * d + from + k] -= net->center[from + k];
-    }
-}
-
-static pen_status epoch(pen_model *model, const pen__train *train, int32_t number, double *loss, pen_error *error)
-{
-    const autorec *net = model->state;
-    const pen__seen seen = {.node = net->layer, .n = n_rows(model), .size = size, .fill = fill_whole};
-    pen_status status = pen__net_epoch(model, train, number, loss, error);
-    if (status != PEN_OK && status != PEN_E_CANCELLED) return status;
-    PEN_TRY(pen__net_see(model, train, &seen, net->hidden, error));
-    center_items(model);
-    return status;
-}
-
-static pen_status begin(pen_model *model, const pen__train *train, pen_error *error)
-{
-    PEN_TRY(pen__net_begin(model, train, error));
-    int32_t d = pen__param_int(model, "factors");
-    bool users = pen__param_int(model, "side") == USERS;
-    if (!users) PEN_TRY(pen__model_add(model, "center", PEN_F32, PEN_ROLE_PARAM, d, 0, 0, NULL, error));
-    return pen__model_add(model, users ? "hidden" : "centred", PEN_F32, PEN_ROLE_PARAM, n_rows(model), d, 0, NULL,
-                          error);
-}
-
-static pen_status bind(pen_model *model, pen_error *error)
-{
-    autorec *net = model->state;
-    PEN_TRY(pen__net_bind(model, error));
-    bool raw = net->by_users || pen__model_tensor(model, "hidden"); /* those of items in an older file, too */
-    if (!raw) PEN_TRY(pen__model_get(model, "center", PEN_F32, net->d, 0, 0, NULL, &net->center, error));
-    return pen__model_get(model, raw ? "hidden" : "centred", PEN_F32, n_rows(model), net->d, 0, NULL, &net->hidden,
-                          error);
-}
-
-/* ---- ratings ----------------------------------------------------------------------------------------------------- */
-
-static int64_t padded(const autorec *net) { return pen__matrix_pad(net->d + 1); }
-
-/* A row's layer; then what computes it: the network's, or the matrix and the right side of least squares, and its
- * scratch. */
+/* A vector; then what computes it: the network's memory, or that of least squares. */
 static size_t scratch(const pen_model *model)
 {
-    const autorec *net = model->state;
-    size_t solve = (size_t)(padded(net) + pen__matrix_floats(net->d + 1) + 2 * PEN_OUTER_ROWS * padded(net)),
-           rest = net->by_users ? pen__net_scratch(model) : solve * sizeof(float);
-    return (size_t)padded(net) * sizeof(float) + rest;
-}
-
-/* Least squares, with penalty `solve`, of a new user's column on the centred layers [h_i 1] of the history: w (d +
- * 1). */
-static void solve_column(const pen_model *model, const pen__user *user, float *w, float *memory)
-{
-    const autorec *net = model->state;
-    const pen__kernels *kern = pen__kern();
-    int64_t d = net->d + 1, stride = pen__matrix_stride(d);
-    float *a = memory, *row = memory + pen__matrix_floats(d), *outer = row + padded(net), one = 1;
-    memset(a, 0, (size_t)pen__matrix_floats(d) * sizeof *a);
-    memset(w, 0, (size_t)padded(net) * sizeof *w);
-    memset(row, 0, (size_t)padded(net) * sizeof *row);
-    for (int64_t e = 0; e < user->n; e++) {
-        memcpy(row, net->hidden + (int64_t)user->item[e] * net->d, (size_t)net->d * sizeof *row);
-        row[net->d] = 1;
-        float value = user->value[e] - (float)model->mean;
-        kern->add_outer(a, w, d, row, padded(net), NULL, NULL, one, NULL, value, 1, 0, outer);
-    }
-    float penalty = (float)pen__param(model, "solve");
-    for (int64_t k = 0; k < d; k++) a[k * stride + k] += penalty;
-    if (kern->cholesky(a, d))
-        kern->cholesky_solve(a, d, w);
-    else
-        memset(w, 0, (size_t)padded(net) * sizeof *w);
+    int64_t d = pen__param_int(model, "factors");
+    size_t solve = pen__ridge_scratch(d) * sizeof(float);
+    return (size_t)pen__matrix_pad(d) * sizeof(float) + (by_users(model) ? pen__net_scratch(model) : solve);
 }
 
 /* One user's side of all ratings: a vector, and what they begin with. */
-typedef struct fixed {
-    const float *vector;
-    float base;
-} fixed;
-
-static pen_status fix(const pen_model *model, const pen__user *user, void *memory, fixed *out, pen_error *error)
-{
-    const autorec *net = model->state;
-    const pen__plan *plan = net->net.plan;
-    float *h = memory, *rest = h + padded(net), mean = (float)model->mean;
-    *out = (fixed){h, mean};
-    if (user->number >= 0) {
-        const float *known = net->by_users ? net->hidden : plan->table[net->out].data;
-        out->vector = known + (int64_t)user->number * net->d;
-        if (!net->by_users) out->base += plan->table[net->out_bias].data[user->number];
-        if (net->center) out->base += pen__kern()->dot(out->vector, net->center, net->d);
-    } else if (net->by_users) {
-        PEN_TRY(pen__net_user_vector(model, user, rest, h, error));
-    } else {
-        solve_column(model, user, h, rest);
-        out->base += h[net->d];
-    }
-    return PEN_OK;
-}
-
-static void factors(const pen_model *model, pen__factors *out)
+static pen_status user_side(const pen_model *model, const pen__user *user, void *memory, float *vector, float *begin,
+                            pen_error *error)
 {
     const autorec *net = model->state;
     const pen__embedding *table = net->net.plan->table;
-    *out = (pen__factors){.d = net->d, .item = net->hidden};
-    if (net->by_users) out->item = table[net->out].data, out->bias = table[net->out_bias].data;
+    int64_t d = pen__param_int(model, "factors");
+    float constant;
+    *begin = (float)model->mean;
+    if (net->side == PEN_SIDE_USER) return pen__net_user_vector(model, user, memory, vector, error);
+    if (user->number >= 0) {
+        memcpy(vector, table[net->out].data + user->number * d, (size_t)d * sizeof *vector);
+        *begin += table[net->out_bias].data[user->number];
+        if (net->net.kept.mean) *begin += pen__kern()->dot(vector, net->net.kept.mean, d);
+        return PEN_OK;
+    }
+    const pen__ridge column = {
+        d, user->n, net->net.kept.row, user->item, user->value, *begin, (float)pen__param(model, "solve")};
+    pen__ridge_solve(&column, memory, vector, &constant);
+    *begin += constant;
+    return PEN_OK;
+}
+
+static pen_status user_vector(const pen_model *model, const pen__user *user, void *memory, float *out, pen_error *error)
+{
+    float begin;
+    return user_side(model, user, (float *)memory + pen__matrix_pad(pen__param_int(model, "factors")), out, &begin,
+                     error);
 }
 
 /* Of an item that the model does not know, what the ratings begin with. */
 static pen_status rate(const pen_model *model, const pen__user *user, int32_t item, void *memory, double *rating,
                        pen_error *error)
 {
-    fixed f;
     pen__factors side;
-    PEN_TRY(fix(model, user, memory, &f, error));
-    factors(model, &side);
-    *rating = (double)f.base;
+    float begin, *vector = memory;
+    pen__net_factors(model, &side);
+    PEN_TRY(user_side(model, user, vector + pen__matrix_pad(side.d), vector, &begin, error));
+    *rating = (double)begin;
     if (item < 0) return PEN_OK;
     float bias = side.bias ? side.bias[item] : 0;
-    *rating = (double)(f.base + (pen__kern()->dot(f.vector, side.item + (int64_t)item * side.d, side.d) + bias));
-    return PEN_OK;
-}
-
-static pen_status user_vector(const pen_model *model, const pen__user *user, void *memory, float *out, pen_error *error)
-{
-    fixed f;
-    PEN_TRY(fix(model, user, memory, &f, error));
-    memcpy(out, f.vector, (size_t)((const autorec *)model->state)->d * sizeof *out);
+    *rating = (double)(begin + (pen__kern()->dot(vector, side.item + (int64_t)item * side.d, side.d) + bias));
     return PEN_OK;
 }
 
@@ -284,7 +159,13 @@ static const pen_param params[] = {
     PEN_NET_PARAMS("100", "10", "256", "items or users", "0.001", "adam", "2e-4"),
 };
 
-static const pen__net_class net = {.build = build, .examples = examples, .size = size, .fill = fill, .bounds = bounds};
+static const pen__net_class net = {.build = build,
+                                   .examples = examples,
+                                   .size = size,
+                                   .fill = fill,
+                                   .size_kept = size,
+                                   .fill_kept = fill_whole,
+                                   .bounds = bounds};
 
 const pen__model_class pen__autorec_class = {
     .name = "autorec",
@@ -298,12 +179,11 @@ const pen__model_class pen__autorec_class = {
     .n_params = sizeof params / sizeof *params,
     .state_size = sizeof(autorec),
     .net = &net,
-    .begin = begin,
-    .epoch = epoch,
-    .bind = bind,
+    PEN_NET_SLOTS,
+    .bind = pen__net_bind,
     .unbind = pen__net_unbind,
     .scratch = scratch,
-    .factors = factors,
+    .factors = pen__net_factors,
     .user_vector = user_vector,
     .rate = rate,
 };

@@ -10,11 +10,9 @@
 static void build(const pen_model *model, pen__net *net)
 {
     pen__plan *plan = net->plan;
-    int32_t d = pen__param_int(model, "factors");
-    pen__init init = {PEN_INIT_NORMAL, pen__param(model, "init")};
     pen__pairs in = pen__pairs_inputs(plan, net);
-    int32_t users = pen__plan_table(plan, "user", model->n_users, d, init);
-    net->item_table = pen__plan_table(plan, "item", model->n_items, d, init);
+    int32_t users = pen__net_table(plan, model, "user", model->n_users);
+    net->item_table = pen__net_table(plan, model, "item", model->n_items);
     net->user = pen__gained(plan, "weight", pen__gather(plan, users, in.user), (pen__init){PEN_INIT_UNIFORM, 1});
     int32_t match = pen__dot(plan, net->user, pen__gather(plan, net->item_table, in.item));
     pen__loss_pointwise(plan, PEN_LOSS_LOGISTIC, pen__shifted(plan, "bias", match), in.label, -1);

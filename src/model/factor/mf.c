@@ -11,12 +11,11 @@
 static void build(const pen_model *model, pen__net *net)
 {
     pen__plan *plan = net->plan;
-    int32_t d = pen__param_int(model, "factors");
-    pen__init init = {PEN_INIT_NORMAL, pen__param(model, "init")}, zero = {PEN_INIT_ZERO, 0};
+    pen__init zero = {PEN_INIT_ZERO, 0};
     pen__pairs in = pen__pairs_inputs(plan, net);
-    int32_t users = pen__plan_table(plan, "user", model->n_users, d, init),
+    int32_t users = pen__net_table(plan, model, "user", model->n_users),
             user_bias = pen__plan_table(plan, "user.bias", model->n_users, 1, zero);
-    net->item_table = pen__plan_table(plan, "item", model->n_items, d, init);
+    net->item_table = pen__net_table(plan, model, "item", model->n_items);
     net->item_bias = pen__plan_table(plan, "item.bias", model->n_items, 1, zero);
     net->user = pen__gather(plan, users, in.user);
     int32_t item = pen__gather(plan, net->item_table, in.item), b_user = pen__gather(plan, user_bias, in.user),

@@ -7,8 +7,6 @@
  * items'. Cost: O(users items hidden) an epoch.
  *
  * Liang, Krishnan, Hoffman, Jebara: "Variational autoencoders for collaborative filtering" (WWW 2018). */
-#include <string.h>
-
 #include "train/net.h"
 
 typedef struct mult_vae {
@@ -37,7 +35,7 @@ static void build(const pen_model *model, pen__net *base)
         int32_t logvar = pen__linear(plan, "logvar", &x, 1, d, PEN_ACT_NONE), mean = z;
         net->whole = pen__extent_shared(plan, "batch");
         int32_t anneal = pen__input_real(plan, net->whole, 1, "anneal");
-        net->anneal = anneal < 0 ? -1 : plan->node[anneal].input;
+        net->anneal = pen__input_of(plan, anneal);
         z = pen__gaussian(plan, mean, logvar);
         pen__loss_kl(plan, mean, logvar, anneal);
     }
@@ -55,18 +53,14 @@ static void size(pen__example *example)
 {
     const mult_vae *net = example->model->state;
     if (net->whole >= 0) example->rows[net->whole] = 1;
-    if (example->user)
-        example->rows[net->bag] = example->user->n < PEN_NET_MOST ? example->user->n : PEN_NET_MOST;
-    else if (example->number >= 0)
-        example->rows[net->bag] =
-            example->train->by_user.begin[example->number + 1] - example->train->by_user.begin[example->number];
+    example->rows[net->bag] = pen__net_row(example, PEN_SIDE_USER).n;
 }
 
 static void fill(pen__example *example)
 {
     const mult_vae *net = example->model->state;
     const pen_model *model = example->model;
-    int64_t n = example->rows[net->bag];
+    const pen__row row = pen__net_row(example, PEN_SIDE_USER);
     if (example->number < 0 && !example->user) {
         double steps = pen__param(model, "anneal_steps"), most = pen__param(model, "beta");
         double share = steps > 0 ? (double)example->step / steps : 1;
@@ -74,11 +68,8 @@ static void fill(pen__example *example)
         return;
     }
     pen__real *kept = example->real[0], dropout = example->user ? 0 : (pen__real)pen__param(model, "dropout");
-    const int32_t *item = example->user
-                              ? example->user->item + example->user->n - n
-                              : example->train->by_user.column + example->train->by_user.begin[example->number];
-    for (int64_t k = 0; k < n; k++) {
-        example->index[net->item][k] = item[k];
+    for (int64_t k = 0; k < row.n; k++) {
+        example->index[net->item][k] = row.column[k];
         kept[k] = dropout > 0 && pen__rng_uniform(&example->rng) < (double)dropout ? 0 : 1 / (1 - dropout);
     }
 }

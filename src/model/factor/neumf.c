@@ -16,11 +16,9 @@
 static void build(const pen_model *model, pen__net *net)
 {
     pen__plan *plan = net->plan;
-    int32_t d = pen__param_int(model, "factors");
-    pen__init init = {PEN_INIT_NORMAL, pen__param(model, "init")};
     pen__pairs in = pen__pairs_inputs(plan, net);
-    int32_t users = pen__plan_table(plan, "gmf.user", model->n_users, d, init),
-            items = pen__plan_table(plan, "gmf.item", model->n_items, d, init);
+    int32_t users = pen__net_table(plan, model, "gmf.user", model->n_users),
+            items = pen__net_table(plan, model, "gmf.item", model->n_items);
     pen__net_solves(net, users);
     int32_t both[2] = {pen__times(plan, pen__gather(plan, users, in.user), pen__gather(plan, items, in.item)),
                        pen__pairs_tower(plan, net, model, &in, "mlp.")};

@@ -20,8 +20,7 @@ static void build(const pen_model *model, pen__net *base)
     double dropout = pen__param(model, "dropout");
     pen__drawn_begin(base, model, pen__param_int(model, "loss") != CE);
     pen__history_inputs(plan, net, model);
-    base->item_table =
-        pen__plan_table(plan, "item", model->n_items, d, (pen__init){PEN_INIT_NORMAL, pen__param(model, "init")});
+    base->item_table = pen__net_table(plan, model, "item", model->n_items);
     int32_t x = pen__dropped(plan, pen__history_items(plan, net, model), dropout);
     for (int32_t l = 0; l < pen__param_int(model, "layers"); l++) {
         snprintf(name, sizeof name, "gru%d", l);

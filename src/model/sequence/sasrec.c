@@ -71,7 +71,7 @@ static void bce(pen__plan *plan, pen__history_net *net, int32_t h)
 {
     net->negative = pen__input_index(plan, net->taught, "negative");
     int32_t one = pen__input_real(plan, net->taught, 1, "one"), zero = pen__input_real(plan, net->taught, 1, "zero");
-    net->good = one < 0 ? -1 : plan->node[one].input, net->bad = zero < 0 ? -1 : plan->node[zero].input;
+    net->good = pen__input_of(plan, one), net->bad = pen__input_of(plan, zero);
     pen__loss_pointwise(plan, PEN_LOSS_LOGISTIC, pen__dot(plan, h, pen__gather(plan, net->net.item_table, net->target)),
                         one, -1);
     pen__loss_pointwise(plan, PEN_LOSS_LOGISTIC,
@@ -82,14 +82,12 @@ static void build(const pen_model *model, pen__net *base)
 {
     pen__history_net *net = (pen__history_net *)base;
     pen__plan *plan = base->plan;
-    int32_t d = pen__param_int(model, "factors");
-    pen__init init = {PEN_INIT_NORMAL, pen__param(model, "init")};
     pen__drawn_begin(base, model, pen__param_int(model, "loss") >= SAMPLED);
     pen__history_inputs(plan, net, model);
     net->place = pen__input_index(plan, net->positions, "place");
     net->from_first = pen__param_int(model, "places") == FIRST;
-    base->item_table = pen__plan_table(plan, "item", model->n_items, d, init);
-    int32_t places = pen__plan_table(plan, "place", pen__param_int(model, "max_length"), d, init);
+    base->item_table = pen__net_table(plan, model, "item", model->n_items);
+    int32_t places = pen__net_table(plan, model, "place", pen__param_int(model, "max_length"));
     int32_t item = pen__history_items(plan, net, model), place = pen__gather(plan, places, net->place);
     int32_t x = pen__dropped(plan, pen__plus(plan, item, place), pen__param(model, "dropout"));
     int32_t h = pen__norm(plan, "norm", blocks(&(block){.plan = plan, .model = model}, x));
