@@ -115,7 +115,7 @@ struct pen__model_class {
     size_t state_size; /* of the struct behind model->state */
 
     /* Which of a table's ids without events the model knows by their row (pen__train_widen); NULL: none. */
-    void (*reach)(const pen__params *params, bool *users, bool *items);
+    void (*reach)(const pen__model_class *class, const pen__params *params, bool *users, bool *items);
 
     /* Bytes that fitting and the model will hold, before it starts; NULL: tensors are small. */
     uint64_t (*memory)(const pen__params *params, const pen__train *train);

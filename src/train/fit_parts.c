@@ -147,7 +147,7 @@ static pen_status build_train(const pen__model_class *class, const pen__params *
 {
     bool users = false, items = false;
     PEN_TRY(pen__train_build(log, parts, mask, task, train, error));
-    if (class->reach) class->reach(params, &users, &items);
+    if (class->reach) class->reach(class, params, &users, &items);
     pen_status status = users || items ? pen__train_widen(train, log, users, items, error) : PEN_OK;
     if (status != PEN_OK) pen__train_free(train);
     return status;

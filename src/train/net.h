@@ -50,7 +50,7 @@ typedef struct pen__net {
     int32_t item_bias;  /* a table of width 1, or -1 */
     bool cosine;        /* vectors are compared by direction alone: build says so before anything else */
     pen__kept kept;
-    int32_t layered; /* a table of items whose products with the layer that reads it are kept for answers; or -1 */
+    int32_t layered;      /* a table of items whose products with the layer that reads it are kept for answers; or -1 */
     int32_t items, score; /* models that score pairs: the extent of items, and the node of their scores; or -1 */
     int32_t user_table[4], n_user_tables; /* rows of users: solved for whom the model does not know */
     int32_t user_index, item_index;       /* pairs: the inputs that name them */
@@ -139,8 +139,8 @@ pen_status pen__net_see(const pen_model *model, const pen__train *train, const p
  * is kept beside weights must be of the weights that are left. */
 pen_status pen__net_finish(pen_context *ctx, int64_t n_shards, pen__shard_fn fn, void *arg, pen_error *error);
 
-/* net->kept, and the products of net->layered, for what begins, binds and trains models: the rows' width (0: no rows are
- * kept); their number; numbers that are kept in all; the tensors; their values after an epoch. */
+/* net->kept, and the products of net->layered, for what begins, binds and trains models: the rows' width (0: there are
+ * none); their number; numbers that are kept in all; the tensors; their values after an epoch. */
 int32_t pen__net_kept_width(const pen__net *net);
 int64_t pen__net_kept_rows(const pen_model *model, const pen__net *net);
 int64_t pen__net_kept_reals(const pen_model *model, const pen__net *net);

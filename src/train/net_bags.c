@@ -6,8 +6,9 @@
 #include "base/memory.h"
 #include "base/search.h"
 
-void pen__bags_inputs(pen__plan *plan, pen__bags *bags, const pen_model *model)
+void pen__bags_inputs(pen__bags *bags, const pen_model *model)
 {
+    pen__plan *plan = bags->net.plan;
     bags->bag = pen__extent_child(plan, PEN_ROOT, "history");
     bags->targets = pen__extent_child(plan, PEN_ROOT, "targets");
     pen__drawn_none(&bags->drawn);
@@ -16,9 +17,21 @@ void pen__bags_inputs(pen__plan *plan, pen__bags *bags, const pen_model *model)
     bags->age = pen__param_int(model, "age") ? pen__input_real(plan, bags->targets, 1, "age") : -1;
     bags->apart = pen__param_int(model, "apart");
     bags->rollback = pen__param_int(model, "rollback");
+    bags->leave_features = pen__param(model, "feature_dropout");
     if (bags->rollback && pen__param_int(model, "positives") != 1)
         pen__plan_fail(plan, "%s: with rollback each target has a history of its own: positives must be 1",
                        model->class->name);
+}
+
+int32_t pen__bags_known(pen__bags *bags, const pen_model *model, int32_t table, int32_t *x)
+{
+    pen__plan *plan = bags->net.plan;
+    int32_t n = 0;
+    x[n++] = pen__bag(plan, table, bags->watched, PEN_POOL_MEAN, -1);
+    for (int side = PEN_SIDE_USER; side <= PEN_SIDE_ITEM; side++)
+        n += pen__sides_inputs(model, plan, &bags->sides, side, true, x + n);
+    if (bags->age >= 0) x[n++] = bags->age;
+    return n;
 }
 
 /* ---- the age of an example --------------------------------------------------------------------------------------- */
@@ -66,7 +79,10 @@ static int64_t chunks(const pen_model *model, const pen__rows *rows, int32_t use
     return (events_of(rows, user) + most - 1) / most;
 }
 
-int64_t pen__bags_examples(const pen__bags *bags, const pen__train *train) { return bags->first[train->n_users]; }
+int64_t pen__bags_examples(const pen_model *model, const pen__train *train)
+{
+    return ((const pen__bags *)model->state)->first[train->n_users];
+}
 
 int32_t pen__bags_batch(const pen_model *model)
 {
@@ -74,8 +90,9 @@ int32_t pen__bags_batch(const pen_model *model)
     return n > 0 ? n : 1;
 }
 
-pen_status pen__bags_ready(const pen_model *model, pen__bags *bags, const pen__train *train, pen_error *error)
+pen_status pen__bags_ready(pen_model *model, const pen__train *train, pen_error *error)
 {
+    pen__bags *bags = model->state;
     if (bags->first) return PEN_OK;
     if (bags->drawn.extent >= 0) PEN_TRY(pen__draws_make(model, train, &bags->drawn.draws, error));
     PEN_TRY(pen__rows_liked(model->ctx, &train->history, &bags->liked, error));
@@ -85,13 +102,6 @@ pen_status pen__bags_ready(const pen_model *model, pen__bags *bags, const pen__t
     bags->first[0] = 0;
     for (int32_t u = 0; u < train->n_users; u++) bags->first[u + 1] = bags->first[u] + chunks(model, rows, u);
     return PEN_OK;
-}
-
-void pen__bags_free(pen_context *ctx, pen__bags *bags)
-{
-    pen__free(ctx, bags->first);
-    pen__rows_free(ctx, &bags->liked);
-    pen__draws_free(ctx, &bags->drawn.draws);
 }
 
 /* Where the part of a user's `events` that is averaged begins: n of them in a row, drawn anew in each epoch. */
@@ -162,15 +172,6 @@ static void items_of(const pen__bags *bags, const past *p, const dealt *d, int32
         if (!bags->apart || !is_target(d, e)) *item++ = p->item[e];
 }
 
-/* Words of items from .. from + n of a list, but for the targets of `d` (NULL: of all). */
-static int64_t words_of(const pen__features *features, const int32_t *item, int64_t from, int64_t n, const dealt *d)
-{
-    int64_t words = 0;
-    for (int64_t e = from; features && e < from + n; e++)
-        if (!d || !is_target(d, e)) words += pen__features_words(features, item[e]);
-    return words;
-}
-
 /* ---- rows and inputs --------------------------------------------------------------------------------------------- */
 
 /* The items that are asked about, the latest: where they begin, and how many. */
@@ -180,30 +181,45 @@ static const int32_t *asked(const pen__example *example, int64_t *n)
     return example->user->item + example->user->n - *n;
 }
 
-int32_t pen__bags_size(const pen__bags *bags, pen__example *example, const pen__features *features, int64_t *words)
+static int32_t size_asked(const pen__bags *bags, pen__example *example)
 {
-    pen__drawn_size(&bags->drawn, example);
-    *words = 0;
-    if (example->user) {
-        const int32_t *item = asked(example, &example->rows[bags->bag]);
-        *words = words_of(features, item, 0, example->rows[bags->bag], NULL);
-        example->rows[bags->targets] = bags->age >= 0;
-        return example->user->number;
-    }
-    if (example->number < 0) return -1;
+    const int32_t *item = asked(example, &example->rows[bags->bag]);
+    pen__sides_size(&bags->sides, PEN_SIDE_ITEM, item, example->rows[bags->bag], example);
+    example->rows[bags->targets] = bags->age >= 0;
+    return example->user->number;
+}
+
+static int32_t size_taught(const pen__bags *bags, pen__example *example)
+{
     int32_t user = user_of(bags, example);
     dealt d = deal(bags, example, user);
     past p = past_of(bags, example, &d, user);
     example->rows[bags->bag] = length_of(bags, &p, &d);
-    *words = words_of(features, p.item, p.from, p.most, bags->apart ? &d : NULL);
+    for (int64_t e = p.from; e < p.from + p.most; e++)
+        if (!bags->apart || !is_target(&d, e)) pen__sides_size(&bags->sides, PEN_SIDE_ITEM, p.item + e, 1, example);
     example->rows[bags->targets] = targets_of(&d);
     return user;
 }
 
+/* As size and fill have the user's features: left out now and then in training, so that who lacks them is answered
+ * well. The first of an example's draws is the bag's. */
+static int32_t shown(const pen__bags *bags, const pen__example *example, int32_t user)
+{
+    return pen__left_out(example, 1, bags->leave_features) ? -1 : user;
+}
+
+void pen__bags_size(pen__example *example)
+{
+    const pen__bags *bags = example->model->state;
+    pen__drawn_size(&bags->drawn, example);
+    if (!example->user && example->number < 0) return;
+    int32_t user = shown(bags, example, example->user ? size_asked(bags, example) : size_taught(bags, example));
+    pen__sides_size(&bags->sides, PEN_SIDE_USER, &user, 1, example);
+}
+
 static pen__real *ages_of(const pen__bags *bags, const pen__example *example)
 {
-    const pen__net *net = example->model->state;
-    return bags->age < 0 ? NULL : example->real[net->plan->node[bags->age].input];
+    return bags->age < 0 ? NULL : example->real[pen__input_of(bags->net.plan, bags->age)];
 }
 
 static int32_t fill_asked(const pen__bags *bags, pen__example *example)
@@ -216,13 +232,8 @@ static int32_t fill_asked(const pen__bags *bags, pen__example *example)
     return example->user->number;
 }
 
-int32_t pen__bags_fill(const pen__bags *bags, pen__example *example)
+static int32_t fill_taught(const pen__bags *bags, pen__example *example)
 {
-    if (example->user) return fill_asked(bags, example);
-    if (example->number < 0) {
-        pen__drawn_fill(&bags->drawn, example);
-        return -1;
-    }
     const pen__rows *rows = rows_of(bags, example->train);
     int32_t user = user_of(bags, example);
     int64_t first = rows->begin[user];
@@ -238,4 +249,49 @@ int32_t pen__bags_fill(const pen__bags *bags, pen__example *example)
         if (age) age[k] = age_of(&bags->ages, rows->time[first + e]);
     }
     return user;
+}
+
+void pen__bags_fill(pen__example *example)
+{
+    const pen__bags *bags = example->model->state;
+    if (!example->user && example->number < 0) {
+        pen__drawn_fill(&bags->drawn, example);
+        return;
+    }
+    int32_t user = shown(bags, example, example->user ? fill_asked(bags, example) : fill_taught(bags, example));
+    pen__sides_fill(&bags->sides, PEN_SIDE_USER, &user, 1, example);
+    pen__sides_fill(&bags->sides, PEN_SIDE_ITEM, example->index[bags->watched], example->rows[bags->bag], example);
+}
+
+void pen__bags_bounds(const pen_model *model, int64_t *bound)
+{
+    const pen__bags *bags = model->state;
+    bound[bags->bag] = pen__param_int(model, "max_length");
+    bound[bags->targets] = bags->age >= 0;
+    pen__sides_bounds(&bags->sides, PEN_SIDE_USER, 1, bound);
+    pen__sides_bounds(&bags->sides, PEN_SIDE_ITEM, bound[bags->bag], bound);
+}
+
+/* ---- slots ------------------------------------------------------------------------------------------------------- */
+
+pen_status pen__bags_begin(pen_model *model, const pen__train *train, pen_error *error)
+{
+    PEN_TRY(pen__sides_add(model, train, true, error));
+    return pen__net_begin(model, train, error);
+}
+
+pen_status pen__bags_bind(pen_model *model, pen_error *error)
+{
+    pen__bags *bags = model->state;
+    PEN_TRY(pen__sides_bind(model, true, &bags->sides, error));
+    return pen__net_bind(model, error);
+}
+
+void pen__bags_unbind(pen_model *model)
+{
+    pen__bags *bags = model->state;
+    pen__free(model->ctx, bags->first);
+    pen__rows_free(model->ctx, &bags->liked);
+    pen__draws_free(model->ctx, &bags->drawn.draws);
+    pen__net_unbind(model);
 }

@@ -1,4 +1,4 @@
-/* Columns of the user and item tables as inputs of a network.
+/* Columns of the user and item tables as what a network reads (train/net_sides.h).
  *
  * Every value of a category, each of some categories, and each word of a text (data/tokens.h) that at least two rows
  * have is a feature: a row of one embedding table. A row's features are a bag: a category weighs 1, one of n categories
@@ -47,33 +47,11 @@ pen_status pen__features_add(pen_model *model, const pen__train *train, const pe
 pen_status pen__features_bind(const pen_model *model, int side, int64_t n_rows, bool whole, pen__features *out,
                               pen_error *error);
 
-/* Words of the row that has most, for bounds. */
-int64_t pen__features_most(const pen__features *features);
-
-/* The inputs of one side in a plan: an extent of the words, their index input and weights; the numbers of the root. -1:
- * there are none. */
-typedef struct pen__feature_inputs {
-    int32_t extent, word;
-    int32_t weight, number; /* real inputs */
-} pen__feature_inputs;
-
-/* Appends inputs and table ("user.word" or "item.word", of `width`); the nodes (root, width) and (root, n_numbers) that
- * there are go to x[0 ..]; returns how many. */
-int32_t pen__features_inputs(pen__plan *plan, int side, const pen__features *features, int32_t width, pen__init init,
-                             pen__feature_inputs *in, int32_t *x);
-
-/* Words of a row, for size; row -1 is missing. */
+/* How many words a row has; row -1 is missing. */
 static inline int64_t pen__features_words(const pen__features *features, int64_t row)
 {
     return row < 0 || !features->begin ? 0 : features->begin[row + 1] - features->begin[row];
 }
-
-/* For fill: the row's words to index[in->word] and real[in->weight] (times `share`) from place `at` on, its numbers to
- * real[in->number]. */
-void pen__features_fill_words(const pen__features *features, const pen__feature_inputs *in, int64_t row, float share,
-                              int64_t at, pen__example *example);
-void pen__features_fill(const pen__features *features, const pen__feature_inputs *in, int64_t row,
-                        pen__example *example);
 
 /* The parameters that name the columns; what the item table's are for. */
 #define PEN_FEATURES_PARAMS(ITEMS)                                                                                   \

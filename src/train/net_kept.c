@@ -89,8 +89,8 @@ static pen_status bind_products(pen_model *model, pen__net *net, pen_error *erro
     if (!width) return PEN_OK;
     products_name(net, name, sizeof name);
     if (!pen__model_tensor(model, name)) return PEN_OK; /* a model from before they were kept */
-    return pen__model_get(model, name, PEN_F32, model->n_items, width, 0, NULL,
-                          &net->plan->table[net->layered].product, error);
+    return pen__model_get(model, name, PEN_F32, model->n_items, width, 0, NULL, &net->plan->table[net->layered].product,
+                          error);
 }
 
 /* ---- all that is kept -------------------------------------------------------------------------------------------- */
