@@ -86,14 +86,15 @@ p train nets.csv -m autorec --task rate -p epochs=1 -o autorec.pen -q
 p info neumf.pen --plan >plan.txt
 grep -q '^#5  linear .*mlp.0.weight, mlp.0.bias  #3, #4 ' plan.txt || fail "the plan's ops: $(cat plan.txt)"
 grep -q '^gmf.user .* touched rows$' plan.txt || fail "the plan's tables"
-grep -q 'An answer (scores) runs 8 of the ops' plan.txt || fail "what an answer runs"
+grep -q "^#4  gather .*mlp.item .* -$" plan.txt || fail "answers read kept products, not rows of items"
+grep -q "An answer (scores) runs 7 of the ops" plan.txt || fail "what an answer runs"
 grep -q 'solved for' plan.txt || fail "a new user's bytes"
 p info autorec.pen --plan >plan.txt
 grep -q 'An answer runs none of the ops' plan.txt || fail "autorec's answers"
 p info neumf.pen --plan --format csv >plan.csv
 same "$(tail -1 plan.csv | cut -d, -f1,2,3)" '8,pointwise loss,'
 p info neumf.pen --plan --format json >plan.json
-python3 -c 'import json; p = json.load(open("plan.json")); assert p["model"] == "neumf" and len(p["ops"]) == 9 and p["answer"]["ops"] == 8'
+python3 -c 'import json; p = json.load(open("plan.json")); assert p["model"] == "neumf" and len(p["ops"]) == 9 and p["answer"]["ops"] == 7'
 refused 1 "popular has no plan" info pop.pen --plan
 refused 1 "log.pds" info log.pds --plan
 refused 2 "takes no option --plan" similar pop.pen --item a --plan
