@@ -3,7 +3,7 @@
 BUILD ?= build
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: all build deps demo test bench reproduce docs lint install clean
+.PHONY: all build deps demo test sanitize bench reproduce docs lint install clean
 all: build
 
 deps:
@@ -20,6 +20,11 @@ demo: build
 test:
 	@tools/install_deps.sh test
 	@tools/test.sh $(BUILD) $(JOBS)
+
+# the quick tests under sanitizers of addresses and undefined behaviour, those where threads meet under that of threads
+sanitize:
+	@tools/install_deps.sh test
+	@tools/sanitize.sh $(JOBS)
 
 # speed beside peers, and published accuracy: minutes to hours, see docs/bench.md and docs/reproduce.md
 bench: build

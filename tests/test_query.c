@@ -765,5 +765,6 @@ int main(void)
         cmocka_unit_test(predictions_are_the_models_own),
         cmocka_unit_test(failing_memory_leaves_nothing),
     };
+    if (getenv("PENCHANT_TEST")) cmocka_set_test_filter(getenv("PENCHANT_TEST"));
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
