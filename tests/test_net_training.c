@@ -300,10 +300,8 @@ static void targets_apart(void **state)
 /* The n of an item "in". */
 static int number_of(const pen_model *m, int32_t item) { return atoi(pen_model_item_id(m, item).bytes + 1); }
 
-static const double TEMPERATURE = 0.2;
-
 /* Answers are cosines over the temperature, and a bias, of the epoch that is kept. */
-static void are_cosines(const way *how, const pen_dataset *log)
+static void are_cosines(const way *how, double temperature, const pen_dataset *log)
 {
     pen_model *m;
     pen_error error = {0};
@@ -329,7 +327,7 @@ static void are_cosines(const way *how, const pen_dataset *log)
         assert_int_equal(m->class->user_vector(m, &user, scratch, vector, &error), PEN_OK);
         square = 0;
         for (int32_t k = 0; k < f.d; k++) square += (double)vector[k] * (double)vector[k];
-        assert_true(fabs(square * TEMPERATURE * TEMPERATURE - 1) < 1e-5);
+        assert_true(fabs(square * temperature * temperature - 1) < 1e-5);
         for (int32_t i = 0; i < m->n_items; i++) {
             assert_int_equal(pen__score_one(m, &user, i, &score, &error), PEN_OK);
             double want = f.bias ? (double)f.bias[i] : 0;
@@ -353,19 +351,31 @@ static void cosines(void **state)
                                  "negatives=20", "temperature=0.2", "scale=yes"}},
                                {"gru4rec",
                                 {"epochs=20", "factors=8", "batch_size=8", "learning_rate=0.02", "loss=sampled",
-                                 "negatives=20", "temperature=0.2", "bias=yes"}}},
+                                 "negatives=20", "temperature=0.2", "bias=yes"}},
+                               {"youtube-dnn",
+                                {"epochs=20", "factors=8", "batch_size=8", "learning_rate=0.02", "loss=ccl", "layers=0",
+                                 "negatives=20", "rollback=yes", "positives=1", "max_length=1"}}},
                      refused[] = {{"sasrec", {"loss=ce", "temperature=0.2"}},
                                   {"sasrec", {"loss=bce", "temperature=0.2"}},
                                   {"gru4rec", {"loss=ce", "temperature=0.2", "bias=yes"}},
                                   {"youtube-dnn", {"loss=ce", "bias=yes"}},
-                                  {"sasrec", {"loss=sampled", "temperature=0.0001", "epochs=1"}}};
-    static const char *const said[] = {"temperature is not for this loss", "temperature is not for this loss",
-                                       "bias and temperature are not for this loss", "bias is not for this loss",
-                                       "at least 0.001"};
+                                  {"sasrec", {"loss=sampled", "temperature=0.0001", "epochs=1"}},
+                                  {"youtube-dnn", {"loss=ccl", "temperature=0.2"}},
+                                  {"youtube-dnn", {"loss=ccl", "margin=1"}},
+                                  {"youtube-dnn", {"loss=hinge", "margin=0"}}};
+    static const char *const said[] = {"temperature is not for this loss",
+                                       "temperature is not for this loss",
+                                       "bias and temperature are not for this loss",
+                                       "bias is not for this loss",
+                                       "at least 0.001",
+                                       "leave temperature at 0",
+                                       "margin must be below 1",
+                                       "margin must be above 0"};
+    static const double temperature[] = {0.2, 0.2, 1};
     watch w = {0};
     pen_context *ctx = context(&w);
     pen_dataset *log = log_of(ctx, -1);
-    for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) are_cosines(&ways[k], log);
+    for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) are_cosines(&ways[k], temperature[k], log);
     for (size_t k = 0; k < sizeof refused / sizeof *refused; k++) {
         pen_model *m;
         pen_error error = {0};

@@ -107,10 +107,19 @@ void pen__drawn_begin(pen__net *net, const pen_model *model, bool drawn)
                        model->class->name);
 }
 
+void pen__drawn_cosines(pen__net *net, const pen_model *model)
+{
+    if (net->cosine)
+        pen__plan_fail(net->plan, "%s: this loss is of cosines as they are: leave temperature at 0",
+                       model->class->name);
+    net->cosine = true;
+}
+
 int32_t pen__drawn_asked(pen__net *net, const pen_model *model, int32_t user)
 {
-    return net->cosine ? pen__scaled(net->plan, pen__net_compared(net, user), 1 / pen__param(model, "temperature"))
-                       : user;
+    double temperature = pen__param(model, "temperature");
+    int32_t compared = pen__net_compared(net, user);
+    return temperature > 0 ? pen__scaled(net->plan, compared, 1 / temperature) : compared;
 }
 
 void pen__drawn_loss(pen__net *net, const pen_model *model, pen__drawn *drawn, int32_t targets, int32_t h, bool each,
