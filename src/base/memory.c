@@ -1,10 +1,23 @@
 /* Memory of a context. Each block is preceded by a 64-byte header that holds its size and the address that the
- * allocator gave, so that blocks are aligned to 64 whatever the allocator does and the context knows what it holds. */
+ * allocator gave, so that blocks are aligned to 64 whatever the allocator does and the context knows what it holds.
+ * Under the address sanitizer what alignment leaves behind a block is closed, so that a step past its end is seen. */
 #include "base/memory.h"
 
 #include <string.h>
 
 #include "base/context_impl.h"
+
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ /* gcc says so itself */
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(at, bytes) ((void)(at), (void)(bytes))
+#define ASAN_UNPOISON_MEMORY_REGION(at, bytes) ((void)(at), (void)(bytes))
+#endif
 
 enum { ALIGN = 64, EXTRA = 2 * ALIGN };
 
@@ -20,6 +33,16 @@ static char *aligned(void *raw)
     uintptr_t at = (uintptr_t)raw + ALIGN;
     return (char *)raw + ((at + ALIGN - 1) / ALIGN * ALIGN - (uintptr_t)raw);
 }
+
+/* Bytes between a block's end and that of what the allocator gave. */
+static size_t slack_of(char *block)
+{
+    const header *h = header_of(block);
+    return (size_t)((char *)h->raw + EXTRA - block);
+}
+
+static void close_end(char *block) { ASAN_POISON_MEMORY_REGION(block + header_of(block)->bytes, slack_of(block)); }
+static void open_end(char *block) { ASAN_UNPOISON_MEMORY_REGION(block + header_of(block)->bytes, slack_of(block)); }
 
 /* Counts `bytes` as held unless that would pass the limit. */
 static bool reserve(pen_context *ctx, size_t bytes)
@@ -46,6 +69,7 @@ void *pen__alloc(pen_context *ctx, size_t bytes)
     }
     char *block = aligned(raw);
     *header_of(block) = (header){raw, bytes};
+    close_end(block);
     return block;
 }
 
@@ -65,8 +89,10 @@ void *pen__realloc(pen_context *ctx, void *block, size_t bytes)
     size_t whole, offset = (size_t)((char *)block - (char *)old.raw);
     if (!pen__add(bytes, EXTRA, &whole)) return NULL;
     if (bytes > old.bytes && !reserve(ctx, bytes - old.bytes)) return NULL;
+    open_end(block);
     char *raw = ctx->allocator.resize(ctx->allocator.user, old.raw, whole);
     if (!raw) {
+        close_end(block);
         if (bytes > old.bytes) atomic_fetch_sub(&ctx->live, bytes - old.bytes);
         return NULL;
     }
@@ -74,6 +100,7 @@ void *pen__realloc(pen_context *ctx, void *block, size_t bytes)
     if (moved != raw + offset) memmove(moved, raw + offset, bytes < old.bytes ? bytes : old.bytes);
     if (bytes < old.bytes) atomic_fetch_sub(&ctx->live, old.bytes - bytes);
     *header_of(moved) = (header){raw, bytes};
+    close_end(moved);
     return moved;
 }
 
@@ -82,6 +109,7 @@ void pen__free(pen_context *ctx, void *block)
     if (!block) return;
     header old = *header_of(block);
     atomic_fetch_sub(&ctx->live, old.bytes);
+    open_end(block);
     ctx->allocator.release(ctx->allocator.user, old.raw);
 }
 
