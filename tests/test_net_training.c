@@ -361,6 +361,7 @@ static void cosines(void **state)
                                   {"youtube-dnn", {"loss=ce", "bias=yes"}},
                                   {"sasrec", {"loss=sampled", "temperature=0.0001", "epochs=1"}},
                                   {"youtube-dnn", {"loss=ccl", "temperature=0.2"}},
+                                  {"youtube-dnn", {"loss=ccl", "bias=yes"}},
                                   {"youtube-dnn", {"loss=ccl", "margin=1"}},
                                   {"youtube-dnn", {"loss=hinge", "margin=0"}}};
     static const char *const said[] = {"temperature is not for this loss",
@@ -369,6 +370,7 @@ static void cosines(void **state)
                                        "bias is not for this loss",
                                        "at least 0.001",
                                        "leave temperature at 0",
+                                       "and bias at no",
                                        "margin must be below 1",
                                        "margin must be above 0"};
     static const double temperature[] = {0.2, 0.2, 1};

@@ -1,5 +1,7 @@
 /* What a first layer makes of every item is kept for answers (pen__layer_product): it is of the weights that are left,
  * whichever epoch that is, and answers are to the bit what they are without it. */
+#include <time.h>
+
 #include "log_fixture.h"
 #include "penchant/penchant.h"
 #include "rank/rank.h"
@@ -7,16 +9,17 @@
 
 enum { EVENTS = 4000, USERS = 60, ITEMS = 45 };
 
-static pen_model *train(const pen_dataset *log, const char *name, const char *const *params, size_t n)
+static pen_model *train(const pen_dataset *log, const char *name, const char *const *params, size_t n,
+                        const char *split, pen_status want)
 {
     pen_protocol p;
     pen_train_options t = PEN_TRAIN_OPTIONS_INIT;
     pen_model *m;
     pen_error error = {0};
     pen_protocol_init(&p);
-    p.split = "ratio:0.8,0.2,0", p.refit = 0; /* the best epoch is what is left */
+    p.split = split, p.refit = 0;
     t.model = name, t.params = params, t.n_params = n;
-    if (pen_model_train(log, &p, &t, &m, &error) != PEN_OK) fail_msg("%s: %s", name, error.message);
+    if (pen_model_train(log, &p, &t, &m, &error) != want) fail_msg("%s: %s", name, error.message);
     return m;
 }
 
@@ -78,7 +81,8 @@ static void kept_for_answers(void **state)
     free(rows);
     for (int k = 0; k < 2; k++)
         for (size_t n = 7; n <= 8; n++) { /* without and with averages */
-            pen_model *m = train(log, k ? "neumf" : "mlp", params, n);
+            /* the best epoch is what is left */
+            pen_model *m = train(log, k ? "neumf" : "mlp", params, n, "ratio:0.8,0.2,0", PEN_OK);
             are_of(m, "mlp.item", "mlp.0.weight");
             float *with = scores_of(m);
             forget(m, "mlp.item");
@@ -94,8 +98,41 @@ static void kept_for_answers(void **state)
     pen_context_destroy(ctx);
 }
 
-/* Only a table that one layer alone reads, row by row and not for the parents of its rows, has products; an index of
- * nothing is a row of zeros. */
+/* Cancels at the first report amid the second epoch; they come a tenth of a second apart. */
+static int amid_second_epoch(void *user, const pen_progress *p)
+{
+    bool *amid = user;
+    bool ends = p->epoch > 0 && p->done * p->n_epochs == p->epoch * p->total;
+    if (strcmp(p->stage, "train")) return 0;
+    if (p->epoch == 1 && ends) nanosleep(&(struct timespec){0, 150000000}, NULL);
+    *amid |= p->epoch == 2 && !ends;
+    return *amid;
+}
+
+/* Broken off amid an epoch, without a validation whose best could be taken: the weights are what they are by then. */
+static void of_a_broken_epoch(void **state)
+{
+    (void)state;
+    static const char *const params[] = {"epochs=3", "factors=4",   "batch_size=300", "learning_rate=0.05",
+                                         "init=0.2", "negatives=2", "patience=0"};
+    bool amid = false;
+    pen_context_options o = PEN_CONTEXT_OPTIONS_INIT;
+    pen_context *ctx;
+    o.n_threads = 2, o.progress = amid_second_epoch, o.user = &amid;
+    assert_int_equal(pen_context_create(&o, &ctx, NULL), PEN_OK);
+    row *rows = random_rows(EVENTS, USERS, ITEMS, 3);
+    pen_dataset *log = dataset_of(ctx, rows, EVENTS, 0);
+    free(rows);
+    pen_model *m = train(log, "mlp", params, 7, "ratio:1,0,0", PEN_E_CANCELLED);
+    assert_true(amid);
+    are_of(m, "mlp.item", "mlp.0.weight");
+    pen_model_destroy(m);
+    pen_dataset_destroy(log);
+    pen_context_destroy(ctx);
+}
+
+/* Only a table that one layer alone reads, row by row, not for the parents of its rows and before all that is of its
+ * rows, has products; an index of nothing is a row of zeros. */
 static void where_they_are(void **state)
 {
     (void)state;
@@ -105,14 +142,14 @@ static void where_they_are(void **state)
     assert_int_equal(pen__plan_create(ctx, &p, NULL), PEN_OK);
     int32_t events = pen__extent_child(p, PEN_ROOT, "events"), item = pen__input_index(p, events, "item"),
             user = pen__input_index(p, PEN_ROOT, "user");
-    static const char *const NAMES[5] = {"one", "twice", "product", "bag", "parent"};
+    static const char *const NAMES[5] = {"one", "twice", "behind", "bag", "parent"};
     int32_t table[5], x[6];
     for (int k = 0; k < 5; k++) table[k] = pen__plan_table(p, NAMES[k], 6, 3, init);
-    for (int k = 0; k < 3; k++) x[k] = pen__gather(p, table[k], item);
-    x[3] = pen__gather(p, table[1], item), x[4] = pen__gather(p, table[4], user);
-    x[5] = pen__bag(p, table[3], item, PEN_POOL_SUM, -1);
+    x[0] = pen__gather(p, table[4], user), x[1] = pen__gather(p, table[0], item), x[2] = pen__gather(p, table[2], item);
+    x[3] = pen__gather(p, table[1], item), x[4] = pen__bag(p, table[3], item, PEN_POOL_SUM, -1);
+    x[5] = pen__gather(p, table[1], item);
     int32_t y = pen__linear(p, "layer", x, 6, 5, PEN_ACT_TANH);
-    pen__loss_squares(p, pen__times(p, x[2], x[2]), 1), pen__loss_squares(p, y, 1);
+    pen__loss_squares(p, y, 1);
     assert_int_equal(pen__plan_end(p, NULL), PEN_OK);
     for (int k = 0; k < 5; k++) assert_int_equal(pen__layer_width(p, table[k]), k ? 0 : 5);
     assert_int_equal(pen__layer_width(p, -1), 0);
@@ -133,7 +170,7 @@ static void where_they_are(void **state)
         if (kept) pen__layer_product(p, table[0], 0, 2, product), pen__layer_product(p, table[0], 2, 6, product);
         p->table[table[0]].product = kept ? product : NULL;
         assert_int_equal(pen__layout_answer(ctx, p, y, most, &layout, NULL), PEN_OK);
-        assert_int_equal(layout->needed[0], !kept); /* its rows are asked for by nobody else */
+        assert_int_equal(layout->needed[1], !kept); /* its rows are asked for by nobody else */
         void *memory = malloc(pen__infer_bytes(layout));
         memcpy(values[kept], pen__infer(layout, memory, &batch, NULL, y), sizeof values[kept]);
         free(memory);
@@ -146,6 +183,7 @@ static void where_they_are(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(kept_for_answers), cmocka_unit_test(where_they_are)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(kept_for_answers), cmocka_unit_test(of_a_broken_epoch),
+                                       cmocka_unit_test(where_they_are)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

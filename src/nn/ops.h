@@ -41,9 +41,10 @@ pen__init pen__layer_init(pen__activation act); /* pen__linear's */
 int32_t pen__layer(pen__plan *plan, const char *name, const int32_t *x, int32_t n, int32_t out, pen__layer_how how);
 
 /* Answers multiply the rows of a table by a layer's weight again and again. Where one layer alone reads a table, by one
- * gather, those products may be kept beside it, in plan->table[].product (rows, the layer's width): answers and fold-in
- * then read them, to the same bits, and the rows not at all. They are of the weights as they were: who learns makes
- * them anew. width: the layer's, or 0 where the table is read otherwise. product: rows [from, to) of it. */
+ * gather that is the first of its inputs of its own extent, those products may be kept beside it, in
+ * plan->table[].product (rows, the layer's width): answers and fold-in then read them, to the same bits. They are of
+ * the weights as they were: who learns makes them anew. width: the layer's, or 0 where the table is read otherwise.
+ * product: rows [from, to) of it. */
 int32_t pen__layer_width(const pen__plan *plan, int32_t table);
 void pen__layer_product(const pen__plan *plan, int32_t table, int64_t from, int64_t to, pen__real *out);
 

@@ -19,10 +19,11 @@ typedef struct work {
     const pen_model *model;
     const int32_t *item;
     int32_t n;
+    int64_t together; /* histories that are answered at once */
     pen__factors factors;
     void *scratch;
-    float *vector, *scores; /* (TOGETHER, d); n, and room for all where the model scores no fewer */
-    int32_t *history;       /* (TOGETHER, events): the history without an event */
+    float *vector, *scores; /* (together, d); n, and room for all where the model scores no fewer */
+    int32_t *history;       /* (together, events): the history without an event */
     float *value;           /* likewise */
 } work;
 
@@ -70,14 +71,9 @@ static pen_status score_items(work *w, const pen__user *user, double *out, pen_e
 static pen_status score_users(work *w, const pen__user *user, int64_t n_users, double *out, pen_error *error)
 {
     const pen__model_class *class = w->model->class;
-    bool together = class->user_vectors && !rates(w->model);
-    if (together) PEN_TRY(class->user_vectors(w->model, user, n_users, w->vector, error));
-    for (int64_t u = 0; u < n_users; u++, out += w->n) {
-        if (together)
-            score_by(w, w->vector + u * w->factors.d, out);
-        else
-            PEN_TRY(score_items(w, &user[u], out, error));
-    }
+    if (w->together == 1) return score_items(w, user, out, error);
+    PEN_TRY(class->user_vectors(w->model, user, n_users, w->vector, error));
+    for (int64_t u = 0; u < n_users; u++, out += w->n) score_by(w, w->vector + u * w->factors.d, out);
     return PEN_OK;
 }
 
@@ -86,10 +82,10 @@ static pen_status prepare(work *w, int64_t n_history, pen_error *error)
     pen_context *ctx = w->model->ctx;
     size_t room = rates(w->model) ? 0 : pen__model_score_room(w->model);
     PEN_TRY(pen__new(ctx, &w->scratch, pen__model_scratch(w->model), 1, true, error));
-    PEN_TRY(PEN_NEW(ctx, w->vector, TOGETHER * w->factors.d));
+    PEN_TRY(PEN_NEW(ctx, w->vector, w->together * w->factors.d));
     PEN_TRY(PEN_NEW(ctx, w->scores, (size_t)w->n + room));
-    PEN_TRY(PEN_NEW(ctx, w->history, TOGETHER * n_history));
-    return PEN_NEW(ctx, w->value, TOGETHER * n_history);
+    PEN_TRY(PEN_NEW(ctx, w->history, w->together * n_history));
+    return PEN_NEW(ctx, w->value, w->together * n_history);
 }
 
 static void finish(work *w)
@@ -128,11 +124,11 @@ static pen_status leave_out(work *w, const pen__user *user, const double *score,
     whole.number = -1;
     whole.time = NULL;
     PEN_TRY_DONE(PEN_NEW(ctx, full, w->n));
-    PEN_TRY_DONE(PEN_NEW(ctx, part, TOGETHER * w->n));
+    PEN_TRY_DONE(PEN_NEW(ctx, part, w->together * w->n));
     PEN_TRY_DONE(PEN_NEW(ctx, all, (events + 1) * w->n));
     if (events) PEN_TRY_DONE(score_items(w, &whole, full, error));
-    for (int64_t e = 0; e < events; e += TOGETHER) {
-        int64_t n = events - e < TOGETHER ? events - e : TOGETHER;
+    for (int64_t e = 0; e < events; e += w->together) {
+        int64_t n = events - e < w->together ? events - e : w->together;
         for (int64_t k = 0; k < n; k++) less[k] = without(w, user, first + e + k, k);
         PEN_TRY_DONE(score_users(w, less, n, part, error));
         for (int64_t k = 0; k < n; k++)
@@ -162,13 +158,14 @@ pen_status pen__explain(const pen_model *model, const pen__user *user, const int
                         pen_error *error)
 {
     const pen__model_class *class = model->class;
-    work w = {.model = model, .item = item, .n = n};
+    work w = {.model = model, .item = item, .n = n, .together = 1};
     pen_status status = PEN_OK;
     double *own = NULL;
     if (n <= 0) return PEN_OK;
     PEN_CHECK(rates(model) || class->factors || class->score, PEN_E_UNSUPPORTED,
               "%s neither ranks nor rates: there is nothing to explain", class->name);
     if (class->factors) class->factors(model, &w.factors);
+    if (class->user_vectors && !class->explain && !rates(model)) w.together = TOGETHER;
     PEN_TRY_DONE(prepare(&w, user->n, error));
     if (!score) PEN_TRY_DONE(PEN_NEW(model->ctx, own, n));
     if (!score) score = own;

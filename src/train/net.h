@@ -123,7 +123,7 @@ pen_status pen__net_describe(const pen_model *model, pen__text *out, pen_error *
 void pen__net_solves(pen__net *net, int32_t table);
 
 /* Rows of a node (root, width): 0 .. n - 1, as size and fill write a row for example->number (and train, which may be
- * NULL). Only the inputs that the node stands on need be written; shared extents have no rows. */
+ * NULL). Only the inputs that the node stands on need be written; what answers need stands on no shared extent. */
 typedef struct pen__seen {
     int32_t node;
     int64_t n;

@@ -23,7 +23,7 @@ typedef struct pen__net_block {
 size_t pen__net_block_bytes(const pen__layout *layout);
 void pen__net_block_begin(pen__net_block *block, const pen__layout *layout, void *memory);
 
-/* The next example: sized, and its inputs written. Shared extents have rows where it is the only one. */
+/* The next example: sized, and its inputs written. What answers need stands on no shared extent. */
 void pen__net_block_add(pen__net_block *block, pen__example *example, pen__row_fn size, pen__row_fn fill);
 
 /* The node's rows; they live in the memory until its next use. */

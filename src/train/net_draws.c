@@ -109,8 +109,8 @@ void pen__drawn_begin(pen__net *net, const pen_model *model, bool drawn)
 
 void pen__drawn_cosines(pen__net *net, const pen_model *model)
 {
-    if (net->cosine)
-        pen__plan_fail(net->plan, "%s: this loss is of cosines as they are: leave temperature at 0",
+    if (net->cosine || net->item_bias >= 0) /* a bias may grow for ever where a cosine rests at 1 */
+        pen__plan_fail(net->plan, "%s: this loss is of cosines as they are: leave temperature at 0 and bias at no",
                        model->class->name);
     net->cosine = true;
 }

@@ -39,7 +39,8 @@ static inline void pen__drawn_none(pen__drawn *drawn)
  * where the temperature is above 0 and below 0.001. */
 void pen__drawn_begin(pen__net *net, const pen_model *model, bool drawn);
 
-/* In build, behind it: the loss is of cosines (ccl), which have no temperature: the plan fails where one is given. */
+/* In build, behind it: the loss is of cosines as they are (ccl): the plan fails where a temperature or a bias is
+ * given. */
 void pen__drawn_cosines(pen__net *net, const pen_model *model);
 
 /* In build: a user's vector as scores have it: of length 1 / temperature, where there is one. pen__drawn_loss does it

@@ -75,7 +75,7 @@ static const pen_param params[] = {
                "hinge: by how much the target's score should be ahead; ccl: the cosine below which a drawn item is "
                "left in peace"),
     PEN_P_REAL_LOG("negative_weight", "4", 0, 10000, "of the drawn items' mean against the target (ccl)"),
-    PEN_DRAWS_PARAMS("sampled", "all but ce"),
+    PEN_DRAWS_PARAMS("sampled", "sampled, bpr, hinge"),
     PEN_NET_DROPOUT("0", "share of hidden numbers left out in training"),
     PEN_NET_INIT("0.1", "standard deviation of the embeddings' first values"),
     PEN_NET_PARAMS("100", "10", "1024", "events", "0.001", "adam", "0"),
@@ -86,7 +86,7 @@ static const pen__net_class net = {.build = build, PEN_BAGS_NET};
 const pen__model_class pen__youtube_dnn_class = {
     .name = "youtube-dnn",
     .family = "embedding",
-    .summary = "the mean of what was watched through a tower; sampled softmax",
+    .summary = "the mean of what was watched through a tower; sampled softmax, or another loss",
     .formula = "u = tower(mean of e'_j over the history, features, age),  score(u, i) = <u, e_i>\n"
                "minimise the mean over events, good being the target's score and bad_j those of drawn items, of\n"
                "  sampled, ce  -log softmax(good), over it and the drawn ones, or over all items\n"

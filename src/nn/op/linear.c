@@ -54,6 +54,15 @@ static const pen__lookup *gathered(const pen__plan *plan, const pen__call *call,
     return lookup >= 0 && plan->lookup[lookup].kind == PEN_LOOKUP_ROW ? &plan->lookup[lookup] : NULL;
 }
 
+/* Whether the input is the first of those that are multiplied for each of the layer's own rows: its product then begins
+ * their sum, and is the same to the bit wherever it comes from. */
+static bool begins(const pen__plan *plan, const pen__call *call, int k)
+{
+    for (int i = 0; i < k; i++)
+        if (!is_parents(plan, call, i)) return false;
+    return !is_parents(plan, call, k);
+}
+
 /* The layer that alone reads the table, as its input *k, or NULL. */
 static const pen__call *layer_of(const pen__plan *plan, int32_t table, int *k)
 {
@@ -65,7 +74,7 @@ static const pen__call *layer_of(const pen__plan *plan, int32_t table, int *k)
             const pen__lookup *rows = gathered(plan, &plan->call[c], i);
             if (!rows || rows->table != table) continue;
             readers++;
-            if (plan->call[c].op == &op && !is_parents(plan, &plan->call[c], i)) found = &plan->call[c], *k = i;
+            if (plan->call[c].op == &op && begins(plan, &plan->call[c], i)) found = &plan->call[c], *k = i;
         }
     return readers == 1 && lookups == 1 ? found : NULL;
 }
@@ -109,17 +118,16 @@ bool pen__layer_knows(const pen__plan *plan, const pen__call *call, int k)
     return rows && plan->table[rows->table].product;
 }
 
-/* y = or += the known products of the input's rows. */
-static void add_known(const pen__frame *f, const pen__call *call, int k, const pen__real *product, bool adds,
-                      pen__real *y)
+/* y = the known products of the input's rows. */
+static void put_known(const pen__frame *f, const pen__call *call, int k, const pen__real *product, pen__real *y)
 {
     const int32_t *index = pen__index_of(f, gathered(f->plan, call, k)->index);
     int64_t n = pen__rows_of(f, call->out), width = pen__width_of(f, call->out);
     for (int64_t r = 0; r < n; r++, y += width) {
-        const pen__real *row = product + (int64_t)index[r] * width;
-        if (index[r] >= 0 && adds) pen__deep_kern()->add(y, row, width);
-        if (index[r] >= 0 && !adds) memcpy(y, row, (size_t)width * sizeof *y);
-        if (index[r] < 0 && !adds) memset(y, 0, (size_t)width * sizeof *y);
+        if (index[r] < 0)
+            memset(y, 0, (size_t)width * sizeof *y);
+        else
+            memcpy(y, product + (int64_t)index[r] * width, (size_t)width * sizeof *y);
     }
 }
 
@@ -170,7 +178,7 @@ static void forward(pen__frame *f, const pen__call *call)
         if (is_parents(plan, call, k)) continue;
         const pen__real *product = known(f, call, k);
         if (product)
-            add_known(f, call, k, product, begun, y);
+            put_known(f, call, k, product, y);
         else
             pen__product(f, false, true, n, out, pen__width_of(f, call->in[k]), 1, pen__value(f, call->in[k]),
                          pen__width_of(f, call->in[k]), weight->data + at, weight->cols, begun, y, out);
