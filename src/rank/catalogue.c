@@ -140,7 +140,7 @@ static uint64_t words_bytes(const pen__strings *words)
 
 static uint64_t column_bytes(const pen__column *column, const int32_t *number, int64_t n)
 {
-    uint64_t rows = (uint64_t)n, codes = rows;
+    uint64_t rows = (uint64_t)n, codes = 0;
     switch (column->type) {
     case PEN_COLUMN_TEXT: return pen__strings_pick_bytes(&column->words, number, n, false);
     case PEN_COLUMN_NUMBER: return rows * sizeof *column->number;
@@ -148,7 +148,6 @@ static uint64_t column_bytes(const pen__column *column, const int32_t *number, i
     case PEN_COLUMN_CATEGORY: return words_bytes(&column->words) + rows * sizeof *column->code;
     default: break;
     }
-    codes = 0;
     for (int64_t i = 0; i < n; i++) codes += (uint64_t)(column->begin[number[i] + 1] - column->begin[number[i]]);
     return words_bytes(&column->words) + (rows + 1) * sizeof *column->begin + codes * sizeof *column->code;
 }
