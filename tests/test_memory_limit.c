@@ -1,19 +1,21 @@
 /* What a training refuses under a limit of memory it refuses before its first epoch: also what the fitted model is kept
- * with. */
+ * with, and its refit. */
 #include "log_fixture.h"
 
 #include "penchant/model.h"
 #include "rank/catalogue.h"
 
-enum { USERS = 400, ITEMS = 600, EVENTS = 3000, LONG = 2000 };
+enum { USERS = 400, ITEMS = 600, EVENTS = 3000, MANY = 8000 };
 
 static int64_t reports; /* of epochs */
+static bool stop_refit; /* after its first epoch */
 
 static int on_progress(void *user, const pen_progress *p)
 {
     (void)user;
-    reports += p->epoch > 0 && p->done > 0;
-    return 0;
+    bool epoch = p->epoch > 0 && p->done > 0;
+    reports += epoch;
+    return stop_refit && epoch && !strcmp(p->stage, "refit") && isfinite(p->loss);
 }
 
 enum { TYPES = 5, WORDS = 100 };
@@ -108,10 +110,20 @@ static void catalogues_are_measured(void **state)
     pen_context_destroy(ctx);
 }
 
+/* A training (factors NULL: two), what is expected of it, and words of its error or NULL. */
+typedef struct trial {
+    const char *model, *split, *factors, *checkpoint;
+    int64_t n_events;
+    int id_bytes;
+    bool fit_once, resume;
+    pen_status want;
+    const char *words;
+} trial;
+
 /* Trains within `limit` (0: none); returns the most that was held. */
-static uint64_t train(const char *model, const char *split, uint64_t limit, pen_status want, const char *words)
+static uint64_t train(const trial *t, uint64_t limit)
 {
-    static const char *const params[] = {"epochs=2", "factors=2"};
+    const char *params[] = {"epochs=2", t->factors ? t->factors : "factors=2"};
     pen_context_options c = PEN_CONTEXT_OPTIONS_INIT;
     pen_train_options o = PEN_TRAIN_OPTIONS_INIT;
     pen_context *ctx;
@@ -120,14 +132,16 @@ static uint64_t train(const char *model, const char *split, uint64_t limit, pen_
     pen_error error = {0};
     c.n_threads = 1, c.memory_limit = limit, c.progress = on_progress;
     assert_int_equal(pen_context_create(&c, &ctx, NULL), PEN_OK);
-    pen_dataset *log = log_of(ctx, EVENTS, ITEMS, LONG, -1);
+    pen_dataset *log = log_of(ctx, t->n_events, ITEMS, t->id_bytes, -1);
     pen_protocol_init(&p);
-    p.split = split;
-    o.model = model, o.params = params, o.n_params = 2;
+    p.split = t->split, p.refit = !t->fit_once;
+    o.model = t->model, o.params = params, o.n_params = 2;
+    o.checkpoint = t->checkpoint, o.resume = t->resume;
+    o.checkpoint_seconds = t->resume ? 3600 : 0; /* writing takes 1 MB for a moment */
     reports = 0;
     pen_status status = pen_model_train(log, &p, &o, &made, &error);
-    if (status != want) fail_msg("%s, %s, %llu bytes: %s", model, split, (unsigned long long)limit, error.message);
-    if (words && !strstr(error.message, words)) fail_msg("%s, %s: %s", model, split, error.message);
+    if (status != t->want || (t->words && !strstr(error.message, t->words)))
+        fail_msg("%s, %s, %llu bytes: %d, %s", t->model, t->split, (unsigned long long)limit, status, error.message);
     uint64_t peak = pen_context_memory_peak(ctx);
     pen_model_destroy(made);
     pen_dataset_destroy(log);
@@ -135,23 +149,93 @@ static uint64_t train(const char *model, const char *split, uint64_t limit, pen_
     return peak;
 }
 
+/* The same with `less` than it takes (the peak that it had without a limit): refused, with these words, before an
+ * epoch. And no more is refused than that. */
+static void held_to(trial t, uint64_t less, const char *words)
+{
+    t.want = PEN_OK, t.words = NULL;
+    uint64_t peak = train(&t, 0);
+    assert_true(reports >= 2);
+    train(&t, peak + peak / 50);
+    t.want = PEN_E_MEMORY, t.words = words;
+    train(&t, peak - less);
+    assert_int_equal(reports, 0);
+}
+
+static const char KEPT_WITH[] = "that it is kept with", *const models[] = {"ials", "bpr", "gmf"};
+enum { LONG = 2000, LONGER = 4000 }; /* ids: so long that what the model is kept with is most of all there is */
+
 static void trainings_are_refused_at_once(void **state)
 {
     (void)state;
-    static const char *const models[] = {"ials", "bpr", "gmf"}, *const splits[] = {"ratio:1,0,0", "ratio:0.8,0.2,0"};
+    static const char *const splits[] = {"ratio:1,0,0", "ratio:0.8,0.2,0"};
     for (int m = 0; m < 3; m++)
-        for (int s = 0; s < 2; s++) {
-            uint64_t peak = train(models[m], splits[s], 0, PEN_OK, NULL);
-            assert_true(reports >= 2);
-            train(models[m], splits[s], peak - LONG * USERS / 4, PEN_E_MEMORY, "that it is kept with");
-            assert_int_equal(reports, 0);
-            train(models[m], splits[s], peak + peak / 50, PEN_OK, NULL); /* and no more is refused than that */
-        }
+        for (int s = 0; s < 2; s++)
+            held_to((trial){.model = models[m], .split = splits[s], .n_events = EVENTS, .id_bytes = LONG},
+                    LONG * USERS / 4, KEPT_WITH);
+}
+
+/* Validation's cases are gone when a model that is fitted once gets its ids, here more than a 50th of the most that is
+ * held; and what validation's events add to a refit's training and to histories counts: 4 bytes of each are less than
+ * that. */
+static void validation_counts(void **state)
+{
+    (void)state;
+    for (int m = 0; m < 2; m++) /* a network holds some more for answers */
+        for (int once = 0; once < 2; once++)
+            held_to((trial){.model = models[m],
+                            .split = "ratio:0.8,0.2,0",
+                            .n_events = MANY,
+                            .id_bytes = LONGER,
+                            .fit_once = once},
+                    4 * MANY / 5, KEPT_WITH);
+}
+
+/* What the first phase needs is not enough for a second training and a second model, which is said before it. */
+static void refits_are_foreseen(void **state)
+{
+    (void)state;
+    for (int m = 0; m < 3; m++) {
+        trial t = {.model = models[m], .split = "ratio:0.8,0.2,0", .n_events = 4 * MANY, .fit_once = true};
+        if (m == 1) t.factors = "factors=128"; /* its refit is where most is held, more than while its data is built */
+        uint64_t alone = train(&t, 0);
+        t.fit_once = false;
+        uint64_t peak = train(&t, 0);
+        train(&t, peak + peak / 50);
+        t.want = PEN_E_MEMORY, t.words = "for its refit";
+        train(&t, alone + alone / 50);
+        assert_int_equal(reports, 0);
+    }
+}
+
+/* A run that goes on amid its refit, under another limit than it began with. */
+static void resumed_refits_are_refused_at_once(void **state)
+{
+    (void)state;
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/penchant-memory-limit-%ld.ckpt", (long)getpid());
+    for (int m = 0; m < 3; m++) {
+        trial t = {.model = models[m], .split = "ratio:0.8,0.2,0", .n_events = EVENTS, .id_bytes = LONG};
+        uint64_t peak = train(&t, 0);
+        t.checkpoint = path, t.want = PEN_E_CANCELLED;
+        stop_refit = true;
+        train(&t, 0);
+        stop_refit = false;
+        t.resume = true, t.want = PEN_E_MEMORY, t.words = KEPT_WITH;
+        train(&t, peak - LONG * USERS / 4);
+        assert_int_equal(reports, 0);
+        t.want = PEN_OK, t.words = NULL;
+        train(&t, peak + peak / 50);
+        assert_true(reports > 0);
+        unlink(path);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(catalogues_are_measured),
-                                       cmocka_unit_test(trainings_are_refused_at_once)};
+                                       cmocka_unit_test(trainings_are_refused_at_once),
+                                       cmocka_unit_test(validation_counts), cmocka_unit_test(refits_are_foreseen),
+                                       cmocka_unit_test(resumed_refits_are_refused_at_once)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

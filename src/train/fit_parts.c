@@ -153,14 +153,31 @@ static pen_status build_train(const pen__model_class *class, const pen__params *
     return status;
 }
 
-/* Bytes of what the fitted model is kept with; after a refit also of what validation's events add to histories. */
-static uint64_t completion_of(const pen__keeping *keeping, const pen__train *train, const pen__parts *parts,
-                              bool refitted)
+/* Bytes of what the model fitted on `train` is kept with. */
+static uint64_t completion_of(const pen__keeping *keeping, const pen__train *train)
 {
-    if (!keeping->completed) return 0;
-    uint64_t bytes = pen__catalogue_bytes(train, keeping->with_history);
-    if (!refitted || !keeping->with_history) return bytes;
-    return bytes + (sizeof(int32_t) + sizeof(float)) * (uint64_t)count_part(parts, PEN_PART_VALID);
+    return keeping->completed ? pen__catalogue_bytes(train, keeping->with_history) : 0;
+}
+
+/* What a refit and the model after it take, said before the first phase begins, where there is a limit to hold it
+ * against: the refit's training is built and forgotten again, which takes less than an epoch. Held more then: that
+ * training (it passes as less than nothing). Not foreseen: what building it takes for a moment, and what a network's
+ * first epoch makes for its batches, which the first phase has had as well. */
+static pen_status foresee_refit(pen_context *ctx, pen__fit_options *o, const pen__log *log, const pen__parts *parts,
+                                int32_t task, const pen__keeping *keeping, pen_error *error)
+{
+    pen__train train;
+    pen__fit_options refit = *o;
+    uint64_t held = pen_context_memory(ctx);
+    if (!pen__memory_limit(ctx)) return PEN_OK;
+    PEN_TRY(build_train(o->class, o->params, log, parts, TRAIN | VALID, task, &train, error));
+    int64_t grown = (int64_t)(pen_context_memory(ctx) - held);
+    refit.train = &train;
+    o->completion = (pen__later){completion_of(keeping, &train), -grown};
+    o->refit.passing = -grown;
+    pen_status status = pen__fit_memory(&refit, &o->refit.bytes, error);
+    pen__train_free(&train);
+    return status;
 }
 
 /* First phase: epochs chosen on validation. */
@@ -171,6 +188,8 @@ static pen_status choose(pen_context *ctx, pen__fit_options *o, const pen__log *
     pen__cases cases = {0};
     pen__metric metric;
     PEN_TRY(watched_metric(protocol, &metric, error));
+    if (protocol->refit) PEN_TRY(foresee_refit(ctx, o, log, parts, protocol->task, keeping, error));
+    uint64_t before = pen_context_memory(ctx);
     PEN_TRY(build_train(o->class, o->params, log, parts, TRAIN, protocol->task, train, error));
     pen_protocol quiet = *protocol; /* validation ranks the full catalogue, for all users: candidates are of the test */
     quiet.candidates = NULL;
@@ -178,8 +197,12 @@ static pen_status choose(pen_context *ctx, pen__fit_options *o, const pen__log *
     uint64_t held = pen_context_memory(ctx);
     pen_status status = pen__cases_build(log, parts, train, &quiet, PEN_PART_VALID, TRAIN, o->seed, &cases, error);
     if (status == PEN_OK) {
-        o->completion = completion_of(keeping, train, parts, protocol->refit);
-        o->passing = pen_context_memory(ctx) - held;
+        int64_t passing = (int64_t)(pen_context_memory(ctx) - held);
+        if (protocol->refit)
+            o->completion.passing += passing + (int64_t)(held - before); /* and this training, once there is a refit */
+        else
+            o->completion = (pen__later){completion_of(keeping, train), passing};
+        o->refit.passing += passing;
         o->train = train;
         o->valid = cases.n > 0 ? &cases : NULL;
         o->metric = &metric; /* cppcheck-suppress autoVariables ; the refit forgets it */
@@ -231,6 +254,7 @@ pen_status pen__fit_on_parts(pen_context *ctx, const pen__entrant *entrant, cons
     int iterative = entrant->class->epoch != NULL, refitting = 0;
     int has_valid = count_part(parts, PEN_PART_VALID) > 0;
     pen__position at = {0};
+    int64_t before = (int64_t)pen_context_memory(ctx);
     *model = NULL;
     *train = (pen__train){0};
     if (iterative && has_valid) {
@@ -255,17 +279,20 @@ pen_status pen__fit_on_parts(pen_context *ctx, const pen__entrant *entrant, cons
     pen__train first_train = *train;
     pen__fit_report first_report = *report;
     unsigned mask = protocol->refit ? TRAIN | VALID : TRAIN;
+    int64_t passing = (int64_t)pen_context_memory(ctx) - before; /* what the first phase has left */
     *model = NULL;
     pen_status status = build_train(entrant->class, &entrant->params, log, parts, mask, protocol->task, train, error);
+    before = (int64_t)pen_context_memory(ctx);
     if (status == PEN_OK && refitting)
         status = restore_before(ctx, &o, train->hash, log, parts, protocol, &first, &first_train, error);
+    passing += (int64_t)pen_context_memory(ctx) - before;
     o.train = train;
     o.valid = NULL;
     o.metric = NULL; /* it was on the stack of choose */
     o.before = first;
-    o.passing = 0;
-    o.completion =
-        status == PEN_OK && !o.phase ? completion_of(keeping, train, parts, false) : 0; /* looked at before */
+    o.refit = (pen__later){0};
+    /* Also where a first phase has held it: a resumed run, perhaps under another limit, may begin here. */
+    if (status == PEN_OK) o.completion = (pen__later){completion_of(keeping, train), passing};
     if (status == PEN_OK) status = pen__fit(ctx, &o, model, report, error);
     if (o.phase == 1) { /* what the report says of epochs is what validation chose */
         report->best_metric = o.chosen_metric;

@@ -30,17 +30,21 @@ typedef struct run {
 
 enum { ALL_ROLES = 1 << PEN_ROLE_PARAM | 1 << PEN_ROLE_OPTIMISER };
 
+pen_status pen__fit_memory(const pen__fit_options *o, uint64_t *bytes, pen_error *error)
+{
+    uint64_t kept, all;
+    *bytes = o->class->memory ? o->class->memory(o->params, o->train) : 0;
+    if (!o->class->net) return PEN_OK;
+    PEN_TRY(pen__net_memory(o->class, o->params, o->train, &kept, &all, error));
+    *bytes = all + (o->valid ? kept : 0) + (o->checkpoint ? all : 0); /* with the best epoch's copy and the last's */
+    return PEN_OK;
+}
+
 static pen_status say_memory(pen_context *ctx, const pen__fit_options *o, pen_error *error)
 {
     if (!o->class->memory && !o->class->net) return PEN_OK;
-    uint64_t need = 0, held = pen_context_memory(ctx);
-    if (o->class->net) { /* and the copies of the best epoch and of the last one */
-        uint64_t kept, all;
-        PEN_TRY(pen__net_memory(o->class, o->params, o->train, &kept, &all, error));
-        need = all + (o->valid ? kept : 0) + (o->checkpoint ? all : 0);
-    } else {
-        need = o->class->memory(o->params, o->train);
-    }
+    uint64_t need, held = pen_context_memory(ctx);
+    PEN_TRY(pen__fit_memory(o, &need, error));
     pen__say(ctx, PEN_LOG_INFO, "%s: about %.1f MB for the model%s, %.1f MB held already", o->class->name,
              (double)need / 1e6, o->class->net && (o->valid || o->checkpoint) ? " and copies of it" : "",
              (double)held / 1e6);
@@ -52,16 +56,26 @@ static pen_status say_memory(pen_context *ctx, const pen__fit_options *o, pen_er
     return PEN_OK;
 }
 
-/* Fitted is not done: what the model is kept with comes after, and hours of training must not end in a refusal of that.
- * Called once what the model holds is there; where it is fitted at once, which is soon over, before that. */
-static pen_status hold_completion(pen_context *ctx, const pen__fit_options *o, pen_error *error)
+/* Whether there will be room; *held: bytes beside it. */
+static bool has_room(pen_context *ctx, const pen__later *later, double *held)
 {
-    uint64_t held = pen_context_memory(ctx), limit = pen__memory_limit(ctx);
-    held -= o->passing < held ? o->passing : held;
-    PEN_CHECK(!limit || !o->completion || held + o->completion <= limit, PEN_E_MEMORY,
+    *held = (double)pen_context_memory(ctx) - (double)later->passing;
+    return !later->bytes || !pen__memory_limit(ctx) || *held + (double)later->bytes <= (double)pen__memory_limit(ctx);
+}
+
+/* Called once what the model holds is there; where it is fitted at once, which is soon over, before that. */
+static pen_status hold_later(pen_context *ctx, const pen__fit_options *o, pen_error *error)
+{
+    double held, limit = (double)pen__memory_limit(ctx) / 1e6;
+    PEN_CHECK(has_room(ctx, &o->completion, &held), PEN_E_MEMORY,
               "%s needs about %.1f MB for the ids, histories and table that it is kept with, beside the %.1f MB held "
               "then, past the limit of %.1f MB; raise --memory or leave the histories out (--no-history)",
-              o->class->name, (double)o->completion / 1e6, (double)held / 1e6, (double)limit / 1e6);
+              o->class->name, (double)o->completion.bytes / 1e6, held / 1e6, limit);
+    PEN_CHECK(has_room(ctx, &o->refit, &held), PEN_E_MEMORY,
+              "%s needs about %.1f MB for its refit on training and validation, beside the %.1f MB held then, past the "
+              "limit of %.1f MB; raise --memory, choose smaller parameters (penchant models %s) or fit once (--refit "
+              "no)",
+              o->class->name, (double)o->refit.bytes / 1e6, held / 1e6, limit, o->class->name);
     return PEN_OK;
 }
 
@@ -204,7 +218,7 @@ static pen_status begin(run *r, pen_error *error)
     const pen__fit_options *o = r->o;
     double began = pen__now();
     PEN_TRY(o->class->begin(r->model, o->train, error));
-    PEN_TRY(hold_completion(r->model->ctx, o, error));
+    PEN_TRY(hold_later(r->model->ctx, o, error));
     if (o->n_pretrained) PEN_TRY(o->class->pretrain(r->model, o->train, o->pretrained, o->n_pretrained, error));
     r->fitting += pen__now() - began;
     if (o->checkpoint && o->resume) {
@@ -275,7 +289,7 @@ static pen_status fit_at_once(run *r, pen_error *error)
 {
     r->meter = pen__meter_begin(r->model->ctx, r->o->phase ? "refit" : "train", "events", r->o->train->n_events);
     r->model->meter = &r->meter;
-    PEN_TRY(hold_completion(r->model->ctx, r->o, error));
+    PEN_TRY(hold_later(r->model->ctx, r->o, error));
     double began = pen__now();
     PEN_TRY(r->o->class->fit(r->model, r->o->train, error));
     r->fitting = pen__now() - began;

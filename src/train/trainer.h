@@ -17,6 +17,13 @@ typedef struct pen__halvings {
     int32_t epoch[PEN_HALVINGS]; /* after so many epochs, rising */
 } pen__halvings;
 
+/* Room that is needed once a fit is over: bytes, at a time when `passing` bytes less are held than while this model is
+ * fitted (negative: more). bytes 0: none. */
+typedef struct pen__later {
+    uint64_t bytes;
+    int64_t passing;
+} pen__later;
+
 typedef struct pen__fit_options {
     const pen__model_class *class;
     const pen__params *params;
@@ -37,9 +44,9 @@ typedef struct pen__fit_options {
     double checkpoint_seconds;
     int32_t resume;
     struct pen__train_log *log; /* a line an epoch, or NULL */
-    /* Bytes that the model is completed with once it is fitted, so that it can be kept (0: it is not), and bytes held
-     * now that are free by then. */
-    uint64_t completion, passing;
+    /* Hours of training must not end in a refusal of what comes after it: of what the model is completed with so that
+     * it can be kept, and of what a refit holds. */
+    pen__later completion, refit;
 } pen__fit_options;
 
 typedef struct pen__fit_report {
@@ -55,6 +62,9 @@ typedef struct pen__fit_report {
 
 /* Tells runs apart by what they start from: 0 where that is nothing. O(bytes of the weights). */
 uint64_t pen__pretrained_key(const pen_model *const *from, size_t n);
+
+/* Bytes of the model and of the copies of it that a fit with these options takes; 0 where its class does not say. */
+pen_status pen__fit_memory(const pen__fit_options *options, uint64_t *bytes, pen_error *error);
 
 /* Fits; on success (and on PEN_E_CANCELLED after at least one epoch) *model is bound and ready, else NULL. */
 pen_status pen__fit(pen_context *ctx, const pen__fit_options *options, pen_model **model, pen__fit_report *report,
