@@ -115,7 +115,7 @@ typedef struct trial {
     const char *model, *split, *factors, *checkpoint;
     int64_t n_events;
     int id_bytes;
-    bool fit_once, resume;
+    bool fit_once, no_history, resume;
     pen_status want;
     const char *words;
 } trial;
@@ -135,13 +135,14 @@ static uint64_t train(const trial *t, uint64_t limit)
     pen_dataset *log = log_of(ctx, t->n_events, ITEMS, t->id_bytes, -1);
     pen_protocol_init(&p);
     p.split = t->split, p.refit = !t->fit_once;
-    o.model = t->model, o.params = params, o.n_params = 2;
+    o.model = t->model, o.params = params, o.n_params = 2, o.no_history = t->no_history;
     o.checkpoint = t->checkpoint, o.resume = t->resume;
     o.checkpoint_seconds = t->resume ? 3600 : 0; /* writing takes 1 MB for a moment */
     reports = 0;
     pen_status status = pen_model_train(log, &p, &o, &made, &error);
     if (status != t->want || (t->words && !strstr(error.message, t->words)))
         fail_msg("%s, %s, %llu bytes: %d, %s", t->model, t->split, (unsigned long long)limit, status, error.message);
+    if (t->no_history) assert_null(strstr(error.message, "histor"));
     uint64_t peak = pen_context_memory_peak(ctx);
     pen_model_destroy(made);
     pen_dataset_destroy(log);
@@ -170,8 +171,12 @@ static void trainings_are_refused_at_once(void **state)
     (void)state;
     static const char *const splits[] = {"ratio:1,0,0", "ratio:0.8,0.2,0"};
     for (int m = 0; m < 3; m++)
-        for (int s = 0; s < 2; s++)
-            held_to((trial){.model = models[m], .split = splits[s], .n_events = EVENTS, .id_bytes = LONG},
+        for (int form = 0; form < 4; form++)
+            held_to((trial){.model = models[m],
+                            .split = splits[form & 1],
+                            .n_events = EVENTS,
+                            .id_bytes = LONG,
+                            .no_history = form & 2},
                     LONG * USERS / 4, KEPT_WITH);
 }
 

@@ -250,7 +250,8 @@ pen_status pen__fit_on_parts(pen_context *ctx, const pen__entrant *entrant, cons
                           .checkpoint = keeping->checkpoint,
                           .checkpoint_seconds = keeping->checkpoint_seconds,
                           .resume = keeping->resume,
-                          .log = keeping->log};
+                          .log = keeping->log,
+                          .with_history = keeping->with_history};
     int iterative = entrant->class->epoch != NULL, refitting = 0;
     int has_valid = count_part(parts, PEN_PART_VALID) > 0;
     pen__position at = {0};

@@ -68,9 +68,11 @@ static pen_status hold_later(pen_context *ctx, const pen__fit_options *o, pen_er
 {
     double held, limit = (double)pen__memory_limit(ctx) / 1e6;
     PEN_CHECK(has_room(ctx, &o->completion, &held), PEN_E_MEMORY,
-              "%s needs about %.1f MB for the ids, histories and table that it is kept with, beside the %.1f MB held "
-              "then, past the limit of %.1f MB; raise --memory or leave the histories out (--no-history)",
-              o->class->name, (double)o->completion.bytes / 1e6, held / 1e6, limit);
+              "%s needs about %.1f MB for the %s that it is kept with, beside the %.1f MB held then, past the limit of "
+              "%.1f MB; raise --memory%s",
+              o->class->name, (double)o->completion.bytes / 1e6,
+              o->with_history ? "ids, histories and table" : "ids and table", held / 1e6, limit,
+              o->with_history ? " or leave the histories out (--no-history)" : "");
     PEN_CHECK(has_room(ctx, &o->refit, &held), PEN_E_MEMORY,
               "%s needs about %.1f MB for its refit on training and validation, beside the %.1f MB held then, past the "
               "limit of %.1f MB; raise --memory, choose smaller parameters (penchant models %s) or fit once (--refit "

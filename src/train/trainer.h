@@ -45,8 +45,9 @@ typedef struct pen__fit_options {
     int32_t resume;
     struct pen__train_log *log; /* a line an epoch, or NULL */
     /* Hours of training must not end in a refusal of what comes after it: of what the model is completed with so that
-     * it can be kept, and of what a refit holds. */
+     * it can be kept (with_history: histories are of that), and of what a refit holds. */
     pen__later completion, refit;
+    bool with_history;
 } pen__fit_options;
 
 typedef struct pen__fit_report {
