@@ -21,7 +21,8 @@ test:
 	@tools/install_deps.sh test
 	@tools/test.sh $(BUILD) $(JOBS)
 
-# the quick tests under sanitizers of addresses and undefined behaviour, those where threads meet under that of threads
+# the quick tests under sanitizers of addresses and undefined behaviour, a choice of those with several threads under
+# that of threads
 sanitize:
 	@tools/install_deps.sh test
 	@tools/sanitize.sh $(JOBS)

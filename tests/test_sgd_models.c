@@ -732,5 +732,6 @@ int main(void)
         cmocka_unit_test(divergence_is_an_error), cmocka_unit_test(negatives_are_never_seen),
         cmocka_unit_test(reasons_of_ratings),     cmocka_unit_test(stops_amid_an_epoch),
     };
+    if (getenv("PENCHANT_TEST")) cmocka_set_test_filter(getenv("PENCHANT_TEST"));
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 #!/bin/bash
 # The C tests under sanitizers: `dev` (address, undefined behaviour) and `tsan` (threads), presets of CMakePresets.json.
-# usage: tools/sanitize.sh [JOBS]                what every change runs: the quick tests under dev, those where threads meet under tsan
+# usage: tools/sanitize.sh [JOBS]                what every change runs: the quick tests under dev, and under tsan a choice
+#                                                of those with several threads
 #        tools/sanitize.sh all dev|tsan [JOBS]   every test of one of them, for hours
 # Builds only what it runs, in build/dev and build/tsan. The lists are in tests/CMakeLists.txt.
 set -euo pipefail
