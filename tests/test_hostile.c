@@ -110,8 +110,9 @@ static int may_open(enum edit edit, const char *name)
 {
     if (edit == SAME) return 1;
     if (edit == DROP)
-        return !strcmp(name, "history.begin") || !strcmp(name, "state.batch.rows") || strstr(name, ".value");
-    if (!strncmp(name, "items.", 6)) /* as in a data set: texts may be alike, numbers missing */
+        return !strcmp(name, "history.begin") || !strcmp(name, "state.batch.rows") || strstr(name, ".value") ||
+               !strcmp(name, "state.mlp.item.layer"); /* products are multiplied where they are not kept */
+    if (!strncmp(name, "items.", 6))                  /* as in a data set: texts may be alike, numbers missing */
         return (edit == TWICE && strstr(name, ".words.")) || (edit == NOT_A_NUMBER && strstr(name, ".number"));
     return (edit == SHORTER || edit == EMPTY) && strstr(name, "ids.bytes") != NULL;
 }
