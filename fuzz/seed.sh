@@ -30,6 +30,8 @@ make user-knn-rate log user-knn --task rate -p k=3 -p similarity=pearson
 make item-knn titled item-knn -p k=3
 make autorec-centred log autorec --task rate -p factors=4 -p epochs=2
 make youtube-dnn-rollback log youtube-dnn -p factors=4 -p epochs=2 -p hidden=4 -p rollback=yes -p positives=1
+make neumf-kept log neumf -p factors=4 -p epochs=2
+make youtube-dnn-ccl log youtube-dnn -p factors=4 -p epochs=2 -p hidden=4 -p loss=ccl
 make item-knn-rate log item-knn --task rate -p k=3 -p similarity=adjusted-cosine
 make biased-mf titled biased-mf --task rate -p factors=3 -p epochs=2
 make biased-mf-als log biased-mf --task rate -p factors=3 -p epochs=2 -p solver=als -p l1=0.01
